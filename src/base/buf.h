@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Growable byte and u64 buffers. Zero-initialised is empty and valid.
+ * Growth fails with PYD_NOMEM and leaves the contents as they were.
+ */
+#ifndef PYD_BASE_BUF_H
+#define PYD_BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct pyd_buf {
+	uint8_t *data;
+	size_t len;
+	size_t cap;
+};
+
+PYD_MUST_CHECK enum pyd_code pyd_buf_reserve(struct pyd_buf *b, size_t more,
+					     struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_buf_append(struct pyd_buf *b, const void *data,
+					    size_t len, struct pyd_err *err);
+static inline void pyd_buf_clear(struct pyd_buf *b)
+{
+	b->len = 0;
+}
+void pyd_buf_deinit(struct pyd_buf *b);
+
+struct pyd_vec {
+	uint64_t *data;
+	size_t len;
+	size_t cap;
+};
+
+PYD_MUST_CHECK enum pyd_code pyd_vec_reserve(struct pyd_vec *v, size_t more,
+					     struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_vec_push(struct pyd_vec *v, uint64_t value,
+					  struct pyd_err *err);
+static inline void pyd_vec_clear(struct pyd_vec *v)
+{
+	v->len = 0;
+}
+void pyd_vec_deinit(struct pyd_vec *v);
+
+#endif

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+
+static const struct pyd_cmd *const cmds[] = {
+	&pyd_cmd_attach, &pyd_cmd_load, &pyd_cmd_peek,
+	&pyd_cmd_show,	 &pyd_cmd_ps,	&pyd_cmd_doctor,
+};
+
+static void usage(FILE *f)
+{
+	fprintf(f, "Usage: pydumpd COMMAND [OPTION...]\n"
+		   "Core dumps for Python.\n\n");
+	for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++)
+		fprintf(f, "  %-8s %s\n", cmds[i]->name, cmds[i]->summary);
+	fprintf(f, "\n'pydumpd COMMAND --help' tells more, and so does "
+		   "pydumpd(1).\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return PYD_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		usage(stdout);
+		return PYD_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("pydumpd %s\n", PYD_VERSION);
+		return PYD_EXIT_OK;
+	}
+	for (size_t i = 0; i < sizeof(cmds) / sizeof(cmds[0]); i++) {
+		if (strcmp(argv[1], cmds[i]->name))
+			continue;
+
+		char name[64];
+
+		snprintf(name, sizeof(name), "pydumpd %s", cmds[i]->name);
+		argv[1] = name;
+		return cmds[i]->run(argc - 1, argv + 1);
+	}
+	fprintf(stderr,
+		"pydumpd: no command '%s'; 'pydumpd --help' lists them\n",
+		argv[1]);
+	return PYD_EXIT_USAGE;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes a dump: one streaming pass, independent zstd frames of msgpack maps
+ * (doc/FORMAT.md). Knows nothing of targets: it is given nodes and metadata.
+ */
+#ifndef PYD_DUMP_WRITER_H
+#define PYD_DUMP_WRITER_H
+
+#include <msgpack.h>
+
+#include "base/buf.h"
+#include "read/node.h"
+
+struct pyd_writer;
+
+struct pyd_writer_options {
+	int level;	  /* zstd level, 1 to 19 */
+	const char *path; /* final name; the data goes to a file beside it,
+			   * mode 0600, renamed by pyd_writer_finish() */
+};
+
+/*
+ * Creates "DIR/.NAME.XXXXXX.part" beside path. PYD_IO with what to do when the
+ * directory is missing, unwritable or full. Never overwrites: a path that
+ * exists gives PYD_IO, here and at the rename (RENAME_NOREPLACE).
+ */
+PYD_MUST_CHECK enum pyd_code pyd_writer_create(
+	const struct pyd_writer_options *opts, struct pyd_writer **ret,
+	struct pyd_err *err);
+
+/*
+ * One whole frame that the caller packed: a msgpack map whose first key is
+ * "kind". Used for header, threads, frames, source, end. What "toc" needs
+ * beside the offsets is in extra (packed msgpack elements, may be NULL).
+ */
+PYD_MUST_CHECK enum pyd_code pyd_writer_frame(
+	struct pyd_writer *w, const char *kind, const msgpack_sbuffer *map,
+	const msgpack_sbuffer *extra, uint32_t nextra, struct pyd_err *err);
+
+/*
+ * Appends one object; a batch is written out by itself when it is full.
+ * shape identifies node->names: equal ids mean equal lists of names; 0 is the
+ * empty one. shape_map is the packed msgpack list of [origin, name] for it;
+ * it is copied into each batch that uses it.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_writer_object(struct pyd_writer *w,
+					       const struct pyd_node *node,
+					       uint32_t shape,
+					       const msgpack_sbuffer *shape_map,
+					       struct pyd_err *err);
+
+struct pyd_writer_totals {
+	uint64_t objects;
+	uint64_t object_bytes; /* sum of sizes */
+	uint64_t placeholders;
+	uint64_t file_bytes; /* compressed, so far */
+};
+void pyd_writer_totals(const struct pyd_writer *w,
+		       struct pyd_writer_totals *ret);
+
+/* Writes out the open batch, its index and the toc; *ret_toc is its offset.
+ * After it the caller writes the "end" frame and calls finish. */
+PYD_MUST_CHECK enum pyd_code pyd_writer_flush(struct pyd_writer *w,
+					      uint64_t *ret_toc,
+					      struct pyd_err *err);
+/* Seekable table, fsync, rename to the final name. */
+PYD_MUST_CHECK enum pyd_code pyd_writer_finish(struct pyd_writer *w,
+					       struct pyd_err *err);
+/* Frees; removes the partial file unless it was finished. Accepts NULL. */
+void pyd_writer_destroy(struct pyd_writer *w);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Decoding of remote objects by a layout. Lookups that find the runtime and
+ * names (this header) and whole nodes for the walker.
+ */
+#ifndef PYD_READ_READER_H
+#define PYD_READ_READER_H
+
+#include "base/map.h"
+#include "layout/layout.h"
+#include "read/node.h"
+#include "target/target.h"
+
+struct pyd_type;
+
+struct pyd_reader {
+	struct pyd_target *target;    /* not owned */
+	const struct pyd_layout *lay; /* not owned */
+	/* Interpreters whose state is searched for the dict of a static
+	 * builtin type (model typedict = perinterp). */
+	struct pyd_vec interps;
+	struct pyd_map types; /* address -> struct pyd_type * */
+	pyd_addr type_type;   /* the type whose type is itself, or 0 */
+	uint64_t max_string;  /* characters or bytes; 0: no limit */
+};
+
+void pyd_reader_init(struct pyd_reader *r, struct pyd_target *t,
+		     const struct pyd_layout *lay);
+void pyd_reader_deinit(struct pyd_reader *r);
+
+/* -- lookups: small, safe, without caches; PYD_CORRUPT when the object is not
+ *    of the type that the name says -- */
+
+/* UTF-8 with surrogates passed; at most cap - 1 bytes, cut at a character. */
+PYD_MUST_CHECK enum pyd_code pyd_read_str(struct pyd_reader *r, pyd_addr str,
+					  char *buf, size_t cap,
+					  struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_read_i64(struct pyd_reader *r, pyd_addr obj,
+					  int64_t *ret, struct pyd_err *err);
+/* The value under a str key. *ret is 0 when the key is not there. */
+PYD_MUST_CHECK enum pyd_code pyd_read_dict_str(struct pyd_reader *r,
+					       pyd_addr dict, const char *key,
+					       pyd_addr *ret,
+					       struct pyd_err *err);
+/* Calls fn for every pair, in order; fn's failure ends it. */
+PYD_MUST_CHECK enum pyd_code pyd_read_dict_each(
+	struct pyd_reader *r, pyd_addr dict,
+	enum pyd_code (*fn)(void *ctx, pyd_addr key, pyd_addr value,
+			    struct pyd_err *err),
+	void *ctx, struct pyd_err *err);
+/* An instance attribute (its dict, inline or split values, not the class).
+ * *ret is 0 when it is not set. */
+PYD_MUST_CHECK enum pyd_code pyd_read_attr(struct pyd_reader *r, pyd_addr obj,
+					   const char *name, pyd_addr *ret,
+					   struct pyd_err *err);
+/* tp_name as the type has it, into buf. */
+PYD_MUST_CHECK enum pyd_code pyd_read_type_name(struct pyd_reader *r,
+						pyd_addr obj, char *buf,
+						size_t cap,
+						struct pyd_err *err);
+
+/* -- nodes -- */
+
+/* Decodes the object at addr into n, which is cleared first. Failures that
+ * belong to the object (pyd_code_is_local) leave n cleared but for addr, type
+ * when it was found, and size. */
+PYD_MUST_CHECK enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
+					   struct pyd_node *n,
+					   struct pyd_err *err);
+
+#endif
