@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# pydumpd. "make demo" and "make check" are all that a new user needs.
+# pydumpd. "make demo" and "make check" are all that a new user needs;
+# "make help" lists the rest.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -10,7 +11,10 @@ O ?= build
 
 CC ?= cc
 CLANG ?= clang
-PKGS := msgpack libzstd libelf libdw libunwind-generic json-c
+# The C library of msgpack changed its pkg-config name in version 6.
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && \
+	echo msgpack-c || echo msgpack)
+PKGS := $(MSGPACK) libzstd libelf libdw libunwind-generic json-c
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -pthread
@@ -25,33 +29,145 @@ LIB_SRCS := $(sort $(wildcard src/base/*.c src/target/*.c src/native/*.c \
 	src/layout/*.c src/read/*.c src/runtime/*.c src/walk/*.c src/dump/*.c))
 CMD_SRCS := $(sort $(wildcard src/cmd/*.c))
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
+FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o)
 CMD_OBJS := $(CMD_SRCS:%.c=$(O)/%.o)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/%.o)
+# A header that stands beside the fuzz targets makes no program.
+FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/%)
 
-.PHONY: all clean
+DEPS := tools/deps.sh
+VENV := $(O)/venv
+PY := $(VENV)/bin/python
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+# Anything but a dash option: "make check TESTS=tests/e2e/test_truth.py"
+TESTS ?=
+PYTEST ?=
+FUZZ_TIME ?= 20
+SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+
+.PHONY: all unit demo check deps interpreters install uninstall lint asan \
+	fuzz fuzz-bins bench clean help FORCE
 .DELETE_ON_ERROR:
+.SUFFIXES:
 
 all: $(O)/pydumpd
 
-$(O)/pydumpd: $(CMD_OBJS) $(O)/libpydumpd.a
+help:
+	@echo 'make demo           dump a hanging program and look at it'
+	@echo 'make check          everything that is needed, then all tests'
+	@echo 'make                build $(O)/pydumpd (O=DIR: elsewhere; V=1)'
+	@echo 'make deps           install packages that are missing'
+	@echo 'make interpreters   get further Python versions to test with'
+	@echo 'make install        PREFIX=$(PREFIX) DESTDIR=; also uninstall'
+	@echo 'make lint asan fuzz bench clean'
+
+# -- objects ---------------------------------------------------------------
+
+# Changes when the compiler or its flags do, so that no object stays behind.
+BUILT_WITH := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
+$(O)/.flags: FORCE
+	@mkdir -p $(O)
+	@printf '%s\n' '$(subst ','\'',$(BUILT_WITH))' | \
+		cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(BUILT_WITH))' >$@
+
+$(O)/pydumpd: $(CMD_OBJS) $(O)/libpydumpd.a | $(O)/loader
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(CMD_OBJS) $(O)/libpydumpd.a \
+		$(LDLIBS)
+
+# "pydumpd load" finds the Python package beside the binary.
+$(O)/loader:
+	$(Q)mkdir -p $(O) && ln -sfn '$(CURDIR)/tools/loader' $@
 
 $(O)/libpydumpd.a: $(LIB_OBJS)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJS)
 
+unit: $(O)/unit
 $(O)/unit: $(UNIT_OBJS) $(O)/libpydumpd.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcriterion
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT_OBJS) $(O)/libpydumpd.a \
+		$(LDLIBS) -lcriterion
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# -- set-up ----------------------------------------------------------------
+
+deps:
+	$(Q)$(DEPS) $(O) all
+
+interpreters:
+	$(Q)$(DEPS) $(O) check
+	$(Q)tools/interpreters.sh
+
+# -- showing and testing ---------------------------------------------------
+
+demo:
+	$(Q)$(DEPS) $(O) build
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)tools/demo/demo.sh $(O)
+
+check:
+	$(Q)$(DEPS) $(O) check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all unit
+	$(Q)tests/run.sh $(O) $(TESTS) -- $(PYTEST)
+
+lint:
+	$(Q)$(DEPS) $(O) lint
+	$(Q)tools/lint/lint.sh $(O)
+
+# The address sanitizer does not live with ptrace'd children of its own leak
+# checker; everything else of it stays on.
+asan:
+	$(Q)$(DEPS) $(O) check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) O=$(O)/asan \
+		CFLAGS='$(SAN)' all unit
+	$(Q)tests/asan.sh $(O)
+
+fuzz-bins: $(FUZZ_BINS)
+$(O)/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(O)/libpydumpd.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+fuzz:
+	$(Q)$(DEPS) $(O) lint
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) O=$(O)/fuzz CC=$(CLANG) \
+		CFLAGS='$(SAN) -fsanitize=fuzzer-no-link' fuzz-bins
+	$(Q)tests/fuzz.sh $(O) $(FUZZ_TIME)
+
+bench:
+	$(Q)$(DEPS) $(O) build
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)$(PY) tests/bench/run.py --pydumpd $(O)/pydumpd $(BENCH)
+
+# -- installing ------------------------------------------------------------
+
+LIBDIR := $(DESTDIR)$(PREFIX)/lib
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)/pydumpd/pydumpd \
+		$(DESTDIR)$(PREFIX)/include/pydumpd \
+		$(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(O)/pydumpd $(DESTDIR)$(PREFIX)/bin/pydumpd
+	install -m 644 $(O)/libpydumpd.a $(LIBDIR)/libpydumpd.a
+	install -m 644 include/pydumpd/*.h $(DESTDIR)$(PREFIX)/include/pydumpd/
+	install -m 644 doc/pydumpd.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	cd tools/loader && find pydumpd -name '*.py' -o -name py.typed | \
+		while read -r f; do \
+			install -D -m 644 "$$f" '$(abspath $(LIBDIR))/pydumpd/'"$$f"; \
+		done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/pydumpd $(LIBDIR)/libpydumpd.a \
+		$(DESTDIR)$(PREFIX)/share/man/man1/pydumpd.1
+	rm -rf $(DESTDIR)$(PREFIX)/include/pydumpd $(LIBDIR)/pydumpd
 
 clean:
 	rm -rf $(O)
 
 -include $(LIB_OBJS:.o=.d) $(CMD_OBJS:.o=.d) $(UNIT_OBJS:.o=.d)
+-include $(FUZZ_SRCS:%.c=$(O)/%.d)
