@@ -45,7 +45,7 @@
 	PYD_KIND(18, method, "func self", "") \
 	PYD_KIND(19, builtin, "self module", "") \
 	PYD_KIND(20, cell, "contents", "") \
-	PYD_KIND(21, code, "filename name qualname varnames cellvars freevars names consts", "") \
+	PYD_KIND(21, code, "filename name qualname varnames cellvars freevars names consts localsplusnames localspluskinds", "") \
 	PYD_KIND(22, frame, "back code globals builtins locals function generator trace", "frame") \
 	PYD_KIND(23, traceback, "next frame", "") \
 	PYD_KIND(24, exception, "args traceback context cause notes dict", "") \
