@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes a process's memory. Mode copy:
+ *
+ *	pyd_process_open, pyd_target_process_create, find the runtime
+ *	pyd_capture_prepare	estimate, allocate and pre-fault (unstopped)
+ *	pyd_stop_all
+ *	pyd_capture_take	re-read maps, copy; gives the frozen target
+ *	pyd_stop_release
+ *	walk the frozen target
+ *
+ * Frozen is what a program can change: private memory that is anonymous,
+ * writable, or was written. What is read beyond that (text, constants, shared
+ * mappings) comes from the process, as long as its address space is there,
+ * else from the very file that was mapped.
+ *
+ * Mode stop: pyd_target_cache_create over the live target between stop and
+ * release. Mode live: the live target itself.
+ */
+#ifndef PYD_TARGET_CAPTURE_H
+#define PYD_TARGET_CAPTURE_H
+
+#include "target/process.h"
+
+struct pyd_capture;
+
+/* What copy would take, without doing it: bytes of private memory in use
+ * (resident or swapped). For the choice of auto. */
+PYD_MUST_CHECK enum pyd_code pyd_capture_estimate(struct pyd_process *p,
+						  uint64_t *ret_bytes,
+						  struct pyd_err *err);
+/* PYD_NOMEM names the size and what to do. p must outlive the capture, not
+ * the target that it gives. */
+PYD_MUST_CHECK enum pyd_code pyd_capture_prepare(struct pyd_process *p,
+						 struct pyd_capture **ret,
+						 struct pyd_err *err);
+
+struct pyd_capture_stats {
+	uint64_t bytes;	     /* copied */
+	uint64_t zero_bytes; /* of private memory that was never touched */
+	uint64_t unreadable; /* bytes that should have been copied */
+	uint64_t begin_ns;   /* CLOCK_MONOTONIC */
+	uint64_t end_ns;
+	size_t segments;
+	uint8_t grown;	    /* the prepared buffer was too small */
+	uint8_t no_pagemap; /* /proc/PID/pagemap could not be read */
+};
+
+/* Once per capture. The target owns what it needs; the capture may be
+ * destroyed before it. */
+PYD_MUST_CHECK enum pyd_code pyd_capture_take(struct pyd_capture *c,
+					      struct pyd_target **ret,
+					      struct pyd_capture_stats *stats,
+					      struct pyd_err *err);
+/* Accepts NULL. */
+void pyd_capture_destroy(struct pyd_capture *c);
+
+/* The parts of a copy that are held in memory, for image.c. */
+struct pyd_segment {
+	pyd_addr start;
+	pyd_addr end;
+	const uint8_t *data; /* NULL: zeros */
+};
+/* NULL when t is not a copy. */
+const struct pyd_segment *pyd_target_segments(const struct pyd_target *t,
+					      size_t *ret_n);
+
+/* Blocks of 64 KiB of inner, at most max_bytes (0: 64 MiB), least recently
+ * used go first. Only for a target that does not change. Owns not inner. */
+PYD_MUST_CHECK enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
+						     size_t max_bytes,
+						     struct pyd_target **ret,
+						     struct pyd_err *err);
+
+#endif

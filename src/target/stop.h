@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stops all threads of a process and lets them go again. PTRACE_SEIZE, never
+ * PTRACE_ATTACH: whenever we die, the kernel lets the target run on. All calls
+ * on one struct pyd_stop must come from the thread that made it.
+ */
+#ifndef PYD_TARGET_STOP_H
+#define PYD_TARGET_STOP_H
+
+#include "target/arch.h"
+#include "target/process.h"
+
+struct pyd_thread {
+	pid_t tid;
+	pid_t ns_tid;  /* in the innermost PID namespace; tid if the same */
+	char comm[20]; /* name that the kernel shows */
+	char state;    /* /proc state letter before the stop; '?' unknown */
+	uint8_t in_job_stop; /* it was stopped (T) and stays so */
+	/* Valid in pyd_stop_threads(); zero in pyd_threads_list(). */
+	struct pyd_regs regs;
+};
+
+struct pyd_threads {
+	struct pyd_thread *v; /* the main thread first, then by tid */
+	size_t n;
+};
+
+struct pyd_stop;
+
+struct pyd_stop_options {
+	unsigned int timeout_ms; /* 0: 5000 */
+};
+
+/*
+ * Stops every thread. PYD_BUSY: traced by another (named), or a thread does not
+ * stop in time (named); PYD_PERM: with reason and cure; PYD_GONE;
+ * PYD_INTERRUPTED. On failure everything is let go again.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_stop_all(const struct pyd_process *p,
+					  const struct pyd_stop_options *opts,
+					  struct pyd_stop **ret,
+					  struct pyd_err *err);
+/* Valid until pyd_stop_destroy(), also after the release. */
+const struct pyd_threads *pyd_stop_threads(const struct pyd_stop *s);
+/* When the first thread was asked to stop, and when the last was let go (0:
+ * not yet), CLOCK_MONOTONIC ns. */
+uint64_t pyd_stop_begin_ns(const struct pyd_stop *s);
+uint64_t pyd_stop_end_ns(const struct pyd_stop *s);
+/* Lets all threads go, with the signals that arrived. Idempotent. */
+void pyd_stop_release(struct pyd_stop *s);
+/* Releases first. Accepts NULL. */
+void pyd_stop_destroy(struct pyd_stop *s);
+
+/* The threads without stopping them (for capture mode live). */
+PYD_MUST_CHECK enum pyd_code pyd_threads_list(const struct pyd_process *p,
+					      struct pyd_threads *ret,
+					      struct pyd_err *err);
+void pyd_threads_deinit(struct pyd_threads *t);
+
+#endif
