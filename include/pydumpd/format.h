@@ -5,12 +5,43 @@
 #ifndef PYDUMPD_FORMAT_H
 #define PYDUMPD_FORMAT_H
 
-#define PYD_FORMAT_MAGIC "pydump"	/* header key "magic" */
+#define PYD_FORMAT_MAGIC "pydump" /* header key "magic" */
 #define PYD_FORMAT_VERSION 1
 #define PYD_FORMAT_OLDEST_READER 1
 /* No frame holds more than this many raw bytes, but for one object that is
  * larger by itself. */
 #define PYD_FORMAT_FRAME_TARGET (1U << 20)
+/* And none more than this, whatever is in it: readers refuse it. */
+#define PYD_FORMAT_FRAME_MAX (1U << 30)
+
+/*
+ * Columns of "objects" and "index" frames.
+ *
+ * PYD_COLUMN(id, name, encoding)
+ */
+/* clang-format off */
+#define PYD_COLUMNS(PYD_COLUMN) \
+	PYD_COLUMN(addr,   "addr",   "u64 delta shuffle") \
+	PYD_COLUMN(type,   "type",   "u16 raw") \
+	PYD_COLUMN(node,   "node",   "u8 raw") \
+	PYD_COLUMN(shape,  "shape",  "u16 raw") \
+	PYD_COLUMN(size,   "size",   "u32 shuffle") \
+	PYD_COLUMN(refcnt, "refcnt", "u32 shuffle") \
+	PYD_COLUMN(nrefs,  "nrefs",  "u32 shuffle") \
+	PYD_COLUMN(nattrs, "nattrs", "u32 shuffle") \
+	PYD_COLUMN(refs,   "refs",   "u64 shuffle") \
+	PYD_COLUMN(vlen,   "vlen",   "u32 shuffle") \
+	PYD_COLUMN(values, "values", "bytes raw") \
+	PYD_COLUMN(index_addr,  "index.addr",  "u64 delta shuffle") \
+	PYD_COLUMN(index_batch, "index.batch", "u16 raw")
+
+enum pyd_column {
+#define PYD_COLUMN(id, name, encoding) PYD_COLUMN_##id,
+	PYD_COLUMNS(PYD_COLUMN)
+#undef PYD_COLUMN
+	PYD_NCOLUMNS
+};
+/* clang-format on */
 
 /*
  * Node kinds: what an object's references and value bytes mean.

@@ -14,9 +14,10 @@
 struct pyd_writer;
 
 struct pyd_writer_options {
-	int level;	  /* zstd level, 1 to 19 */
-	const char *path; /* final name; the data goes to a file beside it,
-			   * mode 0600, renamed by pyd_writer_finish() */
+	int level;	      /* zstd level, 1 to 19; 0: the default, 1 */
+	unsigned int threads; /* that compress; 0: as many as pay */
+	const char *path;     /* final name; the data goes to a file beside it,
+			       * mode 0600, renamed by pyd_writer_finish() */
 };
 
 /*
@@ -29,6 +30,14 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_create(
 	struct pyd_err *err);
 
 /*
+ * Packs the pairs of the "header" map that describe the format itself: magic,
+ * format, oldest_reader, writer, columns, kinds. The caller counts
+ * PYD_WRITER_FORMAT_PAIRS more pairs in its map and puts "kind" before them.
+ */
+#define PYD_WRITER_FORMAT_PAIRS 6
+void pyd_writer_pack_format(msgpack_packer *pk);
+
+/*
  * One whole frame that the caller packed: a msgpack map whose first key is
  * "kind". Used for header, threads, frames, source, end. What "toc" needs
  * beside the offsets is in extra (packed msgpack elements, may be NULL).
@@ -38,7 +47,10 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_frame(
 	const msgpack_sbuffer *extra, uint32_t nextra, struct pyd_err *err);
 
 /*
- * Appends one object; a batch is written out by itself when it is full.
+ * Appends one object; a batch is written out by itself when it is full. Each
+ * address once. What exceeds PYD_FORMAT_FRAME_MAX is cut and marked.
+ * Compression and writing happen in other threads, so that an error of the
+ * file may come from any later call; every call after it fails likewise.
  * shape identifies node->names: equal ids mean equal lists of names; 0 is the
  * empty one. shape_map is the packed msgpack list of [origin, name] for it;
  * it is copied into each batch that uses it.
