@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the end to end tests, and the account of what was tested."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import harness  # noqa: E402
+from interpreters import Interpreter, discover, missing  # noqa: E402
+
+EVERY = discover()
+
+
+def newest() -> Interpreter:
+    """The newest release build that shares our file system."""
+    here = [i for i in EVERY if i.root is None and not i.debug]
+    return here[-1] if here else EVERY[-1]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "interpreter" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "interpreter", EVERY, ids=[i.key for i in EVERY], scope="session"
+        )
+    if "shared_root" in metafunc.fixturenames:
+        # Where a test needs no more than each version once, on our own files.
+        chosen = {i.short: i for i in EVERY if i.root is None and i.version >= (3, 7)}
+        metafunc.parametrize(
+            "shared_root", chosen.values(), ids=list(chosen), scope="session"
+        )
+
+
+@pytest.fixture
+def one() -> Interpreter:
+    """Any interpreter, for tests of what no version changes."""
+    return newest()
+
+
+@pytest.fixture
+def sleeper(one: Interpreter) -> Iterator[harness.Target]:
+    """A Python process that waits for its standard input to end."""
+    code = "import sys; value = {'a': [1]}; print('ready', flush=True); sys.stdin.read()"
+    with harness.start_code(one, code) as target:
+        assert target.line() == "ready"
+        yield target
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What takes longest begins first, so that two workers end together.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    keys = {i.key for i in EVERY}
+    count: dict[str, int] = {}
+    for report in terminalreporter.stats.get("passed", []):
+        for key in keys & set(re.findall(r"[\w.]+(?:-\w+)+", report.nodeid)):
+            count[key] = count.get(key, 0) + 1
+    tested = [f"{i.key} ({count[i.key]})" for i in EVERY if i.key in count]
+    terminalreporter.section("interpreters")
+    terminalreporter.write_line("tested: " + (", ".join(tested) or "none"))
+    if missing():
+        terminalreporter.write_line("MISSING: " + ", ".join(missing()))
