@@ -21,6 +21,8 @@ struct pyd_process {
 	uint8_t other_pid_ns;
 	/* Some address that is mapped, to ask memfd about; 0: none yet. */
 	pyd_addr probe;
+	/* process_vm_readv was refused (seccomp); memfd is read instead. */
+	uint8_t no_vm_readv;
 };
 
 /*
