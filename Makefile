@@ -91,6 +91,19 @@ $(O)/unit: $(UNIT_OBJS) $(O)/libpydumpd.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT_OBJS) $(O)/libpydumpd.a \
 		$(LDLIBS) -lcriterion
 
+# The tables, as C.
+TABLES := $(sort $(wildcard offsets/*.offsets))
+LIB_OBJS += $(O)/tables.o
+$(O)/.tables: FORCE
+	@mkdir -p $(O)
+	@echo '$(TABLES)' | cmp -s - $@ || echo '$(TABLES)' >$@
+$(O)/tables.c: $(TABLES) tools/offsets/embed.sh $(O)/.tables
+	$(call say,GEN,$@)
+	$(Q)tools/offsets/embed.sh $(TABLES) >$@
+$(O)/tables.o: $(O)/tables.c $(O)/.flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 $(O)/%.o: %.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)

@@ -75,6 +75,11 @@ struct pyd_layout {
 	uint32_t hex_max;     /* last */
 	unsigned int flags;   /* PYD_LAYOUT_*, ored */
 	int32_t off[PYD_NFIELDS]; /* bytes, or PYD_ABSENT */
+	/* Where _Py_DebugOffsets has that offset, and the size of the struct
+	 * that it is in; PYD_ABSENT where it does not (offsets/debug.def). */
+	int16_t debug_pos[PYD_NFIELDS];
+	int16_t debug_size_pos[PYD_NFIELDS];
+	uint32_t debug_size; /* of _Py_DebugOffsets; 0: there is none */
 	enum pyd_model_int model_int;
 	enum pyd_model_dictkeys model_dictkeys;
 	enum pyd_model_dictvalues model_dictvalues;
@@ -128,7 +133,17 @@ PYD_MUST_CHECK enum pyd_code pyd_layout_apply_debug_offsets(
 	struct pyd_layout *lay, const uint8_t *bytes, size_t len, char *notes,
 	size_t cap, struct pyd_err *err);
 
-/* Checks a table for required fields, spans and alignment. */
+/* Parses one table from memory; where is what messages call it. PYD_FORMAT
+ * with "where:LINE:COLUMN: " in front. */
+PYD_MUST_CHECK enum pyd_code pyd_layout_parse(const char *where,
+					      const char *text, size_t len,
+					      struct pyd_layout *ret,
+					      struct pyd_err *err);
+/* "struct.field" */
+const char *pyd_field_name(enum pyd_field f);
+
+/* Checks a table for required fields, spans, overlaps and alignment:
+ * PYD_FORMAT. */
 PYD_MUST_CHECK enum pyd_code pyd_layout_validate(const struct pyd_layout *lay,
 						 struct pyd_err *err);
 

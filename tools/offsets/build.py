@@ -20,6 +20,7 @@ SOURCES = (
     "Objects/dictobject.c",
     "Objects/frameobject.c",
     "Objects/genobject.c",
+    "Objects/moduleobject.c",
     "Python/pystate.c",
 )
 

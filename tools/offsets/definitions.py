@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What offsets/fields.def and offsets/models.def list."""
+"""What offsets/fields.def, debug.def and models.def list."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ OFFSETS = TOP / "offsets"
 
 _FIELD = re.compile(
     r"^PYD_FIELD\((\w+),\s*(\w+),\s*(\d+),\s*([RO]),\s*\"([^\"]*)\"\)$",
+    re.MULTILINE,
+)
+_DEBUG = re.compile(
+    r"^PYD_DEBUG_FIELD\((\w+),\s*(\w+),\s*\"([^\"]+)\",\s*\"([^\"]*)\"\)$",
     re.MULTILINE,
 )
 _MODEL = re.compile(r"^PYD_MODEL\(([\w,\s]+)\)$", re.MULTILINE)
@@ -42,6 +46,18 @@ def load_fields(path: Path = OFFSETS / "fields.def") -> list[Field]:
     lines = sum(line.startswith("PYD_FIELD(") for line in text.splitlines())
     if len(found) != lines:
         raise ValueError(f"{path}: {lines - len(found)} lines do not parse")
+    return found
+
+
+def load_debug_fields(
+    path: Path = OFFSETS / "debug.def",
+) -> dict[str, tuple[str, str]]:
+    """By field: what holds its offset and its struct's size ("" if nothing)."""
+    text = path.read_text(encoding="utf-8")
+    found = {f"{s}.{n}": (m, size) for s, n, m, size in _DEBUG.findall(text)}
+    lines = [x for x in text.splitlines() if x.startswith("PYD_DEBUG_FIELD(")]
+    if len(found) != len(lines):
+        raise ValueError(f"{path}: {len(lines) - len(found)} lines too many")
     return found
 
 

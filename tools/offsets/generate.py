@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import build
-from definitions import OFFSETS
+from definitions import OFFSETS, load_fields
 from structs import StructsError
 from table import Table, make_table, read_table
 
@@ -42,6 +42,8 @@ def differences(made: Table, kept: Table) -> list[str]:
     for what, a, b in (
         ("", made.offsets, kept.offsets),
         ("model.", made.models, kept.models),
+        ("debug.", made.debug, kept.debug),
+        ("", {"debug_size": made.debug_size}, {"debug_size": kept.debug_size}),
     ):
         for key in [*a, *(k for k in b if k not in a)]:
             if key in made.unknown and not what:
@@ -113,6 +115,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in wrong:
             print(f"{path.name}: {line}")
         return 1 if wrong else 0
+    lacking = [f.key for f in load_fields()
+               if f.required and table.offsets[f.key] is None]
+    if lacking:
+        print(f"generate.py: {name}: no definition of {', '.join(lacking)}",
+              file=sys.stderr)
+        return 1
     flags = [f for f, on in (("debug", args.debug),
                              ("free-threaded", args.free_threaded)) if on]
     minor = f"0x{version[0]:02x}{version[1]:02x}"

@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from definitions import Field, load_fields, load_models
+from definitions import Field, load_debug_fields, load_fields, load_models
 from structs import Structs, StructsError
 
 ABSENT = "absent"
+_DEBUG = "_Py_DebugOffsets"
 # Asked beside the fields, because models follow from them.
 _FACTS = (
     "_PyInterpreterFrame.f_executable.bits",
@@ -26,6 +27,9 @@ class Table:
     header: dict[str, str] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     offsets: dict[str, int | None] = field(default_factory=dict)
+    # Places in _Py_DebugOffsets: of an offset, and of its struct's size.
+    debug: dict[str, tuple[int, int | None]] = field(default_factory=dict)
+    debug_size: int | None = None
     # Fields whose struct the input does not define: unknown, not absent.
     unknown: list[str] = field(default_factory=list)
 
@@ -38,6 +42,11 @@ class Table:
         ]
         for key, value in self.offsets.items():
             lines.append(f"{key} = {ABSENT if value is None else value}")
+        if self.debug_size is not None:
+            lines.append(f"debug_size = {self.debug_size}")
+        for key, (place, size) in self.debug.items():
+            within = "" if size is None else f" within {size}"
+            lines.append(f"debug.{key} = {place}{within}")
         return "\n".join(lines) + "\n"
 
 
@@ -50,6 +59,13 @@ def read_table(path: Path) -> Table:
         key, _, value = (part.strip() for part in line.partition("="))
         if key.startswith("model."):
             table.models[key[len("model."):]] = value
+        elif key.startswith("debug."):
+            place, *size = value.split(" within ")
+            table.debug[key[len("debug."):]] = (
+                int(place), int(size[0]) if size else None
+            )
+        elif key == "debug_size":
+            table.debug_size = int(value)
         elif "." in key:
             table.offsets[key] = None if value == ABSENT else int(value)
         else:
@@ -63,6 +79,10 @@ def make_table(files: list[Path], version: tuple[int, int]) -> Table:
     queries = set(_FACTS)
     for f in fields:
         queries.update(_plain(c) for c in f.candidates)
+    debug_fields = load_debug_fields()
+    queries.add(f"sizeof({_DEBUG})")
+    for names in debug_fields.values():
+        queries.update(f"{_DEBUG}.{name}" for name in names if name)
     structs = Structs(files, queries)
     table = Table()
     state = structs.bit("PyASCIIObject.state")
@@ -78,7 +98,23 @@ def make_table(files: list[Path], version: tuple[int, int]) -> Table:
     if missing:
         raise StructsError(f"required fields not found: {', '.join(missing)}")
     table.models = _models(structs, table, version)
+    if f"sizeof({_DEBUG})" in structs:
+        table.debug_size = structs.size(f"sizeof({_DEBUG})")
+        table.debug = _debug(structs, debug_fields)
     return table
+
+
+def _debug(
+    structs: Structs, fields: dict[str, tuple[str, str]]
+) -> dict[str, tuple[int, int | None]]:
+    places = {}
+    for key, (member, size) in fields.items():
+        if f"{_DEBUG}.{member}" in structs:
+            places[key] = (
+                structs.bit(f"{_DEBUG}.{member}") // 8,
+                structs.bit(f"{_DEBUG}.{size}") // 8 if size else None,
+            )
+    return places
 
 
 def _plain(candidate: str) -> str:

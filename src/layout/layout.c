@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layout/layout.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "layout/tables.h"
+
+/* A table has 10 kB; a directory of tables has some dozens. */
+enum {
+	FILE_MAX = 1 << 20,
+	TABLES_MAX = 1024,
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static enum pyd_code add(struct pyd_layouts *l, const struct pyd_layout *lay,
+			 struct pyd_err *err)
+{
+	struct pyd_layout *grown;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->tables[i].name, lay->name)) {
+			l->tables[i] = *lay;
+			return PYD_OK;
+		}
+	if (l->n == TABLES_MAX)
+		return pyd_err_set(err, PYD_LIMIT, "more than %d offset tables",
+				   TABLES_MAX);
+	grown = reallocarray(l->tables, l->n + 1, sizeof(*grown));
+	if (!grown)
+		return pyd_err_set(err, PYD_NOMEM, "offset tables");
+	l->tables = grown;
+	l->tables[l->n++] = *lay;
+	return PYD_OK;
+}
+
+static enum pyd_code add_text(struct pyd_layouts *l, const char *where,
+			      const char *text, size_t len, struct pyd_err *err)
+{
+	struct pyd_layout lay;
+	enum pyd_code rc = pyd_layout_parse(where, text, len, &lay, err);
+
+	if (rc)
+		return rc;
+	return add(l, &lay, err);
+}
+
+static enum pyd_code read_all(int fd, const char *path, struct pyd_buf *buf,
+			      struct pyd_err *err)
+{
+	for (;;) {
+		enum pyd_code rc = pyd_buf_reserve(buf, 16384, err);
+		ssize_t n;
+
+		if (rc)
+			return rc;
+		n = read(fd, buf->data + buf->len, 16384);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return pyd_err_errno(err, PYD_IO, errno,
+					     "cannot read %s", path);
+		if (!n)
+			return PYD_OK;
+		buf->len += (size_t)n;
+		if (buf->len > FILE_MAX)
+			return pyd_err_set(err, PYD_FORMAT,
+					   "%s: too large for an offset table",
+					   path);
+	}
+}
+
+static enum pyd_code add_fd(struct pyd_layouts *l, int fd, const char *path,
+			    struct pyd_err *err)
+{
+	__attribute__((cleanup(pyd_buf_deinit))) struct pyd_buf buf = { 0 };
+	enum pyd_code rc = read_all(fd, path, &buf, err);
+
+	if (rc)
+		return rc;
+	return add_text(l, path, buf.data ? (const char *)buf.data : "",
+			buf.len, err);
+}
+
+static int is_table(const struct dirent *e)
+{
+	size_t len = strlen(e->d_name);
+
+	return len > 8 && !strcmp(e->d_name + len - 8, ".offsets");
+}
+
+static void free_names(struct dirent **names, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+static enum pyd_code add_dir(struct pyd_layouts *l, int dir, const char *path,
+			     struct pyd_err *err)
+{
+	struct dirent **names;
+	enum pyd_code rc = PYD_OK;
+	int n = scandirat(dir, ".", &names, is_table, alphasort);
+
+	if (n < 0)
+		return pyd_err_errno(err, PYD_IO, errno, "cannot list %s",
+				     path);
+	if (!n)
+		rc = pyd_err_set(err, PYD_NOTFOUND,
+				 "no file in %s is named *.offsets", path);
+	for (int i = 0; i < n && !rc; i++) {
+		__attribute__((cleanup(close_fd))) int fd =
+			openat(dir, names[i]->d_name, O_RDONLY | O_CLOEXEC);
+		char full[512];
+
+		snprintf(full, sizeof(full), "%s/%s", path, names[i]->d_name);
+		if (fd < 0)
+			rc = pyd_err_errno(err, PYD_IO, errno, "cannot open %s",
+					   full);
+		else
+			rc = add_fd(l, fd, full, err);
+	}
+	free_names(names, n);
+	return rc;
+}
+
+static enum pyd_code add_path(struct pyd_layouts *l, const char *path,
+			      struct pyd_err *err)
+{
+	/* O_NONBLOCK: a FIFO must not hang us. */
+	__attribute__((cleanup(close_fd))) int fd =
+		open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return pyd_err_errno(err, PYD_IO, errno,
+				     "cannot open offset tables %s", path);
+	if (S_ISDIR(st.st_mode))
+		return add_dir(l, fd, path, err);
+	return add_fd(l, fd, path, err);
+}
+
+enum pyd_code pyd_layouts_load(const char *path, struct pyd_layouts *ret,
+			       struct pyd_err *err)
+{
+	__attribute__((
+		cleanup(pyd_layouts_deinit))) struct pyd_layouts l = { 0 };
+	enum pyd_code rc;
+
+	for (size_t i = 0; i < pyd_ntable_texts; i++) {
+		const struct pyd_table_text *t = &pyd_table_texts[i];
+
+		rc = add_text(&l, t->file, t->text, t->len, err);
+		if (rc)
+			return rc;
+	}
+	if (path) {
+		rc = add_path(&l, path, err);
+		if (rc)
+			return rc;
+	}
+	*ret = l;
+	l = (struct pyd_layouts) { 0 };
+	return PYD_OK;
+}
+
+void pyd_layouts_deinit(struct pyd_layouts *l)
+{
+	free(l->tables);
+	*l = (struct pyd_layouts) { 0 };
+}
+
+/* "3.14.0rc1": what people call a hexversion. */
+static void version_text(uint32_t hex, char *buf, size_t cap)
+{
+	unsigned int level = hex >> 4 & 15;
+	const char *word = "";
+	char serial[8] = "";
+
+	if (level == 0xa)
+		word = "a";
+	else if (level == 0xb)
+		word = "b";
+	else if (level == 0xc)
+		word = "rc";
+	if (*word)
+		snprintf(serial, sizeof(serial), "%u", hex & 15);
+	snprintf(buf, cap, "%u.%u.%u%s%s", hex >> 24, hex >> 16 & 255,
+		 hex >> 8 & 255, word, serial);
+}
+
+static const char *build_text(unsigned int flags)
+{
+	switch (flags) {
+	case 0:
+		return "release build";
+	case PYD_LAYOUT_DEBUG:
+		return "debug build";
+	case PYD_LAYOUT_FREE_THREADED:
+		return "free-threaded build";
+	default:
+		return "free-threaded debug build";
+	}
+}
+
+static enum pyd_code refuse(const struct pyd_layouts *l, uint32_t hex,
+			    unsigned int flags, struct pyd_err *err)
+{
+	char version[32];
+	char list[320] = "";
+	size_t used = 0;
+
+	version_text(hex, version, sizeof(version));
+	for (size_t i = 0; i < l->n; i++) {
+		const char *name = l->tables[i].name;
+
+		if (!strncmp(name, "cpython-", 8))
+			name += 8;
+		int n = snprintf(list + used, sizeof(list) - used, "%s%s",
+				 used ? " " : "", name);
+		if (n < 0 || (size_t)n >= sizeof(list) - used)
+			break;
+		used += (size_t)n;
+	}
+	return pyd_err_set(err, PYD_UNSUPPORTED,
+			   "no offset table for CPython %s (0x%08x), %s; there "
+			   "are tables for: %s; doc/HOWTO_ADD_A_VERSION.md "
+			   "tells how to make one",
+			   version, hex, build_text(flags), list);
+}
+
+enum pyd_code pyd_layout_select(const struct pyd_layouts *l, uint32_t hex,
+				unsigned int flags, struct pyd_layout *ret,
+				struct pyd_err *err)
+{
+	const struct pyd_layout *best = NULL;
+
+	/* The closest range wins, so that one release can have a table of its
+	 * own; of equals, the later one. */
+	for (size_t i = 0; i < l->n; i++) {
+		const struct pyd_layout *t = &l->tables[i];
+
+		if (t->flags != flags || hex < t->hex_min || hex > t->hex_max)
+			continue;
+		if (!best ||
+		    t->hex_max - t->hex_min <= best->hex_max - best->hex_min)
+			best = t;
+	}
+	if (!best)
+		return refuse(l, hex, flags, err);
+	enum pyd_code rc = pyd_layout_validate(best, err);
+	if (rc) {
+		pyd_err_prefix(err, "offset table %s", best->name);
+		return rc;
+	}
+	*ret = *best;
+	return PYD_OK;
+}
