@@ -30,7 +30,8 @@ LIB_SRCS := $(sort $(wildcard src/base/*.c src/target/*.c src/native/*.c \
 CMD_SRCS := $(sort $(wildcard src/cmd/*.c))
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o)
+TABLES := $(sort $(wildcard offsets/*.offsets))
+LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o) $(O)/tables.o
 CMD_OBJS := $(CMD_SRCS:%.c=$(O)/%.o)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/%.o)
 # A header that stands beside the fuzz targets makes no program.
@@ -92,8 +93,6 @@ $(O)/unit: $(UNIT_OBJS) $(O)/libpydumpd.a
 		$(LDLIBS) -lcriterion
 
 # The tables, as C.
-TABLES := $(sort $(wildcard offsets/*.offsets))
-LIB_OBJS += $(O)/tables.o
 $(O)/.tables: FORCE
 	@mkdir -p $(O)
 	@echo '$(TABLES)' | cmp -s - $@ || echo '$(TABLES)' >$@
