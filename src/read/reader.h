@@ -11,7 +11,8 @@
 #include "read/node.h"
 #include "target/target.h"
 
-struct pyd_type;
+struct pyd_obj;
+struct pyd_codeobj;
 
 struct pyd_reader {
 	struct pyd_target *target;    /* not owned */
@@ -21,11 +22,20 @@ struct pyd_reader {
 	struct pyd_vec interps;
 	struct pyd_map types; /* address -> struct pyd_type * */
 	pyd_addr type_type;   /* the type whose type is itself, or 0 */
+	struct pyd_map codes; /* address -> struct pyd_codeobj * */
 	uint64_t max_string;  /* characters or bytes; 0: no limit */
+	/* Scratch of pyd_read_node(). */
+	struct pyd_obj *obj;
+	struct pyd_vec pairs;
+	struct pyd_vec split_keys;
+	struct pyd_vec split_values;
+	struct pyd_buf bytes;
 };
 
-void pyd_reader_init(struct pyd_reader *r, struct pyd_target *t,
-		     const struct pyd_layout *lay);
+PYD_MUST_CHECK enum pyd_code pyd_reader_init(struct pyd_reader *r,
+					     struct pyd_target *t,
+					     const struct pyd_layout *lay,
+					     struct pyd_err *err);
 void pyd_reader_deinit(struct pyd_reader *r);
 
 /* -- lookups: small, safe, without caches; PYD_CORRUPT when the object is not

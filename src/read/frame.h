@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames: PyFrameObject up to 3.10, _PyInterpreterFrame from 3.11 on, of
+ * threads, generators and tracebacks. Include/internal/pycore_frame.h
+ */
+#ifndef PYD_READ_FRAME_H
+#define PYD_READ_FRAME_H
+
+#include "read/code.h"
+
+enum pyd_frame_state {
+	PYD_FRAME_CREATED = 0,
+	PYD_FRAME_SUSPENDED = 1,
+	PYD_FRAME_RUNNING = 2,
+	PYD_FRAME_FINISHED = 3,
+};
+
+/* Reused from frame to frame; zero-initialised is valid. */
+struct pyd_frame {
+	pyd_addr addr;	    /* of the frame struct itself */
+	pyd_addr previous;  /* 0: the oldest */
+	pyd_addr frame_obj; /* PyFrameObject, or 0 */
+	pyd_addr generator; /* that owns it, or 0 */
+	pyd_addr code_addr;
+	const struct pyd_codeobj *code; /* NULL for a shim */
+	pyd_addr globals, builtins, locals, function, trace;
+	bool shim;    /* made by the interpreter for itself */
+	bool cleared; /* finished; variables are gone */
+	enum pyd_frame_state state;
+	int64_t lasti; /* byte offset, -1: before the first */
+	struct pyd_position pos;
+	struct pyd_vec vars;  /* values, parallel to code->vars; 0: unset */
+	struct pyd_vec stack; /* evaluation stack, bottom first */
+	bool stack_known;
+};
+
+void pyd_frame_deinit(struct pyd_frame *f);
+
+/* The frame struct at addr: an interpreter frame where the layout has them,
+ * else a PyFrameObject. */
+PYD_MUST_CHECK enum pyd_code pyd_read_frame(struct pyd_reader *r, pyd_addr addr,
+					    struct pyd_frame *f,
+					    struct pyd_err *err);
+
+/* True when threads run interpreter frames (3.11+). */
+static inline bool pyd_has_iframes(const struct pyd_layout *lay)
+{
+	return PYD_OFF(lay, iframe, localsplus) != PYD_ABSENT;
+}
+
+#endif

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "read/object.h"
+
+#include <stdlib.h>
+
+#include "read/family.h"
+
+void pyd_node_clear(struct pyd_node *n)
+{
+	n->addr = 0;
+	n->type = 0;
+	n->kind = PYD_KIND_placeholder;
+	n->size = 0;
+	n->refcnt = 0;
+	pyd_vec_clear(&n->refs);
+	pyd_vec_clear(&n->attrs);
+	pyd_buf_clear(&n->value);
+	n->mark = 0;
+	n->mark_total = 0;
+	n->mark_text[0] = '\0';
+}
+
+void pyd_node_deinit(struct pyd_node *n)
+{
+	pyd_vec_deinit(&n->refs);
+	pyd_vec_deinit(&n->attrs);
+	pyd_buf_deinit(&n->value);
+	free(n->names);
+	*n = (struct pyd_node) { 0 };
+}
+
+enum pyd_code pyd_node_attr(struct pyd_node *n, enum pyd_origin origin,
+			    bool is_cstr, pyd_addr name, uint64_t value,
+			    struct pyd_err *err)
+{
+	if (n->attrs.len == n->names_cap) {
+		size_t cap = n->names_cap ? n->names_cap * 2 : 32;
+		struct pyd_attr_name *names =
+			realloc(n->names, cap * sizeof(*names));
+
+		if (!names)
+			return pyd_err_set(err, PYD_NOMEM,
+					   "out of memory for attributes");
+		n->names = names;
+		n->names_cap = cap;
+	}
+	n->names[n->attrs.len] = (struct pyd_attr_name) {
+		.origin = (uint8_t)origin,
+		.is_cstr = is_cstr,
+		.name = name,
+	};
+	return pyd_vec_push(&n->attrs, value, err);
+}
+
+bool pyd_obj_is(const struct pyd_obj *o, enum pyd_kind kind)
+{
+	return o->type->family->kind == kind;
+}
+
+enum pyd_code pyd_obj_fields(struct pyd_reader *r, const struct pyd_obj *o,
+			     const enum pyd_field *fields, size_t nfields,
+			     struct pyd_node *n, struct pyd_err *err)
+{
+	for (size_t i = 0; i < nfields; i++) {
+		enum pyd_code code = pyd_vec_push(
+			&n->refs, pyd_obj_u64(o, r->lay->off[fields[i]]), err);
+
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
+				uint64_t count, struct pyd_vec *v,
+				struct pyd_err *err)
+{
+	if (!count)
+		return PYD_OK;
+	/* More than any address space holds: our allocation must not follow
+	 * a corrupt count. */
+	if (count > (1ULL << 32))
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "impossible item count %llu",
+				  (unsigned long long)count);
+
+	const struct pyd_region *region = pyd_target_region(r->target, addr);
+
+	if (r->target->nregions &&
+	    (!region || count > (region->end - addr) / sizeof(uint64_t)))
+		/* Neighbouring regions may continue each other; those the
+		 * read itself checks. */
+		if (!region || count > (1ULL << 28))
+			return pyd_err_at(err, PYD_FAULT, addr,
+					  "items are not mapped");
+
+	enum pyd_code code = pyd_vec_reserve(v, count, err);
+
+	if (code)
+		return code;
+	code = pyd_target_read(r->target, addr, v->data + v->len,
+			       count * sizeof(uint64_t), err);
+	if (code)
+		return code;
+	v->len += count;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_obj_read(struct pyd_reader *r, pyd_addr addr,
+			   struct pyd_obj *ret, struct pyd_err *err)
+{
+	const struct pyd_layout *lay = r->lay;
+	size_t head = (size_t)PYD_OFF(lay, object, size);
+	enum pyd_code code;
+
+	ret->addr = addr;
+	ret->type = NULL;
+	ret->len = 0;
+	if (addr % PYD_OBJ_ALIGN)
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "address is not aligned");
+	code = pyd_target_read(r->target, addr, ret->bytes, head, err);
+	if (code)
+		return code;
+	ret->len = head;
+
+	pyd_addr type = PYD_OBJ_U64(r, ret, object, ob_type);
+
+	code = pyd_type_get(r, type, &ret->type, err);
+	if (code)
+		return code;
+
+	/* ob_size stands behind the header of var-sized objects, whatever
+	 * tp_basicsize says. */
+	size_t want = (size_t)ret->type->basicsize;
+
+	if (want > sizeof(ret->bytes))
+		want = sizeof(ret->bytes);
+	if (want > head) {
+		code = pyd_target_read(r->target, addr + head,
+				       ret->bytes + head, want - head, err);
+		if (code)
+			return code;
+		ret->len = want;
+	}
+	return PYD_OK;
+}
+
+uint64_t pyd_obj_nitems(struct pyd_reader *r, const struct pyd_obj *o)
+{
+	if ((o->type->flags & PYD_TPFLAG_LONG_SUBCLASS) &&
+	    r->lay->model_int == PYD_M_int_tag)
+		return PYD_OBJ_U64(r, o, long, lv_tag) >> 3;
+
+	int64_t n = PYD_OBJ_I64(r, o, object, ob_size);
+
+	return n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+}
+
+/* The reference count as a node shows it; 0 is impossible for a live one. */
+static enum pyd_code refcount(struct pyd_reader *r, const struct pyd_obj *o,
+			      uint32_t *ret, struct pyd_err *err)
+{
+	const struct pyd_layout *lay = r->lay;
+
+	switch (lay->model_refcount) {
+	case PYD_M_refcount_biased: {
+		uint64_t local = PYD_OBJ_U32(r, o, object, ob_ref_local);
+		uint64_t shared = PYD_OBJ_U64(r, o, object, ob_ref_shared) >> 2;
+
+		if (local == UINT32_MAX)
+			*ret = UINT32_MAX;
+		else
+			*ret = (uint32_t)(local + shared);
+		return PYD_OK;
+	}
+	case PYD_M_refcount_split: {
+		uint32_t n = PYD_OBJ_U32(r, o, object, ob_refcnt);
+
+		/* Immortal objects count from 2**30 up, by version. */
+		*ret = n >= (1U << 30) ? UINT32_MAX : n;
+		break;
+	}
+	case PYD_M_refcount_plain: {
+		int64_t n = PYD_OBJ_I64(r, o, object, ob_refcnt);
+
+		if (n < 0 || n > UINT32_MAX - 1)
+			return pyd_err_at(err, PYD_CORRUPT, o->addr,
+					  "impossible reference count %lld",
+					  (long long)n);
+		*ret = (uint32_t)n;
+		break;
+	}
+	}
+	if (*ret == 0)
+		return pyd_err_at(err, PYD_CORRUPT, o->addr,
+				  "reference count is 0 (freed)");
+	return PYD_OK;
+}
+
+/* Slots and C members. */
+static enum pyd_code read_members(struct pyd_reader *r, const struct pyd_obj *o,
+				  struct pyd_node *n, struct pyd_err *err)
+{
+	/* T_* of Include/structmember.h, Include/descrobject.h (3.12+). */
+	enum {
+		T_SHORT = 0,
+		T_INT = 1,
+		T_LONG = 2,
+		T_OBJECT = 6,
+		T_BYTE = 8,
+		T_UBYTE = 9,
+		T_USHORT = 10,
+		T_UINT = 11,
+		T_BOOL = 14,
+		T_OBJECT_EX = 16,
+		T_PYSSIZET = 19,
+	};
+	static const uint8_t width[20] = {
+		[T_SHORT] = 2,	   [T_INT] = 4,	     [T_LONG] = 8,
+		[T_OBJECT] = 8,	   [T_BYTE] = 1,     [T_UBYTE] = 1,
+		[T_USHORT] = 2,	   [T_UINT] = 4,     [T_BOOL] = 1,
+		[T_OBJECT_EX] = 8, [T_PYSSIZET] = 8,
+	};
+	static const bool is_signed[20] = {
+		[T_SHORT] = true, [T_INT] = true,      [T_LONG] = true,
+		[T_BYTE] = true,  [T_PYSSIZET] = true,
+	};
+
+	for (size_t i = 0; i < o->type->nmembers; i++) {
+		const struct pyd_member *m = &o->type->members[i];
+
+		if (m->type < 0 || m->type >= 20 || !width[m->type])
+			continue;
+
+		uint8_t raw[8] = { 0 };
+		size_t w = width[m->type];
+		uint64_t v;
+		enum pyd_code code;
+
+		if ((uint64_t)m->offset + w <= o->len) {
+			memcpy(raw, o->bytes + m->offset, w);
+		} else {
+			code = pyd_target_read(r->target,
+					       o->addr + (uint64_t)m->offset,
+					       raw, w, err);
+			if (code)
+				return code;
+		}
+		memcpy(&v, raw, sizeof(v));
+		if (m->type != T_OBJECT && m->type != T_OBJECT_EX) {
+			unsigned int shift = 64 - 8 * (unsigned int)w;
+
+			if (is_signed[m->type])
+				v = (uint64_t)((int64_t)(v << shift) >> shift);
+			/* Kept as a number without an object: 62 bits. */
+			if ((int64_t)v > INT64_MAX / 4 ||
+			    (int64_t)v < INT64_MIN / 4)
+				continue;
+			v = v << 2 | 3;
+		}
+		code = pyd_node_attr(
+			n, m->slot ? PYD_ORIGIN_SLOT : PYD_ORIGIN_MEMBER, true,
+			m->name, v, err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code read_attrs(struct pyd_reader *r, const struct pyd_obj *o,
+				struct pyd_node *n, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	if (!o->type->family->owns_dict &&
+	    (o->type->dictoffset || o->type->flags & PYD_TPFLAG_MANAGED_DICT)) {
+		pyd_addr dict = 0;
+
+		pyd_vec_clear(&r->pairs);
+		code = pyd_obj_attrs(r, o, &r->pairs, &dict, err);
+		if (code)
+			return code;
+		if (dict) {
+			code = pyd_node_attr(n, PYD_ORIGIN_DICT, true, 0, dict,
+					     err);
+			if (code)
+				return code;
+		}
+		for (size_t i = 0; i + 1 < r->pairs.len; i += 2) {
+			code = pyd_node_attr(n, PYD_ORIGIN_INLINE, false,
+					     r->pairs.data[i],
+					     r->pairs.data[i + 1], err);
+			if (code)
+				return code;
+		}
+	}
+	return read_members(r, o, n, err);
+}
+
+enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
+			    struct pyd_node *n, struct pyd_err *err)
+{
+	struct pyd_obj *o = r->obj;
+	enum pyd_code code;
+
+	pyd_node_clear(n);
+	n->addr = addr;
+	code = pyd_obj_read(r, addr, o, err);
+	if (code) {
+		if (o->type)
+			n->type = o->type->addr;
+		return code;
+	}
+	n->type = o->type->addr;
+	n->size = (uint64_t)o->type->basicsize;
+	if (o->type->itemsize > 0) {
+		uint64_t more = pyd_obj_nitems(r, o);
+
+		if (more > (1ULL << 40))
+			return pyd_err_at(err, PYD_CORRUPT, addr,
+					  "impossible size %llu of a %s",
+					  (unsigned long long)more,
+					  o->type->name);
+		n->size += more * (uint64_t)o->type->itemsize;
+	}
+	code = refcount(r, o, &n->refcnt, err);
+	if (code)
+		return code;
+
+	n->kind = o->type->family->kind;
+	if (o->type->family->read) {
+		code = o->type->family->read(r, o, n, err);
+		if (code)
+			goto fail;
+	}
+	code = read_attrs(r, o, n, err);
+	if (code)
+		goto fail;
+	return PYD_OK;
+fail:
+	/* Nothing half-read is shown. */
+	pyd_vec_clear(&n->refs);
+	pyd_vec_clear(&n->attrs);
+	pyd_buf_clear(&n->value);
+	n->kind = PYD_KIND_placeholder;
+	n->mark = 0;
+	return code;
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+/* list, tuple, slice, range, set, frozenset. */
+#include "read/family.h"
+
+#include <stdio.h>
+
+enum pyd_code pyd_read_list(struct pyd_reader *r, const struct pyd_obj *o,
+			    struct pyd_node *n, struct pyd_err *err)
+{
+	uint64_t count = PYD_OBJ_U64(r, o, object, ob_size);
+	int64_t allocated = PYD_OBJ_I64(r, o, list, allocated);
+
+	/* list.sort() empties the list and sets -1 while it runs. */
+	if (allocated >= 0 && count > (uint64_t)allocated)
+		return pyd_err_at(err, PYD_CORRUPT, o->addr,
+				  "a list has more items than room");
+	if (allocated > 0)
+		n->size += (uint64_t)allocated * 8;
+	return pyd_read_pointers(r, PYD_OBJ_U64(r, o, list, ob_item), count,
+				 &n->refs, err);
+}
+
+enum pyd_code pyd_read_tuple(struct pyd_reader *r, const struct pyd_obj *o,
+			     struct pyd_node *n, struct pyd_err *err)
+{
+	return pyd_read_pointers(
+		r, o->addr + (uint64_t)PYD_OFF(r->lay, tuple, ob_item),
+		PYD_OBJ_U64(r, o, object, ob_size), &n->refs, err);
+}
+
+/* start, stop and step lie side by side; so does the length of a range. */
+enum pyd_code pyd_read_slice(struct pyd_reader *r, const struct pyd_obj *o,
+			     struct pyd_node *n, struct pyd_err *err)
+{
+	return pyd_read_pointers(
+		r, o->addr + (uint64_t)PYD_OFF(r->lay, slice, start), 3,
+		&n->refs, err);
+}
+
+enum pyd_code pyd_read_range(struct pyd_reader *r, const struct pyd_obj *o,
+			     struct pyd_node *n, struct pyd_err *err)
+{
+	return pyd_read_pointers(
+		r, o->addr + (uint64_t)PYD_OFF(r->lay, range, start), 4,
+		&n->refs, err);
+}
+
+enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
+			   struct pyd_node *n, struct pyd_err *err)
+{
+	uint64_t used = PYD_OBJ_U64(r, o, set, used);
+	uint64_t mask = PYD_OBJ_U64(r, o, set, mask);
+	pyd_addr table = PYD_OBJ_U64(r, o, set, table);
+	enum pyd_code code;
+
+	if (mask > (1ULL << 31) || (mask & (mask + 1)) || used > mask + 1)
+		return pyd_err_at(err, PYD_CORRUPT, o->addr,
+				  "impossible table of a set");
+	n->size += (mask + 1) * 16;
+
+	/* Entries are {key, hash}. */
+	pyd_vec_clear(&r->pairs);
+	code = pyd_read_pointers(r, table, (mask + 1) * 2, &r->pairs, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i + 1 < r->pairs.len; i += 2) {
+		uint64_t key = r->pairs.data[i];
+
+		/* Hash -1 marks a deleted entry. */
+		if (!key || r->pairs.data[i + 1] == UINT64_MAX)
+			continue;
+		code = pyd_vec_push(&n->refs, key, err);
+		if (code)
+			return code;
+	}
+	if (n->refs.len != used) {
+		n->mark = PYD_MARK_TORN;
+		n->mark_total = used;
+		snprintf(n->mark_text, sizeof(n->mark_text),
+			 "has %llu items, its table shows %zu",
+			 (unsigned long long)used, n->refs.len);
+	}
+	return PYD_OK;
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "read/type.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "read/object.h"
+
+enum {
+	/* Bounds on what a type may claim. */
+	BASICSIZE_MAX = 1 << 20,
+	ITEMSIZE_MAX = 1 << 16,
+	BASES_MAX = 1000,	/* depth of tp_base chains */
+	MEMBERS_MAX = 10000,	/* of a type and its bases together */
+	STATIC_TYPES_MAX = 500, /* static builtin types of an interpreter */
+};
+
+static enum pyd_code read_field(struct pyd_reader *r, pyd_addr base,
+				enum pyd_field field, uint64_t *ret,
+				struct pyd_err *err)
+{
+	int32_t off = r->lay->off[field];
+
+	if (off == PYD_ABSENT) {
+		*ret = 0;
+		return PYD_OK;
+	}
+	return pyd_target_read_u64(r->target, base + (uint64_t)off, ret, err);
+}
+
+#define READ_FIELD(r, base, s, f, ret, err)                                    \
+	read_field(r, base, PYD_F_##s##_##f, ret, err)
+
+/* A static type is CPython's own when it lies in the same mapping as "type"
+ * itself: an extension may have a static type called "list" too. */
+static bool in_core(const struct pyd_reader *r, pyd_addr type)
+{
+	const struct pyd_region *a, *b;
+
+	if (!r->type_type || !r->target->nregions)
+		return true;
+	a = pyd_target_region(r->target, type);
+	b = pyd_target_region(r->target, r->type_type);
+	return a && b && (a == b || (a->inode == b->inode && a->dev == b->dev));
+}
+
+static enum pyd_code add_members(struct pyd_reader *r, struct pyd_type *type,
+				 pyd_addr defs, bool heap, struct pyd_err *err)
+{
+	enum { T_OBJECT_EX = 16 };
+	const struct pyd_layout *lay = r->lay;
+	uint64_t size = (uint64_t)PYD_OFF(lay, memberdef, size);
+	enum pyd_code code;
+
+	for (pyd_addr def = defs; type->nmembers < MEMBERS_MAX; def += size) {
+		uint64_t name, offset;
+		uint32_t kind;
+		char text[32];
+
+		code = READ_FIELD(r, def, memberdef, name, &name, err);
+		if (code)
+			return code;
+		if (!name)
+			return PYD_OK;
+		code = READ_FIELD(r, def, memberdef, offset, &offset, err);
+		if (code)
+			return code;
+		code = pyd_target_read(
+			r->target,
+			def + (uint64_t)PYD_OFF(lay, memberdef, type), &kind,
+			sizeof(kind), err);
+		if (code)
+			return code;
+		code = pyd_target_read_cstr(r->target, name, text, sizeof(text),
+					    NULL, err);
+		if (code)
+			return code;
+		/* Not attributes: how PyType_FromSpec is told of offsets. */
+		if (!strcmp(text, "__dictoffset__") ||
+		    !strcmp(text, "__weaklistoffset__") ||
+		    !strcmp(text, "__vectorcalloffset__"))
+			continue;
+		if (offset >= BASICSIZE_MAX)
+			return pyd_err_at(err, PYD_CORRUPT, def,
+					  "impossible member offset");
+
+		struct pyd_member *m = reallocarray(
+			type->members, type->nmembers + 1, sizeof(*m));
+
+		if (!m)
+			return pyd_err_set(err, PYD_NOMEM,
+					   "out of memory for members");
+		type->members = m;
+		type->members[type->nmembers++] = (struct pyd_member) {
+			.name = name,
+			.offset = (int64_t)offset,
+			.type = (int32_t)kind,
+			.slot = heap && kind == T_OBJECT_EX,
+		};
+	}
+	return pyd_err_at(err, PYD_CORRUPT, type->addr, "too many members");
+}
+
+/* Walks tp_base to the built-in type whose reader fits, collecting members
+ * of the types on the way. */
+static enum pyd_code resolve(struct pyd_reader *r, struct pyd_type *type,
+			     struct pyd_err *err)
+{
+	pyd_addr at = type->addr;
+	enum pyd_code code;
+
+	for (int depth = 0; depth < BASES_MAX; depth++) {
+		uint64_t flags, name, members, base;
+		char text[64];
+
+		code = READ_FIELD(r, at, type, tp_flags, &flags, err);
+		if (code)
+			return code;
+		if (!(flags & PYD_TPFLAG_HEAPTYPE) && in_core(r, at)) {
+			code = READ_FIELD(r, at, type, tp_name, &name, err);
+			if (code)
+				return code;
+			code = pyd_target_read_cstr(r->target, name, text,
+						    sizeof(text), NULL, err);
+			if (code)
+				return code;
+			type->family = pyd_family_find(text);
+			if (type->family)
+				return PYD_OK;
+		}
+		code = READ_FIELD(r, at, type, tp_members, &members, err);
+		if (code)
+			return code;
+		if (members) {
+			code = add_members(r, type, members,
+					   flags & PYD_TPFLAG_HEAPTYPE, err);
+			if (code)
+				return code;
+		}
+		code = READ_FIELD(r, at, type, tp_base, &base, err);
+		if (code)
+			return code;
+		if (!base) {
+			type->family = &pyd_family_object;
+			return PYD_OK;
+		}
+		at = base;
+	}
+	return pyd_err_at(err, PYD_CORRUPT, type->addr, "its bases do not end");
+}
+
+static enum pyd_code load(struct pyd_reader *r, pyd_addr addr,
+			  struct pyd_type *type, struct pyd_err *err)
+{
+	uint64_t meta_flags, name, v;
+	enum pyd_code code;
+
+	if (!addr || addr % PYD_OBJ_ALIGN)
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "its type is at an impossible address");
+	code = READ_FIELD(r, addr, object, ob_type, &type->metatype, err);
+	if (code)
+		return code;
+	code = READ_FIELD(r, type->metatype, type, tp_flags, &meta_flags, err);
+	if (code)
+		return code;
+	if (!(meta_flags & PYD_TPFLAG_TYPE_SUBCLASS))
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "its type is not a type");
+	code = READ_FIELD(r, addr, type, tp_flags, &type->flags, err);
+	if (code)
+		return code;
+	if (!(type->flags & PYD_TPFLAG_READY))
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "its type is not ready");
+	code = READ_FIELD(r, addr, type, tp_name, &name, err);
+	if (code)
+		return code;
+	code = pyd_target_read_cstr(r->target, name, type->name,
+				    sizeof(type->name), NULL, err);
+	if (code)
+		return code;
+	code = READ_FIELD(r, addr, type, tp_basicsize, &v, err);
+	if (code)
+		return code;
+	type->basicsize = (int64_t)v;
+	code = READ_FIELD(r, addr, type, tp_itemsize, &v, err);
+	if (code)
+		return code;
+	type->itemsize = (int64_t)v;
+	if (type->basicsize < PYD_OFF(r->lay, object, size) ||
+	    type->basicsize > BASICSIZE_MAX || type->itemsize < 0 ||
+	    type->itemsize > ITEMSIZE_MAX)
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "its type has impossible sizes");
+	code = READ_FIELD(r, addr, type, tp_dictoffset, &v, err);
+	if (code)
+		return code;
+	type->dictoffset = (int64_t)v;
+	if (type->dictoffset > BASICSIZE_MAX ||
+	    type->dictoffset < -BASICSIZE_MAX)
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "its type has an impossible tp_dictoffset");
+	code = READ_FIELD(r, addr, type, tp_base, &type->base, err);
+	if (code)
+		return code;
+	if (type->flags & PYD_TPFLAG_HEAPTYPE) {
+		code = READ_FIELD(r, addr, heaptype, ht_cached_keys,
+				  &type->cached_keys, err);
+		if (code)
+			return code;
+	}
+	return resolve(r, type, err);
+}
+
+/* "type" is the only type whose type is itself. */
+static void find_type_type(struct pyd_reader *r, pyd_addr type)
+{
+	struct pyd_err ignored;
+
+	for (int i = 0; i < 8 && type; i++) {
+		uint64_t meta;
+
+		if (READ_FIELD(r, type, object, ob_type, &meta, &ignored))
+			return;
+		if (meta == type) {
+			r->type_type = type;
+			return;
+		}
+		type = meta;
+	}
+}
+
+enum pyd_code pyd_type_get(struct pyd_reader *r, pyd_addr addr,
+			   const struct pyd_type **ret, struct pyd_err *err)
+{
+	uint64_t found;
+	struct pyd_type *type;
+	struct pyd_err why = { 0 };
+	enum pyd_code code;
+
+	if (pyd_map_get(&r->types, addr, &found)) {
+		type = (struct pyd_type *)(uintptr_t)found;
+		if (type->bad)
+			return pyd_err_at(err, type->bad, addr, "%s",
+					  type->bad_text);
+		*ret = type;
+		return PYD_OK;
+	}
+	if (!addr)
+		return pyd_err_at(err, PYD_CORRUPT, addr, "its type is NULL");
+	if (!r->type_type)
+		find_type_type(r, addr);
+
+	type = calloc(1, sizeof(*type));
+	if (!type)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for a type");
+	type->addr = addr;
+	code = load(r, addr, type, &why);
+	if (code && !pyd_code_is_local(code)) {
+		pyd_type_destroy(type);
+		if (err)
+			*err = why;
+		return code;
+	}
+	if (code) {
+		type->bad = code;
+		snprintf(type->bad_text, sizeof(type->bad_text), "%.119s",
+			 code == PYD_FAULT ? "its type is unreadable"
+					   : why.msg);
+	}
+
+	enum pyd_code put =
+		pyd_map_put(&r->types, addr, (uint64_t)(uintptr_t)type, err);
+
+	if (put) {
+		pyd_type_destroy(type);
+		return put;
+	}
+	if (type->bad)
+		return pyd_err_at(err, type->bad, addr, "%s", type->bad_text);
+	*ret = type;
+	return PYD_OK;
+}
+
+void pyd_type_destroy(struct pyd_type *type)
+{
+	if (!type)
+		return;
+	free(type->members);
+	free(type);
+}
+
+/* The entry of a static builtin type in an interpreter's own table. */
+static enum pyd_code static_dict(struct pyd_reader *r, pyd_addr table,
+				 pyd_addr type, uint64_t index, pyd_addr *ret,
+				 struct pyd_err *err)
+{
+	pyd_addr entry =
+		table + index * (uint64_t)PYD_OFF(r->lay, statictype, size);
+	uint64_t owner;
+	enum pyd_code code;
+
+	code = READ_FIELD(r, entry, statictype, type, &owner, err);
+	if (code)
+		return code;
+	if (owner != type)
+		return PYD_OK;
+	return READ_FIELD(r, entry, statictype, tp_dict, ret, err);
+}
+
+enum pyd_code pyd_type_dict(struct pyd_reader *r, pyd_addr type, pyd_addr *ret,
+			    struct pyd_err *err)
+{
+	const struct pyd_layout *lay = r->lay;
+	pyd_addr dict;
+	uint64_t index;
+	enum pyd_code code;
+
+	code = READ_FIELD(r, type, type, tp_dict, &dict, err);
+	if (code)
+		return code;
+	if (dict || lay->model_typedict == PYD_M_typedict_plain) {
+		*ret = dict;
+		return PYD_OK;
+	}
+
+	/* Such a type keeps its index + 1 where others have subclasses
+	 * (Objects/typeobject.c, static_builtin_index_get). */
+	code = READ_FIELD(r, type, type, tp_subclasses, &index, err);
+	if (code)
+		return code;
+	*ret = 0;
+	if (!index || index > STATIC_TYPES_MAX)
+		return PYD_OK;
+	for (size_t i = 0; i < r->interps.len && !*ret; i++) {
+		const enum pyd_field tables[] = {
+			PYD_F_interp_static_types,
+			PYD_F_interp_static_ext_types,
+		};
+
+		for (size_t k = 0; k < 2 && !*ret; k++) {
+			int32_t off = lay->off[tables[k]];
+			struct pyd_err ignored;
+
+			if (off == PYD_ABSENT)
+				continue;
+			code = static_dict(r,
+					   r->interps.data[i] + (uint64_t)off,
+					   type, index - 1, ret, &ignored);
+			if (code && !pyd_code_is_local(code))
+				return pyd_err_set(err, code, "%s",
+						   ignored.msg);
+		}
+	}
+	return PYD_OK;
+}
