@@ -88,11 +88,8 @@ static enum pyd_code check_field(const struct pyd_layout *lay, size_t f,
 	int32_t align = width > 8 ? 8 : width;
 	int32_t limit = shape->limit;
 
-	if (v == PYD_ABSENT) {
-		if (fd->required)
-			return bad(f, v, "required, but absent", err);
+	if (v == PYD_ABSENT)
 		return PYD_OK;
-	}
 	if (v < 0 || v > limit - width)
 		return bad(f, v, "too large for its struct", err);
 	if (align > 1 && v % align)
@@ -173,17 +170,15 @@ static enum pyd_code check_measures(const struct pyd_layout *lay,
 enum pyd_code pyd_layout_validate(const struct pyd_layout *lay,
 				  struct pyd_err *err)
 {
-	for (size_t f = 0; f < PYD_NFIELDS; f++) {
-		enum pyd_code rc = check_field(lay, f, err);
+	enum pyd_code rc;
 
-		if (rc)
-			return rc;
-	}
-	for (size_t f = 0; f < PYD_NFIELDS; f++) {
-		enum pyd_code rc = check_overlap(lay, f, err);
-
-		if (rc)
-			return rc;
-	}
-	return check_measures(lay, err);
+	for (size_t f = 0; f < PYD_NFIELDS; f++)
+		if (fields[f].required && lay->off[f] == PYD_ABSENT)
+			return bad(f, PYD_ABSENT, "required, but absent", err);
+	rc = check_measures(lay, err);
+	for (size_t f = 0; f < PYD_NFIELDS && !rc; f++)
+		rc = check_field(lay, f, err);
+	for (size_t f = 0; f < PYD_NFIELDS && !rc; f++)
+		rc = check_overlap(lay, f, err);
+	return rc;
 }

@@ -44,7 +44,7 @@ _HEADERS = (
 )
 
 _FLAGS = ("-g", "-O0", "-w", "-fPIC", "-fno-eliminate-unused-debug-types",
-          "-DPy_BUILD_CORE", "-std=gnu11")
+          "-DPy_BUILD_CORE", "-std=c11", "-D_GNU_SOURCE")
 
 
 def _compile(args: Sequence[str]) -> None:

@@ -107,13 +107,15 @@ def make_table(files: list[Path], version: tuple[int, int]) -> Table:
 def _debug(
     structs: Structs, fields: dict[str, tuple[str, str]]
 ) -> dict[str, tuple[int, int | None]]:
+    def place(member: str) -> int | None:
+        query = f"{_DEBUG}.{member}"
+        return structs.bit(query) // 8 if query in structs else None
+
     places = {}
     for key, (member, size) in fields.items():
-        if f"{_DEBUG}.{member}" in structs:
-            places[key] = (
-                structs.bit(f"{_DEBUG}.{member}") // 8,
-                structs.bit(f"{_DEBUG}.{size}") // 8 if size else None,
-            )
+        where = place(member)
+        if where is not None:
+            places[key] = (where, place(size) if size else None)
     return places
 
 
