@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk/walk.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "target/procfs.h"
+
+/* Objects between two looks at the progress callback. */
+enum { PROGRESS_EVERY = 1 << 14 };
+
+void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
+		   struct pyd_writer *writer, const struct pyd_limits *limits)
+{
+	*w = (struct pyd_walk){
+		.reader = r,
+		.writer = writer,
+		.limits = *limits,
+	};
+	r->max_string = limits->max_string;
+}
+
+void pyd_walk_deinit(struct pyd_walk *w)
+{
+	pyd_visited_deinit(&w->visited);
+	pyd_shapes_deinit(&w->shapes);
+	pyd_vec_deinit(&w->now);
+	pyd_vec_deinit(&w->next);
+	pyd_map_deinit(&w->types);
+	pyd_vec_deinit(&w->type_list);
+	pyd_node_deinit(&w->node);
+	*w = (struct pyd_walk){ 0 };
+}
+
+static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
+			  uint64_t ref, struct pyd_err *err)
+{
+	bool new;
+	enum pyd_code code;
+
+	/* NULL, or a small integer without an object. */
+	if (!ref || (ref & 3) == 3)
+		return PYD_OK;
+	code = pyd_visited_add(&w->visited, w->reader->target, ref, &new, err);
+	if (code || !new)
+		return code;
+	return pyd_vec_push(queue, ref, err);
+}
+
+enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
+			    struct pyd_err *err)
+{
+	return meet(w, &w->now, ref, err);
+}
+
+static enum pyd_code note_type(struct pyd_walk *w, pyd_addr type,
+			       struct pyd_err *err)
+{
+	uint64_t found;
+	enum pyd_code code;
+
+	if (!type || pyd_map_get(&w->types, type, &found))
+		return PYD_OK;
+	code = pyd_map_put(&w->types, type, 1, err);
+	if (code)
+		return code;
+	return pyd_vec_push(&w->type_list, type, err);
+}
+
+/* True when reference i of a node leads to globals or a module's contents. */
+static bool leads_to_globals(enum pyd_kind kind, size_t i)
+{
+	switch (kind) {
+	case PYD_KIND_function:
+		return i == 1 || i == 11;
+	case PYD_KIND_module:
+		return i == 0;
+	case PYD_KIND_frame:
+		return i == 2 || i == 3;
+	case PYD_KIND_generator:
+	case PYD_KIND_coroutine:
+	case PYD_KIND_async_generator:
+		return i == 6 || i == 7;
+	default:
+		return false;
+	}
+}
+
+static enum pyd_code placeholder(struct pyd_walk *w, const struct pyd_err *why,
+				 struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+
+	n->kind = PYD_KIND_placeholder;
+	n->mark = why->code == PYD_FAULT ? PYD_MARK_UNREADABLE :
+		  why->code == PYD_LIMIT ? PYD_MARK_LIMIT :
+		  w->torn		 ? PYD_MARK_TORN :
+					   PYD_MARK_CORRUPT;
+	n->mark_total = 0;
+	n->mark_text[0] = '\0';
+	w->placeholders++;
+	return pyd_buf_append(&n->value, why->msg, strlen(why->msg), err);
+}
+
+/* Reads one object into w->node and writes it; local failures become
+ * placeholders. */
+static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
+			  struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+	struct pyd_err why = { 0 };
+	uint32_t shape = 0;
+	enum pyd_code code = pyd_read_node(w->reader, addr, n, &why);
+
+	if (code && !pyd_code_is_local(code)) {
+		*err = why;
+		return code;
+	}
+	if (code) {
+		code = placeholder(w, &why, err);
+		if (code)
+			return code;
+	}
+	if (n->mark == PYD_MARK_TRUNCATED)
+		w->cuts.strings++;
+	code = pyd_shapes_get(&w->shapes, w->reader, n, &shape, err);
+	if (code)
+		return code;
+	code = pyd_writer_object(w->writer, n, shape, &w->shapes.v[shape].map,
+				 err);
+	if (code)
+		return code;
+	w->objects++;
+	w->bytes += n->size;
+	if (n->kind == PYD_KIND_type) {
+		code = note_type(w, addr, err);
+		if (code)
+			return code;
+	}
+	return note_type(w, n->type, err);
+}
+
+static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
+{
+	const struct pyd_node *n = &w->node;
+	bool skip_globals = w->limits.no_globals;
+	enum pyd_code code;
+
+	if (w->limits.depth && w->level + 1 >= w->limits.depth) {
+		for (size_t i = 0; i < n->refs.len; i++)
+			if (n->refs.data[i] &&
+			    !pyd_visited_has(&w->visited, n->refs.data[i]))
+				w->cuts.depth++;
+		for (size_t i = 0; i < n->attrs.len; i++)
+			if (n->attrs.data[i] &&
+			    !pyd_visited_has(&w->visited, n->attrs.data[i]))
+				w->cuts.depth++;
+		return PYD_OK;
+	}
+	for (size_t i = 0; i < n->refs.len; i++) {
+		if (skip_globals && leads_to_globals(n->kind, i)) {
+			w->cuts.globals += n->refs.data[i] != 0;
+			continue;
+		}
+		code = meet(w, &w->next, n->refs.data[i], err);
+		if (code)
+			return code;
+	}
+	for (size_t i = 0; i < n->attrs.len; i++) {
+		code = meet(w, &w->next, n->attrs.data[i], err);
+		if (code)
+			return code;
+	}
+	return meet(w, &w->next, n->type, err);
+}
+
+/* True when a limit ends the walk; counts what is left under it. */
+static bool cut(struct pyd_walk *w)
+{
+	uint64_t left = w->now.len - w->at + w->next.len;
+
+	if (w->limits.max_objects && w->objects >= w->limits.max_objects) {
+		w->cuts.max_objects += left;
+		return true;
+	}
+	if (w->limits.max_bytes && w->bytes >= w->limits.max_bytes) {
+		w->cuts.max_bytes += left;
+		return true;
+	}
+	if (w->deadline_ns && pyd_now_ns() >= w->deadline_ns) {
+		w->cuts.timeout += left;
+		return true;
+	}
+	return false;
+}
+
+/* Makes w->node the object at addr, and writes it unless that is done. left
+ * holds what was met and not written. */
+static enum pyd_code take_late(struct pyd_walk *w, struct pyd_map *left,
+			       pyd_addr addr, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	uint64_t waits = 0;
+	bool new;
+	enum pyd_code code;
+
+	code = pyd_visited_add(&w->visited, w->reader->target, addr, &new, err);
+	if (code)
+		return code;
+	if (new || (pyd_map_get(left, addr, &waits) && waits)) {
+		if (waits) {
+			code = pyd_map_put(left, addr, 0, err);
+			if (code)
+				return code;
+		}
+		return take(w, addr, err);
+	}
+	code = pyd_read_node(w->reader, addr, &w->node, &why);
+	if (code && !pyd_code_is_local(code)) {
+		*err = why;
+		return code;
+	}
+	return PYD_OK;
+}
+
+/* Types of written objects that a limit kept out, and their bases: without
+ * them no object says what it is. */
+static enum pyd_code add_types(struct pyd_walk *w, struct pyd_map *left,
+			       struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	/* The list grows while we go. */
+	for (size_t i = 0; i < w->type_list.len; i++) {
+		pyd_addr bases;
+
+		code = take_late(w, left, w->type_list.data[i], err);
+		if (code)
+			return code;
+		if (w->node.kind != PYD_KIND_type || !w->node.refs.len)
+			continue;
+		bases = w->node.refs.data[0];
+		if (!bases)
+			continue;
+		code = take_late(w, left, bases, err);
+		if (code)
+			return code;
+		if (w->node.kind != PYD_KIND_tuple)
+			continue;
+		for (size_t k = 0; k < w->node.refs.len; k++) {
+			code = note_type(w, w->node.refs.data[k], err);
+			if (code)
+				return code;
+		}
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code finish_types(struct pyd_walk *w, struct pyd_err *err)
+{
+	struct pyd_map left = { 0 };
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = w->at; i < w->now.len && !code; i++)
+		code = pyd_map_put(&left, w->now.data[i], 1, err);
+	for (size_t i = 0; i < w->next.len && !code; i++)
+		code = pyd_map_put(&left, w->next.data[i], 1, err);
+	if (!code)
+		code = add_types(w, &left, err);
+	pyd_map_deinit(&left);
+	return code;
+}
+
+enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
+{
+	enum pyd_code code;
+	bool is_cut = false;
+
+	for (;;) {
+		if (w->at == w->now.len) {
+			struct pyd_vec done = w->now;
+
+			if (!w->next.len)
+				break;
+			w->now = w->next;
+			w->next = done;
+			w->next.len = 0;
+			w->at = 0;
+			w->level++;
+		}
+		if (pyd_interrupted)
+			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
+		is_cut = cut(w);
+		if (is_cut)
+			break;
+		code = take(w, w->now.data[w->at++], err);
+		if (code)
+			return code;
+		code = follow(w, err);
+		if (code)
+			return code;
+		if (w->progress && w->objects % PROGRESS_EVERY == 0)
+			w->progress(w->progress_ctx, w);
+	}
+	if (!is_cut && !w->cuts.depth)
+		return PYD_OK;
+	return finish_types(w, err);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The walk: from roots through all references, breadth first, so that what is
+ * near the frames comes first and a budget cuts what is far. Each object is
+ * read once and given to the writer. No recursion.
+ */
+#ifndef PYD_WALK_WALK_H
+#define PYD_WALK_WALK_H
+
+#include "dump/writer.h"
+#include "read/reader.h"
+#include "walk/shapes.h"
+#include "walk/visited.h"
+
+/* 0 means no limit. */
+struct pyd_limits {
+	uint64_t depth;		/* references from a frame */
+	uint64_t max_objects;
+	uint64_t max_bytes;	/* sum of the objects' own sizes */
+	uint64_t max_string;	/* characters of a str, bytes of a blob */
+	uint64_t timeout_ns;	/* of the walk */
+	bool no_globals;	/* globals, builtins, modules' contents */
+};
+
+/* References that were not followed, by limit. */
+struct pyd_cuts {
+	uint64_t depth, max_objects, max_bytes, timeout, globals;
+	uint64_t strings;	/* objects cut by max_string */
+};
+
+struct pyd_walk {
+	struct pyd_reader *reader;	/* not owned */
+	struct pyd_writer *writer;	/* not owned */
+	struct pyd_limits limits;
+	uint64_t deadline_ns;		/* CLOCK_MONOTONIC, 0: none */
+	bool torn;	/* the target runs: what is corrupt may be torn */
+	/* Called now and then; may be NULL. */
+	void (*progress)(void *ctx, const struct pyd_walk *w);
+	void *progress_ctx;
+
+	struct pyd_visited visited;
+	struct pyd_shapes shapes;
+	struct pyd_vec now, next;	/* this level's objects and the next's */
+	size_t at;			/* in now */
+	uint64_t level;
+	struct pyd_map types;		/* met as some object's type */
+	struct pyd_vec type_list;
+	struct pyd_node node;
+	uint64_t objects, bytes, placeholders;
+	struct pyd_cuts cuts;
+};
+
+void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
+		   struct pyd_writer *writer, const struct pyd_limits *limits);
+void pyd_walk_deinit(struct pyd_walk *w);
+/* Adds a root, in order; 0 and numbers without an object are passed over. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
+					   struct pyd_err *err);
+/* Walks until nothing is left or a limit is met; then adds the types of all
+ * objects that were written, which no limit leaves out. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,
+					  struct pyd_err *err);
+
+#endif
