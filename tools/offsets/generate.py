@@ -102,7 +102,7 @@ def _make(args: argparse.Namespace, version: Sequence[int]) -> Table:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    version = [int(part) for part in args.python.split(".")]
+    version = [int(part) for part in args.python.split(".")[:2]]
     name = args.name or table_name(version, args.debug, args.free_threaded)
     path = args.out / f"{name}.offsets"
     try:
