@@ -4,77 +4,81 @@
 #include <string.h>
 
 /* A tag byte and a big-endian number of the given width. */
-static enum pyd_code put(struct pyd_buf *b, uint8_t tag, uint64_t v,
-			 unsigned int width, struct pyd_err *err)
+static void put(struct pyd_mp_out *o, uint8_t tag, uint64_t v,
+		unsigned int width)
 {
-	enum pyd_code code = pyd_buf_reserve(b, 9, err);
+	struct pyd_buf *b = o->buf;
 
-	if (code)
-		return code;
+	if (o->code)
+		return;
+	o->code = pyd_buf_reserve(b, 9, o->err);
+	if (o->code)
+		return;
 	b->data[b->len++] = tag;
 	for (unsigned int i = width; i-- > 0;)
 		b->data[b->len++] = (uint8_t)(v >> (8 * i));
-	return PYD_OK;
 }
 
-enum pyd_code pyd_mp_put_map(struct pyd_buf *b, uint32_t n, struct pyd_err *err)
+void pyd_mp_put_map(struct pyd_mp_out *o, uint32_t n)
 {
 	if (n < 16)
-		return put(b, (uint8_t)(0x80 | n), 0, 0, err);
-	return put(b, 0xdf, n, 4, err);
+		put(o, (uint8_t)(0x80 | n), 0, 0);
+	else
+		put(o, 0xdf, n, 4);
 }
 
-enum pyd_code pyd_mp_put_array(struct pyd_buf *b, uint32_t n,
-			       struct pyd_err *err)
+void pyd_mp_put_array(struct pyd_mp_out *o, uint32_t n)
 {
 	if (n < 16)
-		return put(b, (uint8_t)(0x90 | n), 0, 0, err);
-	return put(b, 0xdd, n, 4, err);
+		put(o, (uint8_t)(0x90 | n), 0, 0);
+	else
+		put(o, 0xdd, n, 4);
 }
 
-enum pyd_code pyd_mp_put_uint(struct pyd_buf *b, uint64_t v,
-			      struct pyd_err *err)
+void pyd_mp_put_uint(struct pyd_mp_out *o, uint64_t v)
 {
 	if (v < 0x80)
-		return put(b, (uint8_t)v, 0, 0, err);
-	if (v <= UINT8_MAX)
-		return put(b, 0xcc, v, 1, err);
-	if (v <= UINT16_MAX)
-		return put(b, 0xcd, v, 2, err);
-	if (v <= UINT32_MAX)
-		return put(b, 0xce, v, 4, err);
-	return put(b, 0xcf, v, 8, err);
+		put(o, (uint8_t)v, 0, 0);
+	else if (v <= UINT8_MAX)
+		put(o, 0xcc, v, 1);
+	else if (v <= UINT16_MAX)
+		put(o, 0xcd, v, 2);
+	else if (v <= UINT32_MAX)
+		put(o, 0xce, v, 4);
+	else
+		put(o, 0xcf, v, 8);
 }
 
-enum pyd_code pyd_mp_put_str(struct pyd_buf *b, const char *s,
-			     struct pyd_err *err)
+void pyd_mp_put_raw(struct pyd_mp_out *o, const void *data, size_t len)
+{
+	if (!o->code)
+		o->code = pyd_buf_append(o->buf, data, len, o->err);
+}
+
+void pyd_mp_put_str(struct pyd_mp_out *o, const char *s)
 {
 	size_t len = strlen(s);
-	enum pyd_code code = len < 32 ? put(b, (uint8_t)(0xa0 | len), 0, 0, err)
-				      : put(b, 0xdb, (uint32_t)len, 4, err);
 
-	if (code)
-		return code;
-	return pyd_buf_append(b, s, len, err);
+	if (len < 32)
+		put(o, (uint8_t)(0xa0 | len), 0, 0);
+	else
+		put(o, 0xdb, (uint32_t)len, 4);
+	pyd_mp_put_raw(o, s, len);
 }
 
-enum pyd_code pyd_mp_put_bin(struct pyd_buf *b, size_t len, uint8_t **ret,
-			     struct pyd_err *err)
+uint8_t *pyd_mp_put_bin(struct pyd_mp_out *o, size_t len)
 {
-	if (len > UINT32_MAX)
-		return pyd_err_set(err, PYD_LIMIT,
-				   "a column of %zu bytes is too large", len);
-
-	enum pyd_code code = pyd_buf_reserve(b, len + 9, err);
-
-	if (code)
-		return code;
-	code = put(b, 0xc6, len, 4, err);
-	if (code)
-		return code;
-	*ret = b->data + b->len;
-	b->len += len;
-	return PYD_OK;
+	if (!o->code && len > UINT32_MAX)
+		o->code =
+			pyd_err_set(o->err, PYD_LIMIT,
+				    "a column of %zu bytes is too large", len);
+	put(o, 0xc6, len, 4);
+	if (!o->code)
+		o->code = pyd_buf_reserve(o->buf, len, o->err);
+	if (o->code)
+		return NULL;
+	o->buf->len += len;
+	return o->buf->data + o->buf->len - len;
 }
 
 static bool number(const uint8_t **p, const uint8_t *end, unsigned int width,

@@ -10,18 +10,23 @@
 
 /* -- writing -- */
 
-PYD_MUST_CHECK enum pyd_code pyd_mp_put_map(struct pyd_buf *b, uint32_t n,
-					    struct pyd_err *err);
-PYD_MUST_CHECK enum pyd_code pyd_mp_put_array(struct pyd_buf *b, uint32_t n,
-					      struct pyd_err *err);
-PYD_MUST_CHECK enum pyd_code pyd_mp_put_uint(struct pyd_buf *b, uint64_t v,
-					     struct pyd_err *err);
-PYD_MUST_CHECK enum pyd_code pyd_mp_put_str(struct pyd_buf *b, const char *s,
-					    struct pyd_err *err);
-/* The head of a bin, and *ret: where its len bytes are to be stored; valid
- * until the buffer is next changed. */
-PYD_MUST_CHECK enum pyd_code pyd_mp_put_bin(struct pyd_buf *b, size_t len,
-					    uint8_t **ret, struct pyd_err *err);
+/* Errors stick: after the first one the calls do nothing, and the caller looks
+ * at code once, at the end. */
+struct pyd_mp_out {
+	struct pyd_buf *buf;
+	struct pyd_err *err;
+	enum pyd_code code;
+};
+
+void pyd_mp_put_map(struct pyd_mp_out *o, uint32_t n);
+void pyd_mp_put_array(struct pyd_mp_out *o, uint32_t n);
+void pyd_mp_put_uint(struct pyd_mp_out *o, uint64_t v);
+void pyd_mp_put_str(struct pyd_mp_out *o, const char *s);
+/* Packed elements as they are. */
+void pyd_mp_put_raw(struct pyd_mp_out *o, const void *data, size_t len);
+/* The head of a bin. Returns where its len bytes are to be stored, valid until
+ * the buffer grows; NULL on failure. */
+uint8_t *pyd_mp_put_bin(struct pyd_mp_out *o, size_t len);
 
 /* -- reading -- */
 

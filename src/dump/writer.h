@@ -16,6 +16,7 @@ struct pyd_writer;
 struct pyd_writer_options {
 	int level;	      /* zstd level, 1 to 19; 0: the default, 1 */
 	unsigned int threads; /* that compress; 0: as many as pay */
+	size_t frame_max;     /* 0: PYD_FORMAT_FRAME_MAX; tests take less */
 	const char *path;     /* final name; the data goes to a file beside it,
 			       * mode 0600, renamed by pyd_writer_finish() */
 };

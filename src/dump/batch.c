@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dump/batch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dump/mp.h"
+#include "dump/utf8.h"
+
+/* Fixed columns of one object: 8+2+1+2+4+4+4+4+4. */
+#define REC_BYTES 33
+/* Keys, heads of bins, lists of types and shapes, the shape 0. */
+#define HEAD_BYTES 512
+
+struct pyd_batch *pyd_batch_create(void)
+{
+	struct pyd_batch *b = calloc(1, sizeof(*b));
+
+	if (b)
+		pyd_batch_clear(b);
+	return b;
+}
+
+void pyd_batch_clear(struct pyd_batch *b)
+{
+	b->n = 0;
+	pyd_vec_clear(&b->refs);
+	pyd_buf_clear(&b->values);
+	pyd_vec_clear(&b->types);
+	pyd_buf_clear(&b->shapes);
+	b->nshapes = 1;
+	b->nmarks = 0;
+	pyd_buf_clear(&b->texts);
+	b->raw = HEAD_BYTES;
+	pyd_map_clear(&b->type_of);
+	pyd_map_clear(&b->shape_of);
+	memset(b->recent, 0, sizeof(b->recent));
+}
+
+void pyd_batch_destroy(struct pyd_batch *b)
+{
+	if (!b)
+		return;
+	free(b->recs);
+	pyd_vec_deinit(&b->refs);
+	pyd_buf_deinit(&b->values);
+	pyd_vec_deinit(&b->types);
+	pyd_buf_deinit(&b->shapes);
+	free(b->marks);
+	pyd_buf_deinit(&b->texts);
+	pyd_map_deinit(&b->type_of);
+	pyd_map_deinit(&b->shape_of);
+	free(b);
+}
+
+size_t pyd_batch_cost(const struct pyd_node *node, size_t shape_size)
+{
+	/* A type of its own: 9 bytes; a mark: keys, numbers and text. */
+	return REC_BYTES + 8 * (node->refs.len + node->attrs.len) +
+	       node->value.len + 9 + shape_size +
+	       (node->mark ? 48 + sizeof(node->mark_text) : 0);
+}
+
+static enum pyd_code type_index(struct pyd_batch *b, uint64_t addr,
+				uint16_t *ret, struct pyd_err *err)
+{
+	size_t slot = (size_t)(addr * 0x9E3779B97F4A7C15ULL >> 56);
+
+	/* 0 is the address of no type, and that of an unused slot. */
+	if (addr && b->recent[slot].addr == addr) {
+		*ret = (uint16_t)b->recent[slot].index;
+		return PYD_OK;
+	}
+
+	/* Keys of a map are not 0; no type lies at the last address. */
+	uint64_t index;
+	uint64_t key = addr + 1 ? addr + 1 : 1;
+
+	if (!pyd_map_get(&b->type_of, key, &index)) {
+		enum pyd_code code;
+
+		index = b->types.len;
+		code = pyd_vec_push(&b->types, addr, err);
+		if (code)
+			return code;
+		code = pyd_map_put(&b->type_of, key, index, err);
+		if (code)
+			return code;
+		b->raw += 9;
+	}
+	b->recent[slot].addr = addr;
+	b->recent[slot].index = (uint32_t)index;
+	*ret = (uint16_t)index;
+	return PYD_OK;
+}
+
+static enum pyd_code shape_index(struct pyd_batch *b, uint32_t shape,
+				 const msgpack_sbuffer *map, uint16_t *ret,
+				 struct pyd_err *err)
+{
+	uint64_t index = 0;
+	enum pyd_code code;
+
+	if (shape && !pyd_map_get(&b->shape_of, shape, &index)) {
+		index = b->nshapes;
+		code = pyd_buf_append(&b->shapes, map->data, map->size, err);
+		if (code)
+			return code;
+		code = pyd_map_put(&b->shape_of, shape, index, err);
+		if (code)
+			return code;
+		b->nshapes++;
+		b->raw += map->size;
+	}
+	*ret = (uint16_t)index;
+	return PYD_OK;
+}
+
+static enum pyd_code grow_recs(struct pyd_batch *b, struct pyd_err *err)
+{
+	size_t cap = b->cap ? b->cap * 2 : 4096;
+	void *p = reallocarray(b->recs, cap, sizeof(*b->recs));
+
+	if (!p)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	b->recs = p;
+	b->cap = cap;
+	return PYD_OK;
+}
+
+static enum pyd_code add_mark(struct pyd_batch *b, const struct pyd_node *node,
+			      struct pyd_err *err)
+{
+	if (b->nmarks == b->marks_cap) {
+		size_t cap = b->marks_cap ? b->marks_cap * 2 : 64;
+		void *p = reallocarray(b->marks, cap, sizeof(*b->marks));
+
+		if (!p)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		b->marks = p;
+		b->marks_cap = cap;
+	}
+
+	struct pyd_batch_mark *m = &b->marks[b->nmarks];
+
+	*m = (struct pyd_batch_mark) {
+		.rec = (uint32_t)b->n,
+		.mark = node->mark,
+		.total = node->mark_total,
+		.text_at = (uint32_t)b->texts.len,
+	};
+
+	size_t len = strnlen(node->mark_text, sizeof(node->mark_text) - 1);
+	enum pyd_code code =
+		pyd_buf_append(&b->texts, node->mark_text, len, err);
+
+	if (!code)
+		code = pyd_buf_append(&b->texts, "", 1, err);
+	if (code)
+		return code;
+	/* A msgpack str must be UTF-8, and the text may quote the target. */
+	pyd_utf8_scrub((char *)b->texts.data + m->text_at);
+	b->nmarks++;
+	b->raw += 48 + sizeof(node->mark_text);
+	return PYD_OK;
+}
+
+enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
+			    uint32_t shape, const msgpack_sbuffer *shape_map,
+			    struct pyd_err *err)
+{
+	size_t nrefs = node->refs.len;
+	size_t nattrs = node->attrs.len;
+	enum pyd_code code;
+	struct pyd_batch_rec rec = {
+		.addr = node->addr,
+		.size = (uint32_t)(node->size < UINT32_MAX ? node->size
+							   : UINT32_MAX),
+		.refcnt = node->refcnt,
+		.nrefs = (uint32_t)nrefs,
+		.nattrs = (uint32_t)nattrs,
+		.vlen = (uint32_t)node->value.len,
+		.refs_at = (uint32_t)b->refs.len,
+		.value_at = (uint32_t)b->values.len,
+		.node = (uint8_t)node->kind,
+	};
+
+	code = type_index(b, node->type, &rec.type, err);
+	if (!code)
+		code = shape_index(b, shape, shape_map, &rec.shape, err);
+	if (!code && b->n == b->cap)
+		code = grow_recs(b, err);
+	if (!code)
+		code = pyd_vec_reserve(&b->refs, nrefs + nattrs, err);
+	if (!code)
+		code = pyd_buf_append(&b->values, node->value.data,
+				      node->value.len, err);
+	if (!code && node->mark)
+		code = add_mark(b, node, err);
+	if (code)
+		return code;
+	if (nrefs)
+		memcpy(b->refs.data + b->refs.len, node->refs.data, 8 * nrefs);
+	if (nattrs)
+		memcpy(b->refs.data + b->refs.len + nrefs, node->attrs.data,
+		       8 * nattrs);
+	b->refs.len += nrefs + nattrs;
+	b->recs[b->n++] = rec;
+	b->raw += REC_BYTES + 8 * (nrefs + nattrs) + node->value.len;
+	return PYD_OK;
+}
+
+/* -- packing -- */
+
+static void put16(uint8_t *to, size_t i, uint16_t v)
+{
+	to[2 * i] = (uint8_t)v;
+	to[2 * i + 1] = (uint8_t)(v >> 8);
+}
+
+/* Stores v as the i-th of n shuffled elements. */
+static inline void shuffle32(uint8_t *to, size_t n, size_t i, uint32_t v)
+{
+	to[i] = (uint8_t)v;
+	to[n + i] = (uint8_t)(v >> 8);
+	to[2 * n + i] = (uint8_t)(v >> 16);
+	to[3 * n + i] = (uint8_t)(v >> 24);
+}
+
+void pyd_column_put64(uint8_t *to, const uint64_t *from, size_t n, bool delta,
+		      bool shuffle)
+{
+	uint64_t before = 0;
+	/* A plane is n apart from the next, or 1; an element 1 or 8. */
+	size_t plane = shuffle ? n : 1;
+	size_t step = shuffle ? 1 : 8;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v = from[i] - before;
+
+		if (delta)
+			before = from[i];
+		for (unsigned int k = 0; k < 8; k++)
+			to[i * step + k * plane] = (uint8_t)(v >> (8 * k));
+	}
+}
+
+static enum pyd_code reserve(struct pyd_batch_scratch *s, size_t n,
+			     size_t words, struct pyd_err *err)
+{
+	pyd_vec_clear(&s->words);
+	if (s->cap < n) {
+		free(s->items);
+		free(s->tmp);
+		s->cap = 0;
+		s->items = calloc(n, sizeof(*s->items));
+		s->tmp = calloc(n, sizeof(*s->tmp));
+		if (!s->items || !s->tmp)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		s->cap = n;
+	}
+	return pyd_vec_reserve(&s->words, words, err);
+}
+
+/* The columns that are filled while the objects are visited once, in their new
+ * order. The map was reserved as a whole: these stay where they are. */
+struct columns {
+	uint8_t *type, *node, *shape, *size, *refcnt, *nrefs, *nattrs, *vlen;
+};
+
+static void column(struct pyd_mp_out *o, const char *name, size_t len,
+		   uint8_t **ret)
+{
+	pyd_mp_put_str(o, name);
+	*ret = pyd_mp_put_bin(o, len);
+}
+
+static void pack_columns(const struct pyd_batch *b,
+			 const struct pyd_radix_item *order,
+			 struct pyd_vec *words, struct pyd_mp_out *o)
+{
+	size_t n = b->n;
+	struct columns c;
+	uint8_t *addr, *refs, *values;
+
+	column(o, "type", 2 * n, &c.type);
+	column(o, "node", n, &c.node);
+	column(o, "shape", 2 * n, &c.shape);
+	column(o, "size", 4 * n, &c.size);
+	column(o, "refcnt", 4 * n, &c.refcnt);
+	column(o, "nrefs", 4 * n, &c.nrefs);
+	column(o, "nattrs", 4 * n, &c.nattrs);
+	column(o, "vlen", 4 * n, &c.vlen);
+	column(o, "addr", 8 * n, &addr);
+	column(o, "refs", 8 * b->refs.len, &refs);
+	column(o, "values", b->values.len, &values);
+	if (o->code)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		const struct pyd_batch_rec *r = &b->recs[order[i].tag];
+
+		put16(c.type, i, r->type);
+		c.node[i] = r->node;
+		put16(c.shape, i, r->shape);
+		shuffle32(c.size, n, i, r->size);
+		shuffle32(c.refcnt, n, i, r->refcnt);
+		shuffle32(c.nrefs, n, i, r->nrefs);
+		shuffle32(c.nattrs, n, i, r->nattrs);
+		shuffle32(c.vlen, n, i, r->vlen);
+		words->data[i] = r->addr;
+		if (r->vlen)
+			memcpy(values, b->values.data + r->value_at, r->vlen);
+		values += r->vlen;
+	}
+	pyd_column_put64(addr, words->data, n, true, true);
+
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct pyd_batch_rec *r = &b->recs[order[i].tag];
+		size_t more = (size_t)r->nrefs + r->nattrs;
+
+		if (more)
+			memcpy(words->data + at, b->refs.data + r->refs_at,
+			       8 * more);
+		at += more;
+	}
+	pyd_column_put64(refs, words->data, at, false, true);
+}
+
+static void pack_marks(const struct pyd_batch *b, const uint64_t *place,
+		       struct pyd_mp_out *o)
+{
+	pyd_mp_put_str(o, "marks");
+	pyd_mp_put_array(o, (uint32_t)b->nmarks);
+	for (size_t i = 0; i < b->nmarks; i++) {
+		const struct pyd_batch_mark *m = &b->marks[i];
+		const char *text = (const char *)b->texts.data + m->text_at;
+
+		pyd_mp_put_map(o, 2U + !!m->total + !!*text);
+		pyd_mp_put_str(o, "i");
+		pyd_mp_put_uint(o, place[m->rec]);
+		pyd_mp_put_str(o, "mark");
+		pyd_mp_put_uint(o, m->mark);
+		if (m->total) {
+			pyd_mp_put_str(o, "total");
+			pyd_mp_put_uint(o, m->total);
+		}
+		if (*text) {
+			pyd_mp_put_str(o, "text");
+			pyd_mp_put_str(o, text);
+		}
+	}
+}
+
+enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
+			     struct pyd_batch_scratch *scratch,
+			     struct pyd_buf *out, struct pyd_err *err)
+{
+	size_t n = b->n;
+	size_t words = n > b->refs.len ? n : b->refs.len;
+	struct pyd_mp_out o = { .buf = out, .err = err };
+	enum pyd_code code = reserve(scratch, n, words, err);
+
+	pyd_buf_clear(out);
+	if (!code)
+		code = pyd_buf_reserve(out, b->raw, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < n; i++)
+		scratch->items[i] = (struct pyd_radix_item) {
+			.key = b->recs[i].addr,
+			.major = b->recs[i].type,
+			.tag = (uint32_t)i,
+		};
+	pyd_radix_sort(scratch->items, scratch->tmp, n);
+
+	pyd_mp_put_map(&o, 15U + !!b->nmarks);
+	pyd_mp_put_str(&o, "kind");
+	pyd_mp_put_str(&o, "objects");
+	pyd_mp_put_str(&o, "n");
+	pyd_mp_put_uint(&o, n);
+	pyd_mp_put_str(&o, "types");
+	pyd_mp_put_array(&o, (uint32_t)b->types.len);
+	for (size_t i = 0; i < b->types.len; i++)
+		pyd_mp_put_uint(&o, b->types.data[i]);
+	pyd_mp_put_str(&o, "shapes");
+	pyd_mp_put_array(&o, b->nshapes);
+	pyd_mp_put_array(&o, 0);
+	pyd_mp_put_raw(&o, b->shapes.data, b->shapes.len);
+	if (!o.code)
+		pack_columns(b, scratch->items, &scratch->words, &o);
+	if (!o.code && b->nmarks) {
+		for (size_t i = 0; i < n; i++)
+			scratch->words.data[scratch->items[i].tag] = i;
+		pack_marks(b, scratch->words.data, &o);
+	}
+	/* Column pointers were taken before the buffer was full. */
+	assert(out->len <= b->raw || o.code);
+	return o.code;
+}
+
+void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s)
+{
+	free(s->items);
+	free(s->tmp);
+	pyd_vec_deinit(&s->words);
+	*s = (struct pyd_batch_scratch) { 0 };
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The objects of one frame: collected as they come, then sorted and packed
+ * into columns by whichever thread compresses them.
+ */
+#ifndef PYD_DUMP_BATCH_H
+#define PYD_DUMP_BATCH_H
+
+#include <msgpack.h>
+
+#include "base/buf.h"
+#include "base/map.h"
+#include "dump/radix.h"
+#include "read/node.h"
+
+/* One object. Its references (then attributes) and value bytes lie in the
+ * batch's refs and values, in the order of the objects. */
+struct pyd_batch_rec {
+	uint64_t addr;
+	uint32_t size;
+	uint32_t refcnt;
+	uint32_t nrefs;
+	uint32_t nattrs;
+	uint32_t vlen;
+	uint32_t refs_at;
+	uint32_t value_at;
+	uint16_t type;
+	uint16_t shape;
+	uint8_t node;
+};
+
+struct pyd_batch_mark {
+	uint32_t rec;
+	uint8_t mark;
+	uint64_t total;
+	uint32_t text_at; /* in texts, NUL-terminated */
+};
+
+struct pyd_batch {
+	struct pyd_batch_rec *recs;
+	size_t n;
+	size_t cap;
+	struct pyd_vec refs;
+	struct pyd_buf values;
+	struct pyd_vec types;
+	struct pyd_buf shapes; /* packed lists, shape 1 and up */
+	uint32_t nshapes;      /* with shape 0 */
+	struct pyd_batch_mark *marks;
+	size_t nmarks;
+	size_t marks_cap;
+	struct pyd_buf texts;
+	size_t raw; /* upper bound of the packed size */
+
+	/* address of the type, or id of the shape, to index + 1 */
+	struct pyd_map type_of;
+	struct pyd_map shape_of;
+	/* In front of them: most objects have one of a few types. */
+	struct {
+		uint64_t addr;
+		uint32_t index;
+	} recent[256];
+};
+
+/* What is kept for packing from batch to batch; one for each thread. */
+struct pyd_batch_scratch {
+	struct pyd_radix_item *items;
+	struct pyd_radix_item *tmp;
+	size_t cap;
+	struct pyd_vec words;
+};
+
+/* On the heap, empty. */
+struct pyd_batch *pyd_batch_create(void);
+void pyd_batch_clear(struct pyd_batch *b);
+void pyd_batch_destroy(struct pyd_batch *b);
+
+/* How much this node adds to the packed size, at most. */
+size_t pyd_batch_cost(const struct pyd_node *node, size_t shape_size);
+/* True when the tables of the batch have no index left. */
+static inline bool pyd_batch_full(const struct pyd_batch *b)
+{
+	return b->types.len >= UINT16_MAX || b->nshapes >= UINT16_MAX;
+}
+/* Appends; on failure the batch is not to be used but for clear and destroy.
+ * The caller has looked at full and at what the batch weighs. */
+PYD_MUST_CHECK enum pyd_code pyd_batch_add(struct pyd_batch *b,
+					   const struct pyd_node *node,
+					   uint32_t shape,
+					   const msgpack_sbuffer *shape_map,
+					   struct pyd_err *err);
+/* Packs the "objects" map into out, which is cleared first. */
+PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
+					    struct pyd_batch_scratch *scratch,
+					    struct pyd_buf *out,
+					    struct pyd_err *err);
+void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s);
+
+/* -- columns, for the index too -- */
+
+void pyd_column_put64(uint8_t *to, const uint64_t *from, size_t n, bool delta,
+		      bool shuffle);
+
+#endif

@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dump/queue.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "dump/mp.h"
+
+#define MAX_THREADS 4
+/* Entries of 10 bytes each in one index frame, beside its list of batches. */
+#define INDEX_ENTRIES 98000U
+/* Bytes of the list of batches in one index frame. */
+#define INDEX_BATCH_BYTES 65536U
+
+/* What became of a job: frames one behind the other in "data". */
+struct frame_out {
+	uint32_t csize;
+	uint32_t rsize;
+	size_t extra_len; /* of the packed elements in "extra" */
+	uint32_t nextra;
+};
+
+struct slot {
+	struct pyd_job *job; /* NULL: free */
+	bool taken, done;
+	struct pyd_buf data;
+	struct pyd_buf extra;
+	struct frame_out *frames;
+	size_t nframes;
+	size_t frames_cap;
+};
+
+struct frame_size {
+	uint32_t csize;
+	uint32_t rsize;
+};
+
+struct worker {
+	struct pyd_queue *q;
+	pthread_t thread;
+	ZSTD_CCtx *cctx;
+	struct pyd_batch_scratch scratch;
+	struct pyd_buf raw;
+};
+
+struct pyd_queue {
+	struct pyd_file *file;
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* something to take, or stop */
+	pthread_cond_t room; /* something written, or failed */
+	bool stop, writing, failed;
+	struct pyd_err err;
+
+	/* Jobs have numbers; job n is in slot n % nslots. */
+	struct slot *slots;
+	uint64_t nslots, submitted, taken, written;
+	uint32_t next_frame;
+
+	uint64_t bytes;
+	struct frame_size *sizes;
+	size_t nsizes, sizes_cap;
+	struct pyd_buf toc;
+	uint32_t ntoc;
+
+	struct pyd_job *spare[16];
+	size_t nspare;
+
+	struct worker *workers; /* workers[0] is there without a thread too */
+	unsigned int nworkers;
+	unsigned int nthreads;
+};
+
+uint32_t pyd_queue_index_frames(size_t n, size_t nbatches)
+{
+	(void)nbatches; /* bounded by the writer */
+	return (uint32_t)((n + INDEX_ENTRIES - 1) / INDEX_ENTRIES);
+}
+
+void pyd_job_destroy(struct pyd_job *job)
+{
+	if (!job)
+		return;
+	pyd_buf_deinit(&job->raw);
+	pyd_buf_deinit(&job->extra);
+	pyd_batch_destroy(job->batch);
+	free(job->run);
+	pyd_vec_deinit(&job->batches);
+	free(job);
+}
+
+struct pyd_job *pyd_queue_job(struct pyd_queue *q, int type)
+{
+	struct pyd_job *job = NULL;
+
+	if (type == PYD_JOB_BATCH) {
+		pthread_mutex_lock(&q->lock);
+		if (q->nspare)
+			job = q->spare[--q->nspare];
+		pthread_mutex_unlock(&q->lock);
+		if (job) {
+			pyd_batch_clear(job->batch);
+			return job;
+		}
+	}
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return NULL;
+	job->type = type;
+	if (type != PYD_JOB_BATCH)
+		return job;
+	job->batch = pyd_batch_create();
+	if (!job->batch) {
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+/* -- making frames: in a worker, without the lock -- */
+
+static enum pyd_code compress(struct worker *w, struct slot *s,
+			      const struct pyd_buf *raw, struct pyd_err *err)
+{
+	size_t bound = ZSTD_compressBound(raw->len);
+	enum pyd_code code;
+
+	if (raw->len > PYD_FORMAT_FRAME_MAX)
+		return pyd_err_set(err, PYD_LIMIT,
+				   "a frame of %zu bytes is too large",
+				   raw->len);
+	if (s->nframes == s->frames_cap) {
+		size_t cap = s->frames_cap ? 2 * s->frames_cap : 4;
+		void *p = reallocarray(s->frames, cap, sizeof(*s->frames));
+
+		if (!p)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		s->frames = p;
+		s->frames_cap = cap;
+	}
+	code = pyd_buf_reserve(&s->data, bound, err);
+	if (code)
+		return code;
+
+	size_t n = ZSTD_compress2(w->cctx, s->data.data + s->data.len, bound,
+				  raw->data, raw->len);
+
+	if (ZSTD_isError(n))
+		return pyd_err_set(err, PYD_NOMEM, "cannot compress: %s",
+				   ZSTD_getErrorName(n));
+	s->data.len += n;
+	s->frames[s->nframes++] = (struct frame_out) {
+		.csize = (uint32_t)n,
+		.rsize = (uint32_t)raw->len,
+	};
+	return PYD_OK;
+}
+
+static enum pyd_code pack_index(const struct pyd_job *job, size_t from,
+				size_t to, struct worker *w,
+				struct pyd_err *err)
+{
+	size_t n = to - from;
+	struct pyd_mp_out o = { .buf = &w->raw, .err = err };
+	struct pyd_vec *words = &w->scratch.words;
+	uint8_t *addr, *batch;
+
+	pyd_buf_clear(&w->raw);
+	pyd_vec_clear(words);
+	o.code = pyd_vec_reserve(words, n, err);
+	if (!o.code)
+		o.code = pyd_buf_reserve(&w->raw,
+					 10 * n + INDEX_BATCH_BYTES + 256, err);
+	pyd_mp_put_map(&o, 6);
+	pyd_mp_put_str(&o, "kind");
+	pyd_mp_put_str(&o, "index");
+	pyd_mp_put_str(&o, "lo");
+	pyd_mp_put_uint(&o, job->run[from].key);
+	pyd_mp_put_str(&o, "hi");
+	pyd_mp_put_uint(&o, job->run[to - 1].key);
+	pyd_mp_put_str(&o, "batches");
+	pyd_mp_put_array(&o, (uint32_t)job->batches.len);
+	for (size_t i = 0; i < job->batches.len; i++)
+		pyd_mp_put_uint(&o, job->batches.data[i]);
+	pyd_mp_put_str(&o, "addr");
+	addr = pyd_mp_put_bin(&o, 8 * n);
+	if (o.code)
+		return o.code;
+	for (size_t i = 0; i < n; i++)
+		words->data[i] = job->run[from + i].key;
+	pyd_column_put64(addr, words->data, n, true, true);
+	pyd_mp_put_str(&o, "batch");
+	batch = pyd_mp_put_bin(&o, 2 * n);
+	if (o.code)
+		return o.code;
+	for (size_t i = 0; i < n; i++) {
+		batch[2 * i] = (uint8_t)job->run[from + i].tag;
+		batch[2 * i + 1] = (uint8_t)(job->run[from + i].tag >> 8);
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code make_index(struct worker *w, struct slot *s,
+				struct pyd_err *err)
+{
+	struct pyd_job *job = s->job;
+	struct pyd_radix_item *tmp = calloc(job->nrun, sizeof(*tmp));
+	enum pyd_code code = PYD_OK;
+
+	if (!tmp)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	pyd_radix_sort(job->run, tmp, job->nrun);
+	free(tmp);
+	for (size_t i = 0; i < job->nrun && !code; i += INDEX_ENTRIES) {
+		size_t end = job->nrun - i < INDEX_ENTRIES ? job->nrun
+							   : i + INDEX_ENTRIES;
+		struct pyd_mp_out o = { .buf = &s->extra, .err = err };
+		size_t before = s->extra.len;
+
+		code = pack_index(job, i, end, w, err);
+		if (!code)
+			code = compress(w, s, &w->raw, err);
+		if (code)
+			return code;
+		pyd_mp_put_uint(&o, job->run[i].key);
+		pyd_mp_put_uint(&o, job->run[end - 1].key);
+		code = o.code;
+		s->frames[s->nframes - 1].nextra = 2;
+		s->frames[s->nframes - 1].extra_len = s->extra.len - before;
+	}
+	return code;
+}
+
+static enum pyd_code make(struct worker *w, struct slot *s, struct pyd_err *err)
+{
+	struct pyd_job *job = s->job;
+	struct pyd_mp_out o = { .buf = &s->extra, .err = err };
+	enum pyd_code code;
+
+	pyd_buf_clear(&s->data);
+	pyd_buf_clear(&s->extra);
+	s->nframes = 0;
+	switch (job->type) {
+	case PYD_JOB_RAW:
+		return pyd_buf_append(&s->data, job->raw.data, job->raw.len,
+				      err);
+	case PYD_JOB_INDEX:
+		return make_index(w, s, err);
+	case PYD_JOB_BATCH:
+		code = pyd_batch_pack(job->batch, &w->scratch, &w->raw, err);
+		if (!code)
+			code = compress(w, s, &w->raw, err);
+		if (code)
+			return code;
+		pyd_mp_put_uint(&o, job->batch->n);
+		s->frames[0].nextra = 1;
+		break;
+	case PYD_JOB_FRAME:
+		code = compress(w, s, &job->raw, err);
+		if (code)
+			return code;
+		pyd_mp_put_raw(&o, job->extra.data, job->extra.len);
+		s->frames[0].nextra = job->nextra;
+		break;
+	}
+	s->frames[0].extra_len = s->extra.len;
+	return o.code;
+}
+
+/* -- writing: one thread at a time, without the lock -- */
+
+static enum pyd_code note_frames(struct pyd_queue *q, const struct slot *s,
+				 struct pyd_err *err)
+{
+	struct pyd_mp_out o = { .buf = &q->toc, .err = err };
+	uint64_t offset = q->bytes;
+	size_t extra = 0;
+
+	for (size_t i = 0; i < s->nframes; i++) {
+		const struct frame_out *f = &s->frames[i];
+
+		if (q->nsizes == q->sizes_cap) {
+			size_t cap = q->sizes_cap ? 2 * q->sizes_cap : 256;
+			void *p =
+				reallocarray(q->sizes, cap, sizeof(*q->sizes));
+
+			if (!p)
+				return pyd_err_set(err, PYD_NOMEM,
+						   "out of memory");
+			q->sizes = p;
+			q->sizes_cap = cap;
+		}
+		q->sizes[q->nsizes++] = (struct frame_size) {
+			.csize = f->csize,
+			.rsize = f->rsize,
+		};
+		pyd_mp_put_array(&o, 4 + f->nextra);
+		pyd_mp_put_uint(&o, offset);
+		pyd_mp_put_uint(&o, f->csize);
+		pyd_mp_put_uint(&o, f->rsize);
+		pyd_mp_put_str(&o, s->job->kind);
+		pyd_mp_put_raw(&o, s->extra.data + extra, f->extra_len);
+		extra += f->extra_len;
+		offset += f->csize;
+		q->ntoc++;
+	}
+	return o.code;
+}
+
+static void recycle(struct pyd_queue *q, struct slot *s)
+{
+	struct pyd_job *job = s->job;
+
+	s->job = NULL;
+	s->taken = false;
+	s->done = false;
+	/* One huge object must not keep its memory for the rest of the run. */
+	if (s->data.cap > 16 * PYD_FORMAT_FRAME_TARGET)
+		pyd_buf_deinit(&s->data);
+	if (job->type == PYD_JOB_BATCH && !q->failed &&
+	    job->batch->raw <= 2 * PYD_FORMAT_FRAME_TARGET &&
+	    q->nspare < sizeof(q->spare) / sizeof(q->spare[0]))
+		q->spare[q->nspare++] = job;
+	else
+		pyd_job_destroy(job);
+}
+
+static void fail(struct pyd_queue *q, const struct pyd_err *err)
+{
+	if (!q->failed)
+		q->err = *err;
+	q->failed = true;
+	pthread_cond_broadcast(&q->room);
+}
+
+/* Writes what is done and next, unless another thread is at it. Called with
+ * the lock, which is let go while writing. */
+static void write_done(struct pyd_queue *q)
+{
+	while (!q->writing && q->written < q->submitted) {
+		struct slot *s = &q->slots[q->written % q->nslots];
+		struct pyd_err err = { .code = PYD_OK };
+		enum pyd_code code = PYD_OK;
+
+		if (!s->done)
+			return;
+		if (!q->failed) {
+			q->writing = true;
+			pthread_mutex_unlock(&q->lock);
+			code = pyd_file_write(q->file, s->data.data,
+					      s->data.len, &err);
+			pthread_mutex_lock(&q->lock);
+			q->writing = false;
+		}
+		if (!code && !q->failed) {
+			code = note_frames(q, s, &err);
+			q->bytes += s->data.len;
+		}
+		if (code)
+			fail(q, &err);
+		recycle(q, s);
+		q->written++;
+		pthread_cond_broadcast(&q->room);
+	}
+}
+
+/* Makes one job. Called with the lock, which is let go meanwhile. */
+static void work_one(struct pyd_queue *q, struct worker *w)
+{
+	struct slot *s = &q->slots[q->taken++ % q->nslots];
+	struct pyd_err err = { .code = PYD_OK };
+	enum pyd_code code = PYD_OK;
+	bool failed = q->failed;
+
+	s->taken = true;
+	pthread_mutex_unlock(&q->lock);
+	if (!failed)
+		code = make(w, s, &err);
+	if (w->raw.cap > 16 * PYD_FORMAT_FRAME_TARGET)
+		pyd_buf_deinit(&w->raw);
+	pthread_mutex_lock(&q->lock);
+	if (code)
+		fail(q, &err);
+	s->done = true;
+	write_done(q);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct pyd_queue *q = w->q;
+
+	pthread_mutex_lock(&q->lock);
+	while (!q->stop) {
+		if (q->taken == q->submitted)
+			pthread_cond_wait(&q->work, &q->lock);
+		else
+			work_one(q, w);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return NULL;
+}
+
+/* -- the caller's side -- */
+
+static enum pyd_code failure(struct pyd_queue *q, struct pyd_err *err)
+{
+	if (err)
+		*err = q->err;
+	return q->err.code;
+}
+
+enum pyd_code pyd_queue_submit(struct pyd_queue *q, struct pyd_job *job,
+			       uint32_t *ret_frame, struct pyd_err *err)
+{
+	uint32_t frames = 1;
+	enum pyd_code code = PYD_OK;
+
+	if (job->type == PYD_JOB_RAW)
+		frames = 0;
+	else if (job->type == PYD_JOB_INDEX)
+		frames = pyd_queue_index_frames(job->nrun, job->batches.len);
+
+	pthread_mutex_lock(&q->lock);
+	while (!q->failed && q->submitted - q->written == q->nslots)
+		pthread_cond_wait(&q->room, &q->lock);
+	if (q->failed) {
+		code = failure(q, err);
+		pyd_job_destroy(job);
+	} else {
+		if (ret_frame)
+			*ret_frame = q->next_frame;
+		q->next_frame += frames;
+		q->slots[q->submitted++ % q->nslots].job = job;
+		if (q->nthreads)
+			pthread_cond_signal(&q->work);
+		else
+			work_one(q, &q->workers[0]);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return code;
+}
+
+enum pyd_code pyd_queue_drain(struct pyd_queue *q, struct pyd_err *err)
+{
+	enum pyd_code code = PYD_OK;
+
+	pthread_mutex_lock(&q->lock);
+	while (!q->failed && q->written < q->submitted)
+		pthread_cond_wait(&q->room, &q->lock);
+	if (q->failed)
+		code = failure(q, err);
+	pthread_mutex_unlock(&q->lock);
+	return code;
+}
+
+uint64_t pyd_queue_bytes(struct pyd_queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+
+	uint64_t bytes = q->bytes;
+
+	pthread_mutex_unlock(&q->lock);
+	return bytes;
+}
+
+enum pyd_code pyd_queue_pack_toc(struct pyd_queue *q, struct pyd_buf *out,
+				 struct pyd_err *err)
+{
+	struct pyd_mp_out o = { .buf = out, .err = err };
+
+	pyd_mp_put_map(&o, 2);
+	pyd_mp_put_str(&o, "kind");
+	pyd_mp_put_str(&o, "toc");
+	pyd_mp_put_str(&o, "frames");
+	pyd_mp_put_array(&o, q->ntoc);
+	pyd_mp_put_raw(&o, q->toc.data, q->toc.len);
+	return o.code;
+}
+
+static void put32(struct pyd_buf *b, uint32_t v)
+{
+	for (unsigned int k = 0; k < 4; k++)
+		b->data[b->len++] = (uint8_t)(v >> (8 * k));
+}
+
+enum pyd_code pyd_queue_seek_table(struct pyd_queue *q, struct pyd_buf *out,
+				   struct pyd_err *err)
+{
+	/* zstd's contrib/seekable_format: a skippable frame of entries and a
+	 * footer of 9 bytes; no checksums, the frames have theirs. */
+	size_t payload = 8 * q->nsizes + 9;
+	enum pyd_code code;
+
+	if (q->nsizes > 0x8000000)
+		return PYD_OK; /* more than the table may hold */
+	code = pyd_buf_reserve(out, payload + 8, err);
+	if (code)
+		return code;
+	put32(out, 0x184D2A5E);
+	put32(out, (uint32_t)payload);
+	for (size_t i = 0; i < q->nsizes; i++) {
+		put32(out, q->sizes[i].csize);
+		put32(out, q->sizes[i].rsize);
+	}
+	put32(out, (uint32_t)q->nsizes);
+	out->data[out->len++] = 0;
+	put32(out, 0x8F92EAB1);
+	return PYD_OK;
+}
+
+/* -- life -- */
+
+static unsigned int threads_that_pay(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	/* The walk wants one for itself. */
+	if (n <= 2)
+		return 1;
+	return n - 1 < MAX_THREADS ? (unsigned int)(n - 1) : MAX_THREADS;
+}
+
+static void start(struct pyd_queue *q, unsigned int threads)
+{
+	sigset_t all, before;
+
+	/* Signals belong to the caller's thread: ^C too, and SIGXFSZ would
+	 * kill us where write() can say what is wrong. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (q->nthreads < threads) {
+		struct worker *w = &q->workers[q->nthreads];
+
+		/* Without threads the caller does the work itself. */
+		if (pthread_create(&w->thread, NULL, work, w))
+			break;
+		q->nthreads++;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+enum pyd_code pyd_queue_create(struct pyd_file *file, int level,
+			       unsigned int threads, struct pyd_queue **ret,
+			       struct pyd_err *err)
+{
+	struct pyd_queue *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	if (!threads)
+		threads = threads_that_pay();
+	q->file = file;
+	q->nslots = 2 * threads + 1;
+	q->nworkers = threads;
+	q->slots = calloc(q->nslots, sizeof(*q->slots));
+	q->workers = calloc(threads, sizeof(*q->workers));
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->work, NULL);
+	pthread_cond_init(&q->room, NULL);
+
+	bool ok = q->slots && q->workers;
+
+	for (unsigned int i = 0; ok && i < threads; i++) {
+		struct worker *w = &q->workers[i];
+
+		w->q = q;
+		w->cctx = ZSTD_createCCtx();
+		ok = w->cctx &&
+		     !ZSTD_isError(ZSTD_CCtx_setParameter(
+			     w->cctx, ZSTD_c_compressionLevel, level)) &&
+		     !ZSTD_isError(ZSTD_CCtx_setParameter(
+			     w->cctx, ZSTD_c_checksumFlag, 1));
+	}
+	if (!ok) {
+		pyd_queue_destroy(q);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+	start(q, threads);
+	*ret = q;
+	return PYD_OK;
+}
+
+void pyd_queue_destroy(struct pyd_queue *q)
+{
+	if (!q)
+		return;
+	pthread_mutex_lock(&q->lock);
+	q->stop = true;
+	pthread_cond_broadcast(&q->work);
+	pthread_mutex_unlock(&q->lock);
+	for (unsigned int i = 0; i < q->nthreads; i++)
+		pthread_join(q->workers[i].thread, NULL);
+	for (unsigned int i = 0; q->workers && i < q->nworkers; i++) {
+		struct worker *w = &q->workers[i];
+
+		ZSTD_freeCCtx(w->cctx);
+		pyd_batch_scratch_deinit(&w->scratch);
+		pyd_buf_deinit(&w->raw);
+	}
+	free(q->workers);
+	for (uint64_t i = 0; q->slots && i < q->nslots; i++) {
+		struct slot *s = &q->slots[i];
+
+		pyd_job_destroy(s->job);
+		pyd_buf_deinit(&s->data);
+		pyd_buf_deinit(&s->extra);
+		free(s->frames);
+	}
+	free(q->slots);
+	for (size_t i = 0; i < q->nspare; i++)
+		pyd_job_destroy(q->spare[i]);
+	free(q->sizes);
+	pyd_buf_deinit(&q->toc);
+	pthread_cond_destroy(&q->room);
+	pthread_cond_destroy(&q->work);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
