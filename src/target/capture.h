@@ -37,7 +37,6 @@ PYD_MUST_CHECK enum pyd_code pyd_capture_prepare(struct pyd_process *p,
 
 struct pyd_capture_stats {
 	uint64_t bytes;	     /* copied */
-	uint64_t zero_bytes; /* of private memory that was never touched */
 	uint64_t unreadable; /* bytes that should have been copied */
 	uint64_t begin_ns;   /* CLOCK_MONOTONIC */
 	uint64_t end_ns;
@@ -55,15 +54,12 @@ PYD_MUST_CHECK enum pyd_code pyd_capture_take(struct pyd_capture *c,
 /* Accepts NULL. */
 void pyd_capture_destroy(struct pyd_capture *c);
 
-/* The parts of a copy that are held in memory, for image.c. */
+/* A part of a copy that is held in memory. */
 struct pyd_segment {
 	pyd_addr start;
 	pyd_addr end;
-	const uint8_t *data; /* NULL: zeros */
+	const uint8_t *data;
 };
-/* NULL when t is not a copy. */
-const struct pyd_segment *pyd_target_segments(const struct pyd_target *t,
-					      size_t *ret_n);
 
 /* Blocks of 64 KiB of inner, at most max_bytes (0: 64 MiB), least recently
  * used go first. Only for a target that does not change. Owns not inner. */

@@ -75,4 +75,19 @@ PYD_MUST_CHECK enum pyd_code pyd_process_read_some(struct pyd_process *p,
 						   size_t len, size_t *ret,
 						   struct pyd_err *err);
 
+/*
+ * Opens the very file that a region maps, by /proc/PID/map_files, or by its
+ * path below the process's root if device and inode agree. *ret is an fd that
+ * is open for reading. PYD_NOTFOUND: it cannot be had, the message says why.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_region_open(const struct pyd_process *p,
+					     const struct pyd_region *r,
+					     int *ret, struct pyd_err *err);
+/* The path of a region below the process's root, unverified: another file may
+ * have its name by now. Never blocks; regular files only. */
+PYD_MUST_CHECK enum pyd_code pyd_region_open_path(const struct pyd_process *p,
+						  const struct pyd_region *r,
+						  int *ret,
+						  struct pyd_err *err);
+
 #endif

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The "cache" target: blocks of a target that does not change. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/capture.h"
+
+enum {
+	BLOCK = 65536,
+	PAGE = 4096, /* what is readable is known by this much */
+	PAGES = BLOCK / PAGE,
+	NONE = -1,
+};
+
+struct block {
+	uint64_t number; /* address / BLOCK */
+	int32_t chain;	 /* next in the same bucket */
+	int32_t newer;
+	int32_t older;
+	uint16_t valid; /* one bit a page */
+	uint8_t used;
+	uint8_t *data;
+};
+
+struct cache {
+	struct pyd_target base;
+	struct pyd_target *inner;
+	struct block *blocks;
+	size_t nblocks;
+	size_t used;
+	int32_t *buckets;
+	size_t nbuckets; /* power of two */
+	int32_t newest;
+	int32_t oldest;
+	int32_t last; /* the block of the last read */
+};
+
+static size_t bucket_of(const struct cache *c, uint64_t number)
+{
+	return (size_t)(number * 0x9E3779B97F4A7C15ULL >> 32) &
+	       (c->nbuckets - 1);
+}
+
+static void lru_remove(struct cache *c, int32_t i)
+{
+	struct block *b = &c->blocks[i];
+
+	if (b->newer != NONE)
+		c->blocks[b->newer].older = b->older;
+	else
+		c->newest = b->older;
+	if (b->older != NONE)
+		c->blocks[b->older].newer = b->newer;
+	else
+		c->oldest = b->newer;
+}
+
+static void lru_push(struct cache *c, int32_t i)
+{
+	struct block *b = &c->blocks[i];
+
+	b->newer = NONE;
+	b->older = c->newest;
+	if (c->newest != NONE)
+		c->blocks[c->newest].newer = i;
+	else
+		c->oldest = i;
+	c->newest = i;
+}
+
+static void unchain(struct cache *c, int32_t i)
+{
+	int32_t *at = &c->buckets[bucket_of(c, c->blocks[i].number)];
+
+	while (*at != i)
+		at = &c->blocks[*at].chain;
+	*at = c->blocks[i].chain;
+}
+
+static int32_t lookup(struct cache *c, uint64_t number)
+{
+	if (c->last != NONE && c->blocks[c->last].number == number)
+		return c->last;
+
+	int32_t i = c->buckets[bucket_of(c, number)];
+
+	while (i != NONE && c->blocks[i].number != number)
+		i = c->blocks[i].chain;
+	return i;
+}
+
+static enum pyd_code fill(struct cache *c, struct block *b, struct pyd_err *err)
+{
+	pyd_addr at = b->number * BLOCK;
+	enum pyd_code code = pyd_target_read(c->inner, at, b->data, BLOCK, err);
+
+	b->valid = UINT16_MAX;
+	if (!code || !pyd_code_is_local(code))
+		return code;
+	/* Only a part of the block is there. */
+	b->valid = 0;
+	for (unsigned int i = 0; i < PAGES; i++) {
+		code = pyd_target_read(c->inner, at + i * PAGE,
+				       b->data + i * PAGE, PAGE, err);
+		if (!code)
+			b->valid = (uint16_t)(b->valid | 1U << i);
+		else if (!pyd_code_is_local(code))
+			return code;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code get(struct cache *c, uint64_t number, int32_t *ret,
+			 struct pyd_err *err)
+{
+	int32_t i = lookup(c, number);
+
+	if (i != NONE) {
+		if (i != c->newest) {
+			lru_remove(c, i);
+			lru_push(c, i);
+		}
+		c->last = i;
+		*ret = i;
+		return PYD_OK;
+	}
+	if (c->used < c->nblocks) {
+		struct block *b = &c->blocks[c->used];
+
+		b->data = malloc(BLOCK);
+		if (!b->data)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		i = (int32_t)c->used++;
+	} else {
+		i = c->oldest;
+		lru_remove(c, i);
+		if (c->blocks[i].used)
+			unchain(c, i);
+	}
+
+	struct block *b = &c->blocks[i];
+
+	b->number = number;
+	b->used = 0;
+	c->last = NONE;
+
+	enum pyd_code code = fill(c, b, err);
+
+	lru_push(c, i);
+	if (code) {
+		b->number = UINT64_MAX; /* no address has it */
+		return code;
+	}
+	b->used = 1;
+	b->chain = c->buckets[bucket_of(c, number)];
+	c->buckets[bucket_of(c, number)] = i;
+	c->last = i;
+	*ret = i;
+	return PYD_OK;
+}
+
+static enum pyd_code cache_read(struct pyd_target *t, pyd_addr addr, void *buf,
+				size_t len, struct pyd_err *err)
+{
+	struct cache *c = (struct cache *)t;
+	uint8_t *to = buf;
+
+	/* Large ones would only push out what is used again. */
+	if (len >= 4 * BLOCK)
+		return pyd_target_read(c->inner, addr, buf, len, err);
+	while (len) {
+		size_t at = (size_t)(addr % BLOCK);
+		size_t n = len < BLOCK - at ? len : BLOCK - at;
+		int32_t i = NONE;
+		enum pyd_code code = get(c, addr / BLOCK, &i, err);
+
+		if (code)
+			return code;
+
+		const struct block *b = &c->blocks[i];
+
+		for (size_t page = at / PAGE; page <= (at + n - 1) / PAGE;
+		     page++)
+			if (!(b->valid >> page & 1))
+				return pyd_err_at(
+					err, PYD_FAULT, addr,
+					"nothing is readable at 0x%llx",
+					(unsigned long long)addr);
+		memcpy(to, b->data + at, n);
+		addr += n;
+		to += n;
+		len -= n;
+	}
+	return PYD_OK;
+}
+
+static void cache_destroy(struct pyd_target *t)
+{
+	struct cache *c = (struct cache *)t;
+
+	for (size_t i = 0; i < c->used; i++)
+		free(c->blocks[i].data);
+	free(c->blocks);
+	free(c->buckets);
+	free(c);
+}
+
+static const struct pyd_target_ops cache_ops = {
+	.name = "cache",
+	.read = cache_read,
+	.destroy = cache_destroy,
+};
+
+enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
+				      size_t max_bytes, struct pyd_target **ret,
+				      struct pyd_err *err)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	c->base = (struct pyd_target) {
+		.ops = &cache_ops,
+		.pid = inner->pid,
+		.regions = inner->regions,
+		.nregions = inner->nregions,
+	};
+	c->inner = inner;
+	c->newest = c->oldest = c->last = NONE;
+	c->nblocks = (max_bytes ? max_bytes : 64U << 20) / BLOCK;
+	if (!c->nblocks)
+		c->nblocks = 1;
+	if (c->nblocks > 1U << 20)
+		c->nblocks = 1U << 20;
+	c->nbuckets = 16;
+	while (c->nbuckets < c->nblocks)
+		c->nbuckets *= 2;
+	c->blocks = calloc(c->nblocks, sizeof(*c->blocks));
+	c->buckets = calloc(c->nbuckets, sizeof(*c->buckets));
+	if (!c->blocks || !c->buckets) {
+		cache_destroy(&c->base);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < c->nbuckets; i++)
+		c->buckets[i] = NONE;
+	*ret = &c->base;
+	return PYD_OK;
+}

@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "target/capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "target/copy.h"
+#include "target/pagemap.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+enum {
+	IOVS = 1024, /* UIO_MAXIOV */
+	MAX_FILES = 256,
+	REST_CACHE = 16 << 20,
+};
+
+/* Writable private file mappings up to this size are taken whole: the program
+ * may write to a page right after it runs again. In larger ones (a copy-on-
+ * write numpy file) only what was written. */
+#define WHOLE_FILE_LIMIT (64 * MIB)
+/* Without a page map, larger anonymous regions than this are mostly empty
+ * reservations; reading them would fill the target's page tables. */
+#define BLIND_LIMIT (4096 * MIB)
+
+struct capture_run {
+	pyd_addr start;
+	pyd_addr end;
+};
+
+struct pyd_capture {
+	struct pyd_process *p;
+	struct pyd_pagemap pm;
+	struct pyd_page_runs pages; /* of one region, reused */
+	struct capture_run *runs;   /* of all regions */
+	size_t nruns;
+	size_t cap;
+	struct pyd_copy_parts parts;
+	size_t chunk_used; /* of the last chunk */
+	struct pyd_maps file_maps;
+	int *files; /* by region of file_maps, -1: none */
+	int *fds;   /* those in files, once each */
+	size_t nfds;
+	struct pyd_capture_stats stats;
+	uint8_t taken;
+};
+
+/* -- what to take -- */
+
+static bool is_device(const struct pyd_region *r)
+{
+	return !strncmp(r->path, "/dev/", 5) &&
+	       strncmp(r->path, "/dev/zero", 9) &&
+	       strncmp(r->path, "/dev/shm/", 9);
+}
+
+static bool wanted(const struct pyd_region *r)
+{
+	return r->prot & PYD_PROT_R && !(r->prot & PYD_PROT_SHARED) &&
+	       (r->inode || pyd_region_is_anonymous(r)) && !is_device(r);
+}
+
+static enum pyd_code add_run(struct pyd_capture *c, pyd_addr start,
+			     pyd_addr end, struct pyd_err *err)
+{
+	struct capture_run *last = c->nruns ? &c->runs[c->nruns - 1] : NULL;
+
+	if (start >= end)
+		return PYD_OK;
+	if (last && last->end == start) {
+		last->end = end;
+		return PYD_OK;
+	}
+	if (c->nruns == c->cap) {
+		size_t cap = c->cap ? c->cap * 2 : 4096;
+		struct capture_run *v = realloc(c->runs, cap * sizeof(*v));
+
+		if (!v)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		c->runs = v;
+		c->cap = cap;
+	}
+	c->runs[c->nruns++] = (struct capture_run) { start, end };
+	return PYD_OK;
+}
+
+/* Without the page map: all of it, or nothing. */
+static enum pyd_code plan_blind(struct pyd_capture *c,
+				const struct pyd_region *r, struct pyd_err *err)
+{
+	uint64_t limit = r->inode ? WHOLE_FILE_LIMIT : BLIND_LIMIT;
+
+	if (r->inode && !(r->prot & PYD_PROT_W))
+		return PYD_OK;
+	if (r->end - r->start > limit) {
+		c->stats.unreadable += r->end - r->start;
+		return pyd_copy_add_bad(&c->parts, r->start, r->end, err);
+	}
+	return add_run(c, r->start, r->end, err);
+}
+
+static enum pyd_code plan_region(struct pyd_capture *c,
+				 const struct pyd_region *r,
+				 struct pyd_err *err)
+{
+	if (r->inode && r->prot & PYD_PROT_W &&
+	    r->end - r->start <= WHOLE_FILE_LIMIT)
+		return add_run(c, r->start, r->end, err);
+
+	c->pages.n = 0;
+
+	enum pyd_code code =
+		pyd_pagemap_scan(&c->pm, r->start, r->end, &c->pages, err);
+
+	if (code == PYD_PERM || code == PYD_LIMIT) {
+		c->stats.no_pagemap |= code == PYD_PERM;
+		return plan_blind(c, r, err);
+	}
+	if (code)
+		return code;
+	for (size_t i = 0; !code && i < c->pages.n; i++) {
+		const struct pyd_page_run *p = &c->pages.v[i];
+
+		if (p->guard && !r->inode)
+			code = pyd_copy_add_bad(&c->parts, p->start, p->end,
+						err);
+		else if (!p->guard && !p->zero && !(r->inode && p->file))
+			code = add_run(c, p->start, p->end, err);
+	}
+	return code;
+}
+
+static enum pyd_code plan(struct pyd_capture *c, const struct pyd_maps *maps,
+			  uint64_t *ret_bytes, struct pyd_err *err)
+{
+	uint64_t bytes = 0;
+
+	c->nruns = 0;
+	pyd_vec_clear(&c->parts.bad);
+	c->stats = (struct pyd_capture_stats) { 0 };
+	for (size_t i = 0; i < maps->n; i++) {
+		if (!wanted(&maps->regions[i]))
+			continue;
+
+		enum pyd_code code = plan_region(c, &maps->regions[i], err);
+
+		if (code)
+			return code;
+	}
+	for (size_t i = 0; i < c->nruns; i++)
+		bytes += c->runs[i].end - c->runs[i].start;
+	*ret_bytes = bytes;
+	return PYD_OK;
+}
+
+/* -- preparing -- */
+
+static enum pyd_code create(struct pyd_process *p, struct pyd_capture **ret,
+			    struct pyd_err *err)
+{
+	enum pyd_code code = pyd_process_access(p, err);
+
+	if (code)
+		return code;
+
+	struct pyd_capture *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	c->p = p;
+	code = pyd_pagemap_open(p->pid, &c->pm, err);
+	if (code) {
+		free(c);
+		return code;
+	}
+	*ret = c;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_capture_estimate(struct pyd_process *p, uint64_t *ret_bytes,
+				   struct pyd_err *err)
+{
+	struct pyd_capture *c;
+	struct pyd_maps maps = { 0 };
+	enum pyd_code code = create(p, &c, err);
+
+	if (code)
+		return code;
+	code = pyd_maps_read(p->pid, &maps, err);
+	if (!code)
+		code = plan(c, &maps, ret_bytes, err);
+	pyd_maps_deinit(&maps);
+	pyd_capture_destroy(c);
+	return code;
+}
+
+/* The files of read-only mappings, held open so that text and constants can
+ * be read when the process is gone. Best effort. */
+static enum pyd_code open_files(struct pyd_capture *c, struct pyd_err *err)
+{
+	const struct pyd_maps *m = &c->file_maps;
+
+	c->files = malloc((m->n + 1) * sizeof(*c->files));
+	c->fds = malloc(MAX_FILES * sizeof(*c->fds));
+	if (!c->files || !c->fds)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; i < m->n; i++) {
+		const struct pyd_region *r = &m->regions[i];
+		const struct pyd_region *q = i ? &m->regions[i - 1] : r;
+
+		c->files[i] = -1;
+		if (!r->inode || r->prot & PYD_PROT_W || is_device(r))
+			continue;
+		if (i && q->dev == r->dev && q->inode == r->inode &&
+		    c->files[i - 1] >= 0)
+			c->files[i] = c->files[i - 1];
+		else if (c->nfds < MAX_FILES &&
+			 !pyd_region_open(c->p, r, &c->files[i], NULL))
+			c->fds[c->nfds++] = c->files[i];
+	}
+	return PYD_OK;
+}
+
+static uint64_t available_memory(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	char line[128];
+	unsigned long long kb = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu", &kb) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kb * 1024;
+}
+
+static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
+{
+	uint64_t bytes;
+	enum pyd_code code = pyd_maps_read(c->p->pid, &c->file_maps, err);
+
+	if (!code)
+		code = plan(c, &c->file_maps, &bytes, err);
+	if (code)
+		return code;
+
+	/* It goes on allocating until it is stopped. */
+	uint64_t want = bytes + bytes / 16 + 8 * MIB;
+	uint64_t have = available_memory();
+
+	if (have && want > have - have / 16)
+		return pyd_err_set(err, PYD_NOMEM,
+				   "a copy of process %d takes %llu MiB and "
+				   "%llu MiB are free; use --capture=stop, "
+				   "which copies nothing",
+				   c->p->pid, (unsigned long long)(want / MIB),
+				   (unsigned long long)(have / MIB));
+	code = pyd_copy_chunk(&c->parts, (size_t)want, err);
+	if (!code)
+		code = open_files(c, err);
+	return code;
+}
+
+enum pyd_code pyd_capture_prepare(struct pyd_process *p,
+				  struct pyd_capture **ret, struct pyd_err *err)
+{
+	struct pyd_capture *c;
+	enum pyd_code code = create(p, &c, err);
+
+	if (code)
+		return code;
+	code = prepare(c, err);
+	if (code) {
+		pyd_capture_destroy(c);
+		return code;
+	}
+	*ret = c;
+	return PYD_OK;
+}
+
+/* -- taking -- */
+
+struct batch {
+	struct iovec remote[IOVS];
+	size_t n;
+	size_t bytes;
+};
+
+static struct pyd_copy_chunk *current(struct pyd_capture *c)
+{
+	return &c->parts.chunks[c->parts.nchunks - 1];
+}
+
+/* Reads the batch's ranges to the buffer's end, one behind the other. What
+ * cannot be read is left out page by page. */
+static enum pyd_code flush(struct pyd_capture *c, struct batch *b,
+			   struct pyd_err *err)
+{
+	uint8_t *to = current(c)->data + c->chunk_used;
+	size_t i = 0;
+
+	while (i < b->n) {
+		struct iovec local = { to, b->bytes };
+		ssize_t n = -1;
+
+		if (!c->p->no_vm_readv)
+			n = process_vm_readv(c->p->pid, &local, 1,
+					     b->remote + i, b->n - i, 0);
+		if (n <= 0) {
+			/* One range alone: tells a fault from a refusal, and
+			 * has the other way of reading. */
+			size_t got;
+			enum pyd_code code = pyd_process_read_some(
+				c->p,
+				(pyd_addr)(uintptr_t)b->remote[i].iov_base, to,
+				b->remote[i].iov_len, &got, err);
+
+			if (code)
+				return code;
+			n = (ssize_t)got;
+		}
+
+		size_t got = (size_t)n;
+
+		/* Account for what came. */
+		for (; i < b->n && got; i++) {
+			struct iovec *v = &b->remote[i];
+			size_t len = got < v->iov_len ? got : v->iov_len;
+			pyd_addr at = (pyd_addr)(uintptr_t)v->iov_base;
+			enum pyd_code code =
+				pyd_copy_add(&c->parts, at, at + len, to, err);
+
+			if (code)
+				return code;
+			to += len;
+			b->bytes -= len;
+			got -= len;
+			c->stats.bytes += len;
+			if (len < v->iov_len) {
+				v->iov_base = (uint8_t *)v->iov_base + len;
+				v->iov_len -= len;
+				break;
+			}
+		}
+		if (n > 0)
+			continue;
+
+		/* A fault at the first byte: leave this page out. */
+		struct iovec *v = &b->remote[i];
+		size_t page = (size_t)c->pm.page;
+		size_t skip = page - (uintptr_t)v->iov_base % page;
+
+		skip = skip < v->iov_len ? skip : v->iov_len;
+		c->stats.unreadable += skip;
+
+		enum pyd_code code = pyd_copy_add_bad(
+			&c->parts, (pyd_addr)(uintptr_t)v->iov_base,
+			(pyd_addr)(uintptr_t)v->iov_base + skip, err);
+
+		if (code)
+			return code;
+		v->iov_base = (uint8_t *)v->iov_base + skip;
+		v->iov_len -= skip;
+		b->bytes -= skip;
+		i += !v->iov_len;
+	}
+	c->chunk_used = (size_t)(to - current(c)->data);
+	b->n = 0;
+	b->bytes = 0;
+	return PYD_OK;
+}
+
+static enum pyd_code take_runs(struct pyd_capture *c, uint64_t left,
+			       struct pyd_err *err)
+{
+	struct batch *b = malloc(sizeof(*b));
+	enum pyd_code code = PYD_OK;
+
+	if (!b)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	b->n = 0;
+	b->bytes = 0;
+	for (size_t i = 0; !code && i < c->nruns; i++) {
+		const struct capture_run *r = &c->runs[i];
+
+		for (pyd_addr at = r->start; !code && at < r->end;) {
+			size_t room =
+				current(c)->len - c->chunk_used - b->bytes;
+
+			if (!room || b->n == IOVS) {
+				code = flush(c, b, err);
+				if (!code && !room) {
+					c->stats.grown = 1;
+					code = pyd_copy_chunk(
+						&c->parts, (size_t)left, err);
+					c->chunk_used = 0;
+				}
+				continue;
+			}
+
+			/* Bounded, so that one call copies less than
+			 * MAX_RW_COUNT. */
+			size_t n = r->end - at < 16 * MIB
+					   ? (size_t)(r->end - at)
+					   : (size_t)(16 * MIB);
+
+			n = n < room ? n : room;
+			b->remote[b->n].iov_base = (void *)(uintptr_t)at;
+			b->remote[b->n].iov_len = n;
+			b->n++;
+			b->bytes += n;
+			at += n;
+			left -= n;
+			if (b->bytes >= 256 * MIB)
+				code = flush(c, b, err);
+		}
+	}
+	if (!code)
+		code = flush(c, b, err);
+	free(b);
+	return code;
+}
+
+/* The files again, by the regions as they are now. */
+static int *files_by_region(const struct pyd_capture *c)
+{
+	const struct pyd_maps *m = &c->parts.maps;
+	int *files = malloc((m->n + 1) * sizeof(*files));
+
+	for (size_t i = 0; files && i < m->n; i++) {
+		const struct pyd_region *r = &m->regions[i];
+		const struct pyd_region *q = pyd_regions_find(
+			c->file_maps.regions, c->file_maps.n, r->start);
+
+		files[i] = -1;
+		if (r->inode && q && q->inode == r->inode && q->dev == r->dev)
+			files[i] = c->files[q - c->file_maps.regions];
+	}
+	return files;
+}
+
+static enum pyd_code add_rest(struct pyd_capture *c, struct pyd_err *err)
+{
+	int *files = files_by_region(c);
+	int memfd = fcntl(c->p->memfd, F_DUPFD_CLOEXEC, 0);
+
+	if (!files || memfd < 0) {
+		free(files);
+		if (memfd >= 0)
+			close(memfd);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+
+	enum pyd_code code =
+		pyd_target_rest_create(memfd, &c->parts.maps, files, c->fds,
+				       c->nfds, &c->parts.rest_inner, err);
+
+	c->fds = NULL;
+	c->nfds = 0;
+	if (code)
+		return code;
+	return pyd_target_cache_create(c->parts.rest_inner, REST_CACHE,
+				       &c->parts.rest, err);
+}
+
+enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_target **ret,
+			       struct pyd_capture_stats *stats,
+			       struct pyd_err *err)
+{
+	uint64_t begin = pyd_now_ns();
+	uint64_t bytes = 0;
+
+	if (c->taken)
+		return pyd_err_set(err, PYD_USAGE, "taken already");
+	c->taken = 1;
+
+	enum pyd_code code = pyd_maps_read(c->p->pid, &c->parts.maps, err);
+
+	if (!code)
+		code = plan(c, &c->parts.maps, &bytes, err);
+	if (!code)
+		code = take_runs(c, bytes, err);
+	c->stats.begin_ns = begin;
+	c->stats.end_ns = pyd_now_ns();
+	c->stats.segments = c->parts.nsegments;
+	if (!code)
+		code = add_rest(c, err);
+	if (code)
+		return code;
+	c->parts.name = "copy";
+	c->parts.pid = c->p->pid;
+	code = pyd_target_copy_create(&c->parts, ret, err);
+	if (!code && stats)
+		*stats = c->stats;
+	return code;
+}
+
+void pyd_capture_destroy(struct pyd_capture *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->nfds; i++)
+		close(c->fds[i]);
+	free(c->fds);
+	free(c->files);
+	pyd_maps_deinit(&c->file_maps);
+	pyd_copy_parts_deinit(&c->parts);
+	pyd_pagemap_close(&c->pm);
+	pyd_page_runs_deinit(&c->pages);
+	free(c->runs);
+	free(c);
+}
