@@ -292,15 +292,11 @@ enum pyd_code pyd_target_copy_create(struct pyd_copy_parts *parts,
 	return PYD_OK;
 }
 
-const struct pyd_segment *pyd_target_segments(const struct pyd_target *t,
-					      size_t *ret_n)
+const struct pyd_copy_parts *pyd_target_copy_parts(const struct pyd_target *t)
 {
 	const struct copy *c = (const struct copy *)t;
 
-	if (t->ops->read != copy_read)
-		return NULL;
-	*ret_n = c->parts.nsegments;
-	return c->parts.segments;
+	return t->ops->read == copy_read ? &c->parts : NULL;
 }
 
 /* -- beyond the copy -- */

@@ -3,10 +3,13 @@
  * A recorded image: memory of a target in a file, for tests and fuzzing.
  *
  * All numbers are little-endian u64. The file is:
- *	"PYDIMG1\n" (8 bytes), hint, nregions, nsegments
+ *	"PYDIMG1\n" (8 bytes), hint, nregions, nsegments, nbad
  *	nregions times: start, end, file_offset, dev, inode, prot, deleted,
  *		length of the path, path
- *	nsegments times: start, length, 1 if data follow and 0 for zeros, data
+ *	nsegments times: start, length, that many bytes
+ *	nbad times: start, end of anonymous memory that was not readable
+ * Regions and segments ascend and do not overlap. Anonymous memory that is
+ * neither in a segment nor bad is zeros; other memory outside segments faults.
  * hint is a number of the caller's, such as the address of _PyRuntime.
  */
 #ifndef PYD_TARGET_IMAGE_H
