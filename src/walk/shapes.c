@@ -143,5 +143,5 @@ void pyd_shapes_deinit(struct pyd_shapes *s)
 	}
 	free(s->v);
 	pyd_map_deinit(&s->index);
-	*s = (struct pyd_shapes){ 0 };
+	*s = (struct pyd_shapes) { 0 };
 }

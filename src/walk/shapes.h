@@ -12,13 +12,13 @@
 struct pyd_shape {
 	struct pyd_attr_name *names;
 	size_t n;
-	msgpack_sbuffer map;	/* packed list of [origin, name] */
+	msgpack_sbuffer map; /* packed list of [origin, name] */
 };
 
 struct pyd_shapes {
-	struct pyd_shape *v;	/* [0] is the empty shape */
+	struct pyd_shape *v; /* [0] is the empty shape */
 	size_t n, cap;
-	struct pyd_map index;	/* hash of names -> position */
+	struct pyd_map index; /* hash of names -> position */
 };
 
 /* The id of the names of node; its text is read on first sight. */

@@ -87,5 +87,5 @@ void pyd_visited_deinit(struct pyd_visited *v)
 			free((void *)(uintptr_t)v->pieces.slots[2 * i + 1]);
 	pyd_map_deinit(&v->pieces);
 	pyd_map_deinit(&v->wild);
-	*v = (struct pyd_visited){ 0 };
+	*v = (struct pyd_visited) { 0 };
 }

@@ -11,8 +11,8 @@
 #include "target/target.h"
 
 struct pyd_visited {
-	struct pyd_map pieces;	/* address >> 20 -> bitmap */
-	uint64_t last_key;	/* of the piece met last */
+	struct pyd_map pieces; /* address >> 20 -> bitmap */
+	uint64_t last_key;     /* of the piece met last */
 	uint64_t *last;
 	const struct pyd_region *region; /* that held the last address */
 	/* Addresses outside all regions, or unaligned; bounded. */

@@ -13,7 +13,7 @@ enum { PROGRESS_EVERY = 1 << 14 };
 void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
 		   struct pyd_writer *writer, const struct pyd_limits *limits)
 {
-	*w = (struct pyd_walk){
+	*w = (struct pyd_walk) {
 		.reader = r,
 		.writer = writer,
 		.limits = *limits,
@@ -30,7 +30,7 @@ void pyd_walk_deinit(struct pyd_walk *w)
 	pyd_map_deinit(&w->types);
 	pyd_vec_deinit(&w->type_list);
 	pyd_node_deinit(&w->node);
-	*w = (struct pyd_walk){ 0 };
+	*w = (struct pyd_walk) { 0 };
 }
 
 static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
@@ -93,10 +93,10 @@ static enum pyd_code placeholder(struct pyd_walk *w, const struct pyd_err *why,
 	struct pyd_node *n = &w->node;
 
 	n->kind = PYD_KIND_placeholder;
-	n->mark = why->code == PYD_FAULT ? PYD_MARK_UNREADABLE :
-		  why->code == PYD_LIMIT ? PYD_MARK_LIMIT :
-		  w->torn		 ? PYD_MARK_TORN :
-					   PYD_MARK_CORRUPT;
+	n->mark = why->code == PYD_FAULT   ? PYD_MARK_UNREADABLE
+		  : why->code == PYD_LIMIT ? PYD_MARK_LIMIT
+		  : w->torn		   ? PYD_MARK_TORN
+					   : PYD_MARK_CORRUPT;
 	n->mark_total = 0;
 	n->mark_text[0] = '\0';
 	w->placeholders++;

@@ -14,36 +14,36 @@
 
 /* 0 means no limit. */
 struct pyd_limits {
-	uint64_t depth;		/* references from a frame */
+	uint64_t depth; /* references from a frame */
 	uint64_t max_objects;
-	uint64_t max_bytes;	/* sum of the objects' own sizes */
-	uint64_t max_string;	/* characters of a str, bytes of a blob */
-	uint64_t timeout_ns;	/* of the walk */
-	bool no_globals;	/* globals, builtins, modules' contents */
+	uint64_t max_bytes;  /* sum of the objects' own sizes */
+	uint64_t max_string; /* characters of a str, bytes of a blob */
+	uint64_t timeout_ns; /* of the walk */
+	bool no_globals;     /* globals, builtins, modules' contents */
 };
 
 /* References that were not followed, by limit. */
 struct pyd_cuts {
 	uint64_t depth, max_objects, max_bytes, timeout, globals;
-	uint64_t strings;	/* objects cut by max_string */
+	uint64_t strings; /* objects cut by max_string */
 };
 
 struct pyd_walk {
-	struct pyd_reader *reader;	/* not owned */
-	struct pyd_writer *writer;	/* not owned */
+	struct pyd_reader *reader; /* not owned */
+	struct pyd_writer *writer; /* not owned */
 	struct pyd_limits limits;
-	uint64_t deadline_ns;		/* CLOCK_MONOTONIC, 0: none */
-	bool torn;	/* the target runs: what is corrupt may be torn */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
+	bool torn;	      /* the target runs: what is corrupt may be torn */
 	/* Called now and then; may be NULL. */
 	void (*progress)(void *ctx, const struct pyd_walk *w);
 	void *progress_ctx;
 
 	struct pyd_visited visited;
 	struct pyd_shapes shapes;
-	struct pyd_vec now, next;	/* this level's objects and the next's */
-	size_t at;			/* in now */
+	struct pyd_vec now, next; /* this level's objects and the next's */
+	size_t at;		  /* in now */
 	uint64_t level;
-	struct pyd_map types;		/* met as some object's type */
+	struct pyd_map types; /* met as some object's type */
 	struct pyd_vec type_list;
 	struct pyd_node node;
 	uint64_t objects, bytes, placeholders;

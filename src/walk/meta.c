@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk/meta.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "target/procfs.h"
+#include "walk/pack.h"
+
+enum { CMDLINE_MAX = 1 << 20, MODULES_MAX = 10000 };
+
+static void pack_time(struct pyd_pack *p, int64_t s, int64_t us)
+{
+	time_t t = (time_t)s;
+	struct tm tm;
+	char text[64];
+
+	gmtime_r(&t, &tm);
+
+	size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+
+	if (us >= 0)
+		snprintf(text + n, sizeof(text) - n, ".%06lldZ", (long long)us);
+	else
+		snprintf(text + n, sizeof(text) - n, "Z");
+	pyd_pack_text(p, text);
+}
+
+static void pack_link(struct pyd_pack *p, pid_t pid, const char *key,
+		      const char *name)
+{
+	char text[4096];
+	struct pyd_err ignored;
+
+	pyd_pack_text(p, key);
+	if (pyd_procfs_link(pid, name, text, sizeof(text), &ignored))
+		pyd_pack_nil(p);
+	else
+		pyd_pack_text(p, text);
+}
+
+static void pack_argv(struct pyd_pack *p, pid_t pid)
+{
+	struct pyd_buf b = { 0 };
+	struct pyd_err ignored;
+	size_t n = 0;
+
+	pyd_pack_text(p, "argv");
+	if (pyd_procfs_read(pid, "cmdline", CMDLINE_MAX, &b, &ignored)) {
+		pyd_pack_array(p, 0);
+		return;
+	}
+	for (size_t i = 0; i < b.len; i++)
+		n += b.data[i] == '\0';
+	/* A process may have overwritten it without a last NUL. */
+	if (b.len && b.data[b.len - 1] != '\0')
+		n++;
+	pyd_pack_array(p, n);
+	for (size_t i = 0, at = 0; i < n; i++) {
+		size_t len = strnlen((const char *)b.data + at, b.len - at);
+
+		pyd_pack_text_n(p, (const char *)b.data + at, len);
+		at += len + 1;
+	}
+	pyd_buf_deinit(&b);
+}
+
+/* Seconds since 1970 at which the machine started; 0 when unknown. */
+static int64_t boot_time(void)
+{
+	FILE *f = fopen("/proc/stat", "re");
+	char line[4096];
+	long long t = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "btime %lld", &t) == 1)
+			break;
+	fclose(f);
+	return t;
+}
+
+static void pack_process(struct pyd_pack *p, const struct pyd_process *proc,
+			 const struct pyd_modules *modules)
+{
+	const struct pyd_proc_status *st = &proc->status;
+	char buf[4096], hex[160] = "";
+	struct passwd pw, *found = NULL;
+	int64_t boot = boot_time();
+
+	pyd_pack_text(p, "process");
+	pyd_pack_map(p, 13);
+	pyd_pack_kv_i64(p, "pid", proc->pid);
+	pyd_pack_text(p, "ns_pids");
+	pyd_pack_array(p, st->n_ns_pids);
+	for (unsigned int i = 0; i < st->n_ns_pids; i++)
+		pyd_pack_i64(p, st->ns_pids[i]);
+	pyd_pack_kv_i64(p, "ppid", proc->stat.ppid);
+	pyd_pack_kv_i64(p, "uid", st->uid);
+	pyd_pack_kv_i64(p, "gid", st->gid);
+	if (getpwuid_r(st->uid, &pw, buf, sizeof(buf), &found))
+		found = NULL;
+	pyd_pack_kv_text(p, "user", found ? found->pw_name : NULL);
+	pack_argv(p, proc->pid);
+	pack_link(p, proc->pid, "exe", "exe");
+	for (size_t i = 0; modules && i < modules->n; i++)
+		if (modules->v[i].is_exe)
+			pyd_module_build_id_hex(&modules->v[i], hex,
+						sizeof(hex));
+	pyd_pack_kv_text(p, "exe_build_id", hex[0] ? hex : NULL);
+	pack_link(p, proc->pid, "cwd", "cwd");
+	pyd_pack_text(p, "start_time");
+	if (boot)
+		pack_time(p,
+			  boot + (int64_t)(proc->stat.start_time /
+					   (uint64_t)sysconf(_SC_CLK_TCK)),
+			  -1);
+	else
+		pyd_pack_nil(p);
+	pyd_pack_kv_u64(p, "rss", proc->stat.rss);
+	pyd_pack_kv_text(p, "comm", proc->stat.comm);
+}
+
+static void pack_host(struct pyd_pack *p)
+{
+	struct utsname u = { 0 };
+	char boot[64] = "";
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	uname(&u);
+	if (f) {
+		if (!fgets(boot, sizeof(boot), f))
+			boot[0] = '\0';
+		boot[strcspn(boot, "\n")] = '\0';
+		fclose(f);
+	}
+	pyd_pack_text(p, "host");
+	pyd_pack_map(p, 5);
+	pyd_pack_kv_text(p, "hostname", u.nodename);
+	pyd_pack_kv_text(p, "os", u.sysname);
+	pyd_pack_kv_text(p, "kernel", u.release);
+	pyd_pack_kv_text(p, "arch", u.machine);
+	pyd_pack_kv_text(p, "boot_id", boot[0] ? boot : NULL);
+}
+
+static void pack_sys_str(struct pyd_pack *p, const struct pyd_runtime *rt,
+			 struct pyd_reader *r, const char *key,
+			 const char *attr)
+{
+	char text[4096];
+	pyd_addr value = 0;
+	struct pyd_err ignored;
+
+	pyd_pack_text(p, key);
+	if (!rt->ninterps ||
+	    pyd_read_dict_str(r, rt->interps[0].sysdict, attr, &value,
+			      &ignored) ||
+	    !value || pyd_read_str(r, value, text, sizeof(text), &ignored))
+		pyd_pack_nil(p);
+	else
+		pyd_pack_text(p, text);
+}
+
+static void pack_python(struct pyd_pack *p, const struct pyd_runtime *rt,
+			struct pyd_reader *r)
+{
+	pyd_pack_text(p, "python");
+	pyd_pack_map(p, 10);
+	pyd_pack_kv_text(p, "version", rt->version);
+	pyd_pack_kv_u64(p, "hex", rt->hex);
+	pyd_pack_kv_text(p, "implementation", "cpython");
+	pyd_pack_kv_bool(p, "debug", rt->debug);
+	pyd_pack_kv_bool(p, "free_threaded", rt->free_threaded);
+	pack_sys_str(p, rt, r, "prefix", "prefix");
+	pack_sys_str(p, rt, r, "executable", "executable");
+	pyd_pack_kv_text(p, "full_version",
+			 rt->full_version[0] ? rt->full_version : NULL);
+	pyd_pack_kv_text(p, "abiflags", rt->abiflags);
+	pyd_pack_kv_text(p, "module", rt->module);
+	pyd_pack_text(p, "layout");
+	pyd_pack_map(p, 4);
+	pyd_pack_kv_text(p, "name", rt->lay.name);
+	pyd_pack_kv_text(p, "provenance", rt->lay.provenance);
+	pyd_pack_kv_bool(p, "debug_offsets", rt->debug_offsets);
+	pyd_pack_kv_text(p, "notes", rt->notes[0] ? rt->notes : NULL);
+}
+
+static void pack_limit(struct pyd_pack *p, const char *key, uint64_t v)
+{
+	pyd_pack_text(p, key);
+	if (v)
+		pyd_pack_u64(p, v);
+	else
+		pyd_pack_nil(p);
+}
+
+static void pack_limits(struct pyd_pack *p, const struct pyd_limits *l)
+{
+	pyd_pack_text(p, "limits");
+	pyd_pack_map(p, 6);
+	pack_limit(p, "depth", l->depth);
+	pack_limit(p, "max_objects", l->max_objects);
+	pack_limit(p, "max_bytes", l->max_bytes);
+	pack_limit(p, "max_string", l->max_string);
+	pyd_pack_text(p, "timeout");
+	if (l->timeout_ns)
+		msgpack_pack_double(&p->pk, (double)l->timeout_ns / 1e9);
+	else
+		pyd_pack_nil(p);
+	pyd_pack_kv_bool(p, "globals", !l->no_globals);
+}
+
+static void pack_modules(struct pyd_pack *p, const struct pyd_modules *m)
+{
+	size_t n = m ? m->n : 0;
+
+	if (n > MODULES_MAX)
+		n = MODULES_MAX;
+	pyd_pack_text(p, "modules");
+	pyd_pack_array(p, n);
+	for (size_t i = 0; i < n; i++) {
+		char hex[160] = "";
+
+		pyd_module_build_id_hex(&m->v[i], hex, sizeof(hex));
+		pyd_pack_map(p, 4);
+		pyd_pack_kv_text(p, "path", m->v[i].path);
+		pyd_pack_kv_text(p, "build_id", hex[0] ? hex : NULL);
+		pyd_pack_kv_u64(p, "start", m->v[i].start);
+		pyd_pack_kv_u64(p, "end", m->v[i].end);
+	}
+}
+
+enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
+				    struct pyd_reader *r, struct pyd_writer *w,
+				    struct pyd_err *err)
+{
+	struct pyd_pack p;
+	enum pyd_code code;
+
+	pyd_pack_init(&p);
+	/* kind; the pairs of the format; python, layout, process, host, time,
+	 * description, trigger, capture, limits, modules */
+	pyd_pack_map(&p, 1 + PYD_WRITER_FORMAT_PAIRS + 10);
+	pyd_pack_kv_text(&p, "kind", "header");
+	pyd_writer_pack_format(&p.pk);
+	pack_python(&p, m->runtime, r);
+	pack_process(&p, m->process, m->modules);
+	pack_host(&p);
+	pyd_pack_text(&p, "time");
+	pack_time(&p, m->begin_s, m->begin_us);
+	pyd_pack_kv_text(&p, "description", m->opts->description);
+	pyd_pack_text(&p, "trigger");
+	pyd_pack_map(&p, 1);
+	pyd_pack_kv_text(&p, "kind", "attach");
+	pyd_pack_text(&p, "capture");
+	pyd_pack_map(&p, 2);
+	pyd_pack_kv_text(&p, "mode", m->capture);
+	pyd_pack_kv_bool(&p, "torn", !strcmp(m->capture, "live"));
+	pack_limits(&p, &m->opts->limits);
+	pack_modules(&p, m->modules);
+	code = pyd_pack_check(&p, err);
+	if (!code)
+		code = pyd_writer_frame(w, "header", &p.buf, NULL, 0, err);
+	pyd_pack_deinit(&p);
+	return code;
+}
+
+enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
+				 const struct pyd_cuts *cuts, uint64_t toc,
+				 struct pyd_writer *w, struct pyd_err *err)
+{
+	const struct {
+		const char *name;
+		uint64_t n;
+	} limits[] = {
+		{ "depth", cuts->depth },
+		{ "max_objects", cuts->max_objects },
+		{ "max_bytes", cuts->max_bytes },
+		{ "max_string", cuts->strings },
+		{ "timeout", cuts->timeout },
+		{ "globals", cuts->globals },
+	};
+	const size_t nlimits = sizeof(limits) / sizeof(limits[0]);
+	struct pyd_pack p;
+	size_t n = 0;
+	enum pyd_code code;
+
+	pyd_pack_init(&p);
+	pyd_pack_map(&p, 13);
+	pyd_pack_kv_text(&p, "kind", "end");
+	pyd_pack_kv_bool(&p, "complete", true);
+	pyd_pack_kv_u64(&p, "objects", stats->objects);
+	pyd_pack_kv_u64(&p, "bytes", stats->bytes);
+	pyd_pack_kv_u64(&p, "threads", stats->threads);
+	pyd_pack_kv_u64(&p, "frames", stats->frames);
+	pyd_pack_kv_u64(&p, "placeholders", stats->placeholders);
+	pyd_pack_kv_u64(&p, "pause_ns", stats->pause_ns);
+	pyd_pack_kv_u64(&p, "walk_ns", stats->walk_ns);
+	pyd_pack_kv_u64(&p, "total_ns", stats->total_ns);
+	pyd_pack_text(&p, "cut");
+	for (size_t i = 0; i < nlimits; i++)
+		n += limits[i].n != 0;
+	pyd_pack_map(&p, n);
+	for (size_t i = 0; i < nlimits; i++)
+		if (limits[i].n)
+			pyd_pack_kv_u64(&p, limits[i].name, limits[i].n);
+	pyd_pack_kv_bool(&p, "timeout", stats->timeout);
+	pyd_pack_kv_u64(&p, "toc", toc);
+	code = pyd_pack_check(&p, err);
+	if (!code)
+		code = pyd_writer_frame(w, "end", &p.buf, NULL, 0, err);
+	pyd_pack_deinit(&p);
+	return code;
+}

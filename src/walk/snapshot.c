@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk/snapshot.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "runtime/runtime.h"
+#include "target/capture.h"
+#include "target/elf.h"
+#include "walk/meta.h"
+#include "walk/sources.h"
+#include "walk/stacks.h"
+
+enum {
+	/* A walk this shallow is over before a copy of much memory is. */
+	SHALLOW_OBJECTS = 20000,
+	SMALL_BYTES = 64 << 20,
+};
+
+const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
+{
+	static const char *const names[] = {
+		[PYD_CAPTURE_AUTO] = "auto",
+		[PYD_CAPTURE_COPY] = "copy",
+		[PYD_CAPTURE_STOP] = "stop",
+		[PYD_CAPTURE_LIVE] = "live",
+	};
+
+	return names[mode];
+}
+
+/* MemAvailable, bytes; 0 when unknown. */
+static uint64_t memory_available(void)
+{
+	FILE *f = fopen("/proc/meminfo", "re");
+	unsigned long long kib = 0;
+	char line[256];
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			break;
+	fclose(f);
+	return kib << 10;
+}
+
+enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
+					 const struct pyd_limits *limits,
+					 const char **ret_why)
+{
+	if (limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS &&
+	    estimate > SMALL_BYTES) {
+		*ret_why = "the walk is shallow and the memory large";
+		return PYD_CAPTURE_STOP;
+	}
+	if (estimate > memory_available() / 2) {
+		*ret_why = "a copy would take more than half of the free "
+			   "memory";
+		return PYD_CAPTURE_STOP;
+	}
+	*ret_why = "a copy fits into memory";
+	return PYD_CAPTURE_COPY;
+}
+
+/* All that one snapshot holds, for a teardown in one place. */
+struct snapshot {
+	const struct pyd_snapshot_options *opts;
+	struct pyd_process process;
+	struct pyd_layouts layouts;
+	struct pyd_target *live;
+	struct pyd_target *frozen; /* copy or cache; NULL in mode live */
+	struct pyd_modules modules;
+	struct pyd_runtime runtime;
+	struct pyd_capture *capture;
+	struct pyd_stop *stop;
+	struct pyd_threads os_threads; /* mode live */
+	struct pyd_reader reader;
+	struct pyd_writer *writer;
+	struct pyd_stacks stacks;
+	struct pyd_sources sources;
+	struct pyd_walk walk;
+	enum pyd_capture_mode mode;
+};
+
+static void snapshot_deinit(struct snapshot *s)
+{
+	/* First of all: the target runs. */
+	pyd_stop_destroy(s->stop);
+	pyd_walk_deinit(&s->walk);
+	pyd_sources_deinit(&s->sources);
+	pyd_stacks_deinit(&s->stacks);
+	pyd_writer_destroy(s->writer);
+	pyd_reader_deinit(&s->reader);
+	pyd_threads_deinit(&s->os_threads);
+	pyd_target_destroy(s->frozen);
+	pyd_capture_destroy(s->capture);
+	pyd_runtime_deinit(&s->runtime);
+	pyd_modules_deinit(&s->modules);
+	pyd_target_destroy(s->live);
+	pyd_layouts_deinit(&s->layouts);
+	pyd_process_close(&s->process);
+}
+
+/* Everything that needs no stop. */
+static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
+{
+	struct pyd_err ignored;
+	enum pyd_code code;
+
+	code = pyd_layouts_load(s->opts->offsets, &s->layouts, err);
+	if (code)
+		return code;
+	code = pyd_process_open(s->opts->pid, &s->process, err);
+	if (code)
+		return code;
+	code = pyd_target_process_create(&s->process, &s->live, err);
+	if (code)
+		return code;
+	code = pyd_runtime_find(s->live, &s->process, &s->layouts, &s->runtime,
+				err);
+	if (code)
+		return code;
+	/* Only for the header. */
+	if (pyd_modules_load(s->live, &s->process, &s->modules, &ignored))
+		pyd_log_debug("no list of modules: %s", ignored.msg);
+	return PYD_OK;
+}
+
+static enum pyd_code prepare(struct snapshot *s, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	uint64_t estimate = 0;
+	const char *reason = "as asked for";
+	enum pyd_code code;
+
+	s->mode = s->opts->capture;
+	if (s->mode == PYD_CAPTURE_AUTO) {
+		code = pyd_capture_estimate(&s->process, &estimate, err);
+		if (code)
+			return code;
+		s->mode =
+			pyd_capture_choose(estimate, &s->opts->limits, &reason);
+	}
+	pyd_log_debug("capture: %s (%s)", pyd_capture_mode_name(s->mode),
+		      reason);
+	if (s->mode != PYD_CAPTURE_COPY && s->mode != PYD_CAPTURE_LIVE)
+		return PYD_OK;
+	code = pyd_capture_prepare(&s->process, &s->capture, &why);
+	if (!code)
+		return PYD_OK;
+	if (code == PYD_NOMEM && s->opts->capture == PYD_CAPTURE_AUTO) {
+		pyd_log_notice("capture: stop, since %s", why.msg);
+		s->mode = PYD_CAPTURE_STOP;
+		return PYD_OK;
+	}
+	*err = why;
+	return code;
+}
+
+/* Stops the target as long as the mode needs it. */
+static enum pyd_code take(struct snapshot *s, struct pyd_snapshot_stats *stats,
+			  struct pyd_err *err)
+{
+	struct pyd_capture_stats got = { 0 };
+	enum pyd_code code;
+
+	if (s->mode == PYD_CAPTURE_LIVE) {
+		code = pyd_threads_list(&s->process, &s->os_threads, err);
+		if (code)
+			return code;
+	} else {
+		code = pyd_stop_all(&s->process, NULL, &s->stop, err);
+		if (code)
+			return code;
+	}
+	if (s->mode == PYD_CAPTURE_STOP)
+		return pyd_target_cache_create(s->live, 0, &s->frozen, err);
+	code = pyd_capture_take(s->capture, &s->frozen, &got, err);
+	if (s->stop)
+		pyd_stop_release(s->stop);
+	if (code)
+		return code;
+	stats->captured_bytes = got.bytes;
+	if (got.unreadable)
+		pyd_log_notice("%llu bytes of memory could not be copied",
+			       (unsigned long long)got.unreadable);
+	return PYD_OK;
+}
+
+static enum pyd_code add_sources(struct snapshot *s, struct pyd_err *err)
+{
+	struct pyd_reader *r = &s->reader;
+	enum pyd_code code = PYD_OK;
+
+	/* Of the threads' frames first, in their order. */
+	for (size_t i = 0; i < s->stacks.codes.len && !code; i++) {
+		const struct pyd_codeobj *c;
+		struct pyd_err ignored;
+
+		if (!pyd_codeobj_get(r, s->stacks.codes.data[i], &c, &ignored))
+			code = pyd_sources_add(&s->sources, &s->runtime,
+					       c->filename_text, err);
+	}
+	return code;
+}
+
+/* Of frames that only objects have: generators, tracebacks. */
+static enum pyd_code add_late_sources(struct snapshot *s, struct pyd_err *err)
+{
+	struct pyd_map *codes = &s->reader.codes;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i < codes->cap && !code; i++) {
+		const struct pyd_codeobj *c;
+
+		if (!codes->slots[2 * i])
+			continue;
+		c = (const struct pyd_codeobj *)(uintptr_t)
+			    codes->slots[2 * i + 1];
+		if (!c->bad)
+			code = pyd_sources_add(&s->sources, &s->runtime,
+					       c->filename_text, err);
+	}
+	return code;
+}
+
+static enum pyd_code add_roots(struct snapshot *s, const struct pyd_vec *roots,
+			       struct pyd_err *err)
+{
+	for (size_t i = 0; i < roots->len; i++) {
+		enum pyd_code code =
+			pyd_walk_root(&s->walk, roots->data[i], err);
+
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	pyd_walk_init(&s->walk, &s->reader, s->writer, &s->opts->limits);
+	s->walk.torn = s->mode == PYD_CAPTURE_LIVE;
+	s->walk.progress = s->opts->progress;
+	s->walk.progress_ctx = s->opts->progress_ctx;
+	if (s->opts->limits.timeout_ns)
+		s->walk.deadline_ns = pyd_now_ns() + s->opts->limits.timeout_ns;
+	code = add_roots(s, &s->stacks.near, err);
+	if (code)
+		return code;
+	code = add_roots(s, &s->stacks.far, err);
+	if (code)
+		return code;
+	if (s->opts->limits.no_globals) {
+		s->walk.cuts.globals += s->stacks.globals.len;
+	} else {
+		code = add_roots(s, &s->stacks.globals, err);
+		if (code)
+			return code;
+	}
+	return pyd_walk_run(&s->walk, err);
+}
+
+static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
+			       struct pyd_snapshot_stats *stats, uint64_t began,
+			       struct pyd_err *err)
+{
+	uint64_t toc, walk_began;
+	struct pyd_writer_totals totals;
+	enum pyd_code code;
+
+	/* Through the frozen memory: threads may have come and gone. */
+	code = pyd_reader_init(&s->reader, s->frozen, &s->runtime.lay, err);
+	if (code)
+		return code;
+	code = pyd_runtime_threads(
+		&s->runtime, &s->reader,
+		s->stop ? pyd_stop_threads(s->stop) : &s->os_threads, err);
+	if (code)
+		return code;
+	s->sources = (struct pyd_sources) {
+		.process = &s->process,
+		.reader = &s->reader,
+		.writer = s->writer,
+	};
+	walk_began = pyd_now_ns();
+	code = pyd_meta_write_header(meta, &s->reader, s->writer, err);
+	if (code)
+		return code;
+	code = pyd_stacks_write(&s->stacks, &s->runtime, &s->reader, s->writer,
+				err);
+	if (code)
+		return code;
+	code = add_sources(s, err);
+	if (code)
+		return code;
+	code = walk(s, err);
+	if (code)
+		return code;
+	code = add_late_sources(s, err);
+	if (code)
+		return code;
+
+	/* In mode stop the target stood still until here. */
+	if (s->stop) {
+		pyd_stop_release(s->stop);
+		stats->pause_ns =
+			pyd_stop_end_ns(s->stop) - pyd_stop_begin_ns(s->stop);
+	}
+	code = pyd_writer_flush(s->writer, &toc, err);
+	if (code)
+		return code;
+	pyd_writer_totals(s->writer, &totals);
+	stats->capture = pyd_capture_mode_name(s->mode);
+	stats->threads = s->stacks.threads;
+	stats->frames = s->stacks.frames;
+	stats->objects = totals.objects;
+	stats->bytes = totals.object_bytes;
+	stats->placeholders = totals.placeholders;
+	stats->timeout = s->walk.cuts.timeout != 0;
+	stats->cuts = s->walk.cuts;
+	stats->walk_ns = pyd_now_ns() - walk_began;
+	stats->total_ns = pyd_now_ns() - began;
+	code = pyd_meta_write_end(stats, &s->walk.cuts, toc, s->writer, err);
+	if (code)
+		return code;
+	code = pyd_writer_finish(s->writer, err);
+	if (code)
+		return code;
+	pyd_writer_totals(s->writer, &totals);
+	stats->file_bytes = totals.file_bytes;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
+				struct pyd_snapshot_stats *ret,
+				struct pyd_err *err)
+{
+	struct snapshot s = { .opts = opts };
+	struct pyd_snapshot_stats stats = { 0 };
+	uint64_t began = pyd_now_ns();
+	struct timespec now;
+	enum pyd_code code = find(&s, err);
+
+	if (code)
+		goto out;
+
+	/* A file that cannot be made must not cost the target a pause. */
+	const struct pyd_writer_options wopts = {
+		.level = opts->level,
+		.path = opts->path,
+	};
+
+	code = pyd_writer_create(&wopts, &s.writer, err);
+	if (code)
+		goto out;
+	code = prepare(&s, err);
+	if (code)
+		goto out;
+	clock_gettime(CLOCK_REALTIME, &now);
+	code = take(&s, &stats, err);
+	if (code)
+		goto out;
+
+	struct pyd_meta meta = {
+		.opts = opts,
+		.process = &s.process,
+		.runtime = &s.runtime,
+		.modules = s.modules.n ? &s.modules : NULL,
+		.capture = pyd_capture_mode_name(s.mode),
+		.begin_s = now.tv_sec,
+		.begin_us = now.tv_nsec / 1000,
+	};
+
+	code = write_all(&s, &meta, &stats, began, err);
+	if (!code)
+		*ret = stats;
+out:
+	snapshot_deinit(&s);
+	return code;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One dump of one process, from the pid to the finished file: find, stop,
+ * take, let go, walk, write.
+ */
+#ifndef PYD_WALK_SNAPSHOT_H
+#define PYD_WALK_SNAPSHOT_H
+
+#include "walk/walk.h"
+
+enum pyd_capture_mode {
+	PYD_CAPTURE_AUTO,
+	PYD_CAPTURE_COPY,
+	PYD_CAPTURE_STOP,
+	PYD_CAPTURE_LIVE,
+};
+const char *pyd_capture_mode_name(enum pyd_capture_mode mode);
+
+struct pyd_snapshot_options {
+	pid_t pid;
+	const char *path;	 /* final name of the dump */
+	const char *description; /* may be NULL */
+	const char *offsets;	 /* table file or directory, may be NULL */
+	enum pyd_capture_mode capture;
+	struct pyd_limits limits;
+	int level; /* of zstd; 0: the default */
+	/* See struct pyd_walk; may be NULL. */
+	void (*progress)(void *ctx, const struct pyd_walk *w);
+	void *progress_ctx;
+};
+
+struct pyd_snapshot_stats {
+	const char *capture; /* mode that was used */
+	uint64_t threads, frames, objects, bytes, placeholders;
+	uint64_t file_bytes;
+	uint64_t captured_bytes; /* of memory, in mode copy */
+	uint64_t pause_ns, walk_ns, total_ns;
+	bool timeout;
+	struct pyd_cuts cuts;
+};
+
+/*
+ * Takes the dump. On failure there is no file under path, the target runs as
+ * before, and err says what to do.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_snapshot_take(
+	const struct pyd_snapshot_options *opts, struct pyd_snapshot_stats *ret,
+	struct pyd_err *err);
+
+/* What "auto" chooses for a process whose private memory in use is estimate
+ * bytes, and why (a static text). */
+enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
+					 const struct pyd_limits *limits,
+					 const char **ret_why);
+
+#endif

@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk/stacks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "walk/pack.h"
+
+enum {
+	/* Raw bytes after which a "frames" frame is closed. */
+	CHUNK_BYTES = 512 << 10,
+	FRAMES_MAX = 1 << 22,	  /* of one thread */
+	EXCEPTIONS_MAX = 1 << 10, /* of one thread */
+};
+
+/* What of one thread is kept until all threads are read. */
+struct stack {
+	uint64_t nframes;
+	struct pyd_pack *chunks;
+	uint64_t *firsts; /* number of the first frame of a chunk */
+	size_t nchunks;
+	uint64_t in_chunk; /* frames in the last one */
+	char note[200];
+	struct exception {
+		bool raised;
+		pyd_addr value, type, traceback;
+	} * exceptions;
+	size_t nexceptions;
+};
+
+static void stack_deinit(struct stack *s)
+{
+	for (size_t i = 0; i < s->nchunks; i++)
+		pyd_pack_deinit(&s->chunks[i]);
+	free(s->chunks);
+	free(s->firsts);
+	free(s->exceptions);
+}
+
+static enum pyd_code root(struct pyd_vec *v, uint64_t ref, struct pyd_err *err)
+{
+	return ref ? pyd_vec_push(v, ref, err) : PYD_OK;
+}
+
+/* -- frames -- */
+
+static enum pyd_code next_chunk(struct stack *s, struct pyd_err *err)
+{
+	struct pyd_pack *chunks;
+	uint64_t *firsts;
+
+	if (s->nchunks && s->chunks[s->nchunks - 1].buf.size < CHUNK_BYTES)
+		return PYD_OK;
+	chunks = reallocarray(s->chunks, s->nchunks + 1, sizeof(*chunks));
+	if (chunks)
+		s->chunks = chunks;
+	firsts = reallocarray(s->firsts, s->nchunks + 1, sizeof(*firsts));
+	if (firsts)
+		s->firsts = firsts;
+	if (!chunks || !firsts)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for frames");
+	for (size_t i = 0; i < s->nchunks; i++)
+		/* The packer points at its own struct, which has moved. */
+		chunks[i].pk.data = &chunks[i];
+	pyd_pack_init(&chunks[s->nchunks]);
+	firsts[s->nchunks] = s->nframes;
+	s->nchunks++;
+	return PYD_OK;
+}
+
+/* Names of variables repeat from frame to frame of one function; they are
+ * read through the target each time, which is memory of ours by now. */
+static void var_name(struct pyd_reader *r, pyd_addr str, char *buf, size_t cap)
+{
+	struct pyd_err why;
+
+	if (pyd_read_str(r, str, buf, cap, &why))
+		snprintf(buf, cap, "<name at 0x%llx: %s>",
+			 (unsigned long long)str, pyd_code_name(why.code));
+}
+
+static void pack_vars(struct pyd_pack *p, struct pyd_reader *r,
+		      const struct pyd_frame *f)
+{
+	char name[256];
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->vars.len; i++)
+		n += f->vars.data[i] != 0;
+	pyd_pack_text(p, "vars");
+	pyd_pack_array(p, n);
+	for (size_t i = 0; i < f->vars.len; i++) {
+		uint64_t value = f->vars.data[i];
+
+		if (!value)
+			continue;
+		var_name(r, f->code->vars[i].name, name, sizeof(name));
+		pyd_pack_array(p, 3);
+		pyd_pack_text(p, name);
+		pyd_pack_u64(p, f->code->vars[i].kind);
+		pyd_pack_u64(p, value);
+	}
+}
+
+static void pack_stack(struct pyd_pack *p, const struct pyd_frame *f)
+{
+	pyd_pack_text(p, "stack");
+	if (!f->stack_known) {
+		pyd_pack_nil(p);
+		return;
+	}
+	pyd_pack_array(p, f->stack.len);
+	for (size_t i = 0; i < f->stack.len; i++)
+		pyd_pack_u64(p, f->stack.data[i]);
+}
+
+static void pack_frame(struct pyd_pack *p, struct pyd_reader *r,
+		       const struct pyd_frame *f)
+{
+	const struct pyd_codeobj *c = f->code;
+
+	pyd_pack_map(p, 23);
+	pyd_pack_kv_text(p, "name", c->name_text);
+	pyd_pack_kv_text(p, "qualname", c->qualname_text);
+	pyd_pack_kv_text(p, "file", c->filename_text);
+	pyd_pack_kv_opt(p, "line", f->pos.line);
+	pyd_pack_kv_opt(p, "end_line", f->pos.end_line);
+	pyd_pack_kv_opt(p, "col", f->pos.col);
+	pyd_pack_kv_opt(p, "end_col", f->pos.end_col);
+	pyd_pack_kv_i64(p, "firstlineno", c->firstlineno);
+	pyd_pack_kv_i64(p, "lasti", f->lasti);
+	pyd_pack_kv_u64(p, "code", f->code_addr);
+	pyd_pack_kv_u64(p, "globals", f->globals);
+	pyd_pack_kv_u64(p, "builtins", f->builtins);
+	pyd_pack_kv_u64(p, "function", f->function);
+	pyd_pack_kv_u64(p, "frame", f->frame_obj);
+	pyd_pack_kv_u64(p, "generator", f->generator);
+	pyd_pack_kv_u64(p, "locals", f->locals);
+	pack_vars(p, r, f);
+	pack_stack(p, f);
+	pyd_pack_kv_i64(p, "flags", c->flags);
+	pyd_pack_kv_i64(p, "argcount", c->argcount);
+	pyd_pack_kv_i64(p, "posonly", c->posonly);
+	pyd_pack_kv_i64(p, "kwonly", c->kwonly);
+	pyd_pack_kv_u64(p, "address", f->addr);
+}
+
+/* A frame whose contents do not hold up keeps its place. */
+static void pack_bad_frame(struct pyd_pack *p, const struct pyd_frame *f,
+			   const struct pyd_err *why)
+{
+	pyd_pack_map(p, 8);
+	pyd_pack_kv_text(p, "name", "<unreadable frame>");
+	pyd_pack_kv_text(p, "file", "<unknown>");
+	pyd_pack_kv_opt(p, "line", -1);
+	pyd_pack_kv_u64(p, "code", f->code_addr);
+	pyd_pack_text(p, "vars");
+	pyd_pack_array(p, 0);
+	pyd_pack_text(p, "stack");
+	pyd_pack_nil(p);
+	pyd_pack_kv_u64(p, "address", f->addr);
+	pyd_pack_kv_text(p, "note", why->msg);
+}
+
+static enum pyd_code frame_roots(struct pyd_stacks *s, struct pyd_reader *r,
+				 const struct pyd_frame *f, struct pyd_err *err)
+{
+	uint64_t found;
+	enum pyd_code code;
+
+	for (size_t i = 0; i < f->vars.len; i++) {
+		uint64_t value = f->vars.data[i], inner = 0;
+		struct pyd_err ignored;
+
+		code = root(&s->near, value, err);
+		if (code)
+			return code;
+		/* What is in a cell is as near as what is in a variable. */
+		if (!value || f->code->vars[i].kind < PYD_VAR_CELL ||
+		    f->code->vars[i].kind == PYD_VAR_HIDDEN)
+			continue;
+		if (!pyd_target_read_u64(
+			    r->target,
+			    value + (uint64_t)PYD_OFF(r->lay, cell, ob_ref),
+			    &inner, &ignored)) {
+			code = root(&s->near, inner, err);
+			if (code)
+				return code;
+		}
+	}
+	for (size_t i = 0; i < f->stack.len; i++) {
+		code = root(&s->near, f->stack.data[i], err);
+		if (code)
+			return code;
+	}
+
+	const uint64_t near[] = { f->locals, f->generator };
+	const uint64_t far[] = { f->function, f->code_addr, f->frame_obj };
+	const uint64_t globals[] = { f->globals, f->builtins };
+
+	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++) {
+		code = root(&s->near, near[i], err);
+		if (code)
+			return code;
+	}
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		code = root(&s->far, far[i], err);
+		if (code)
+			return code;
+	}
+	for (size_t i = 0; i < sizeof(globals) / sizeof(globals[0]); i++) {
+		code = root(&s->globals, globals[i], err);
+		if (code)
+			return code;
+	}
+	if (!pyd_map_get(&s->seen_codes, f->code_addr, &found)) {
+		code = pyd_map_put(&s->seen_codes, f->code_addr, 1, err);
+		if (code)
+			return code;
+		return pyd_vec_push(&s->codes, f->code_addr, err);
+	}
+	return PYD_OK;
+}
+
+/* Where a thread's newest frame is; 0 when it runs no Python. */
+static enum pyd_code newest(struct pyd_reader *r, pyd_addr tstate,
+			    pyd_addr *ret, struct pyd_err *err)
+{
+	const struct pyd_layout *lay = r->lay;
+	pyd_addr cframe;
+	enum pyd_code code;
+
+	if (PYD_OFF(lay, tstate, current_frame) != PYD_ABSENT)
+		return pyd_target_read_u64(
+			r->target,
+			tstate + (uint64_t)PYD_OFF(lay, tstate, current_frame),
+			ret, err);
+	if (PYD_OFF(lay, tstate, cframe) == PYD_ABSENT)
+		return pyd_target_read_u64(
+			r->target,
+			tstate + (uint64_t)PYD_OFF(lay, tstate, frame), ret,
+			err);
+	code = pyd_target_read_u64(
+		r->target, tstate + (uint64_t)PYD_OFF(lay, tstate, cframe),
+		&cframe, err);
+	if (code)
+		return code;
+	if (PYD_OFF(lay, cframe, current_frame) == PYD_ABSENT || !cframe) {
+		/* 3.10 has a cframe without frames in it. */
+		if (PYD_OFF(lay, tstate, frame) != PYD_ABSENT)
+			return pyd_target_read_u64(
+				r->target,
+				tstate + (uint64_t)PYD_OFF(lay, tstate, frame),
+				ret, err);
+		*ret = 0;
+		return PYD_OK;
+	}
+	return pyd_target_read_u64(
+		r->target,
+		cframe + (uint64_t)PYD_OFF(lay, cframe, current_frame), ret,
+		err);
+}
+
+static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
+				struct pyd_reader *r, pyd_addr tstate,
+				struct pyd_err *err)
+{
+	struct pyd_frame f = { 0 };
+	struct pyd_err why = { 0 };
+	pyd_addr at = 0, mark = 0;
+	uint64_t steps = 0, lap = 1;
+	enum pyd_code code = newest(r, tstate, &at, &why);
+
+	if (code && !pyd_code_is_local(code)) {
+		*err = why;
+		return code;
+	}
+	if (code)
+		snprintf(st->note, sizeof(st->note), "no frames: %.180s",
+			 why.msg);
+	for (code = PYD_OK; at && !code; at = f.previous) {
+		/* Brent: a chain that closes on itself meets its mark. */
+		if (at == mark || st->nframes >= FRAMES_MAX) {
+			snprintf(st->note, sizeof(st->note),
+				 at == mark ? "the chain of frames is corrupt: "
+					      "it closes on itself"
+					    : "too many frames; the oldest are "
+					      "left out");
+			break;
+		}
+		if (++steps == lap) {
+			mark = at;
+			lap *= 2;
+			steps = 0;
+		}
+
+		enum pyd_code got = pyd_read_frame(r, at, &f, &why);
+
+		if (got && !pyd_code_is_local(got)) {
+			*err = why;
+			code = got;
+			break;
+		}
+		if (!got && f.shim)
+			continue;
+		code = next_chunk(st, err);
+		if (code)
+			break;
+
+		struct pyd_pack *p = &st->chunks[st->nchunks - 1];
+
+		if (got) {
+			pack_bad_frame(p, &f, &why);
+			/* Its link may still be good; a loop is noticed. */
+			if (!f.previous)
+				snprintf(st->note, sizeof(st->note),
+					 "older frames are missing: %.160s",
+					 why.msg);
+		} else {
+			pack_frame(p, r, &f);
+			code = frame_roots(s, r, &f, err);
+		}
+		st->nframes++;
+	}
+	pyd_frame_deinit(&f);
+	return code;
+}
+
+/* -- exceptions -- */
+
+static enum pyd_code add_exception(struct pyd_stacks *s, struct stack *st,
+				   struct pyd_reader *r, bool raised,
+				   pyd_addr value, pyd_addr type,
+				   pyd_addr traceback, struct pyd_err *err)
+{
+	struct pyd_err ignored;
+	char name[32];
+	struct exception *v;
+
+	/* None stands for no exception in places. */
+	if (!value && !type)
+		return PYD_OK;
+	if (value &&
+	    !pyd_read_type_name(r, value, name, sizeof(name), &ignored) &&
+	    !strcmp(name, "NoneType"))
+		return PYD_OK;
+	if (value && !type &&
+	    pyd_target_read_u64(
+		    r->target,
+		    value + (uint64_t)PYD_OFF(r->lay, object, ob_type), &type,
+		    &ignored))
+		type = 0;
+	if (value && !traceback &&
+	    pyd_target_read_u64(
+		    r->target,
+		    value + (uint64_t)PYD_OFF(r->lay, exception, traceback),
+		    &traceback, &ignored))
+		traceback = 0;
+	v = reallocarray(st->exceptions, st->nexceptions + 1, sizeof(*v));
+	if (!v)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	st->exceptions = v;
+	v[st->nexceptions++] = (struct exception) {
+		.raised = raised,
+		.value = value,
+		.type = type,
+		.traceback = traceback,
+	};
+
+	enum pyd_code code = root(&s->near, value, err);
+
+	if (!code)
+		code = root(&s->near, traceback, err);
+	return code;
+}
+
+static uint64_t field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
+{
+	struct pyd_err ignored;
+	uint64_t v = 0;
+
+	if (r->lay->off[f] == PYD_ABSENT || !base ||
+	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
+				&ignored))
+		return 0;
+	return v;
+}
+
+static enum pyd_code read_exceptions(struct pyd_stacks *s, struct stack *st,
+				     struct pyd_reader *r, pyd_addr tstate,
+				     struct pyd_err *err)
+{
+	enum pyd_code code;
+	pyd_addr item;
+
+	if (PYD_OFF(r->lay, tstate, current_exception) != PYD_ABSENT)
+		code = add_exception(
+			s, st, r, true,
+			field(r, tstate, PYD_F_tstate_current_exception), 0, 0,
+			err);
+	else
+		code = add_exception(
+			s, st, r, true,
+			field(r, tstate, PYD_F_tstate_curexc_value),
+			field(r, tstate, PYD_F_tstate_curexc_type),
+			field(r, tstate, PYD_F_tstate_curexc_traceback), err);
+	if (code)
+		return code;
+
+	item = field(r, tstate, PYD_F_tstate_exc_info);
+	for (int i = 0; item && i < EXCEPTIONS_MAX; i++) {
+		bool triple = r->lay->model_excinfo == PYD_M_excinfo_triple;
+		pyd_addr value = field(r, item, PYD_F_excinfo_exc_value);
+		pyd_addr previous = field(r, item, PYD_F_excinfo_previous_item);
+
+		code = add_exception(
+			s, st, r, false, value,
+			/* A type alone is None or a stale one. */
+			triple && value ? field(r, item, PYD_F_excinfo_exc_type)
+					: 0,
+			triple ? field(r, item, PYD_F_excinfo_exc_traceback)
+			       : 0,
+			err);
+		if (code)
+			return code;
+		if (previous == item)
+			break;
+		item = previous;
+	}
+	return PYD_OK;
+}
+
+/* -- writing -- */
+
+static void pack_interpreters(struct pyd_pack *p, const struct pyd_runtime *rt)
+{
+	pyd_pack_text(p, "interpreters");
+	pyd_pack_array(p, rt->ninterps);
+	for (size_t i = 0; i < rt->ninterps; i++) {
+		const struct pyd_interpreter *in = &rt->interps[i];
+
+		pyd_pack_map(p, 6);
+		pyd_pack_kv_i64(p, "id", in->id);
+		pyd_pack_kv_u64(p, "address", in->addr);
+		pyd_pack_kv_u64(p, "modules", in->modules);
+		pyd_pack_kv_u64(p, "sysdict", in->sysdict);
+		pyd_pack_kv_u64(p, "builtins", in->builtins);
+		pyd_pack_kv_bool(p, "main", in->main);
+	}
+}
+
+static void pack_thread(struct pyd_pack *p, const struct pyd_runtime *rt,
+			size_t i, const struct stack *st)
+{
+	const struct pyd_pythread *t = &rt->threads[i];
+	const char state[2] = { t->state, '\0' };
+
+	pyd_pack_map(p, 14);
+	pyd_pack_kv_u64(p, "index", i);
+	pyd_pack_kv_i64(p, "interpreter",
+			t->interp < rt->ninterps ? rt->interps[t->interp].id
+						 : -1);
+	pyd_pack_kv_u64(p, "address", t->addr);
+	pyd_pack_kv_u64(p, "ident", t->ident);
+	pyd_pack_kv_opt(p, "native_id", t->native_id ? t->native_id : -1);
+	pyd_pack_kv_opt(p, "ns_native_id",
+			t->ns_native_id ? t->ns_native_id : -1);
+	pyd_pack_kv_text(p, "name", t->name[0] ? t->name : NULL);
+	pyd_pack_kv_u64(p, "thread", t->thread);
+	pyd_pack_kv_text(p, "os_name", t->os_name[0] ? t->os_name : NULL);
+	pyd_pack_kv_text(p, "state",
+			 t->state && t->state != '?' ? state : NULL);
+	pyd_pack_kv_bool(p, "gil", t->gil);
+	pyd_pack_kv_u64(p, "nframes", st->nframes);
+	pyd_pack_text(p, "exceptions");
+	pyd_pack_array(p, st->nexceptions);
+	for (size_t k = 0; k < st->nexceptions; k++) {
+		const struct exception *e = &st->exceptions[k];
+
+		pyd_pack_map(p, 4);
+		pyd_pack_kv_text(p, "role", e->raised ? "raised" : "handled");
+		pyd_pack_kv_u64(p, "value", e->value);
+		pyd_pack_kv_u64(p, "type", e->type);
+		pyd_pack_kv_u64(p, "traceback", e->traceback);
+	}
+	pyd_pack_kv_text(p, "note", st->note[0] ? st->note : NULL);
+}
+
+static enum pyd_code emit(struct pyd_writer *w, const char *kind,
+			  const struct pyd_pack *p,
+			  const struct pyd_pack *extra, uint32_t nextra,
+			  struct pyd_err *err)
+{
+	enum pyd_code code = pyd_pack_check(p, err);
+
+	if (code)
+		return code;
+	return pyd_writer_frame(w, kind, &p->buf, extra ? &extra->buf : NULL,
+				nextra, err);
+}
+
+static enum pyd_code emit_chunk(struct pyd_writer *w, size_t thread,
+				const struct stack *st, size_t k,
+				struct pyd_err *err)
+{
+	uint64_t end = k + 1 < st->nchunks ? st->firsts[k + 1] : st->nframes;
+	struct pyd_pack p, extra;
+	enum pyd_code code = pyd_pack_check(&st->chunks[k], err);
+
+	if (code)
+		return code;
+	pyd_pack_init(&p);
+	pyd_pack_init(&extra);
+	pyd_pack_map(&p, 4);
+	pyd_pack_kv_text(&p, "kind", "frames");
+	pyd_pack_kv_u64(&p, "thread", thread);
+	pyd_pack_kv_u64(&p, "first", st->firsts[k]);
+	pyd_pack_text(&p, "frames");
+	pyd_pack_array(&p, end - st->firsts[k]);
+	/* The frames are packed already. */
+	if (!p.failed && msgpack_sbuffer_write(&p.buf, st->chunks[k].buf.data,
+					       st->chunks[k].buf.size))
+		p.failed = true;
+	pyd_pack_u64(&extra, thread);
+	pyd_pack_u64(&extra, st->firsts[k]);
+	code = emit(w, "frames", &p, &extra, 2, err);
+	pyd_pack_deinit(&p);
+	pyd_pack_deinit(&extra);
+	return code;
+}
+
+static enum pyd_code write_all(const struct pyd_runtime *rt,
+			       const struct stack *stacks, struct pyd_writer *w,
+			       struct pyd_err *err)
+{
+	struct pyd_pack p;
+	enum pyd_code code;
+
+	pyd_pack_init(&p);
+	pyd_pack_map(&p, 3);
+	pyd_pack_kv_text(&p, "kind", "threads");
+	pack_interpreters(&p, rt);
+	pyd_pack_text(&p, "threads");
+	pyd_pack_array(&p, rt->nthreads);
+	for (size_t i = 0; i < rt->nthreads; i++)
+		pack_thread(&p, rt, i, &stacks[i]);
+	code = emit(w, "threads", &p, NULL, 0, err);
+	pyd_pack_deinit(&p);
+	for (size_t i = 0; i < rt->nthreads && !code; i++)
+		for (size_t k = 0; k < stacks[i].nchunks && !code; k++)
+			code = emit_chunk(w, i, &stacks[i], k, err);
+	return code;
+}
+
+enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
+			       const struct pyd_runtime *rt,
+			       struct pyd_reader *r, struct pyd_writer *w,
+			       struct pyd_err *err)
+{
+	struct stack *stacks = calloc(rt->nthreads + 1, sizeof(*stacks));
+	enum pyd_code code = PYD_OK;
+
+	if (!stacks)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for threads");
+	for (size_t i = 0; i < rt->nthreads && !code; i++) {
+		code = read_exceptions(s, &stacks[i], r, rt->threads[i].addr,
+				       err);
+		if (!code)
+			code = read_stack(s, &stacks[i], r, rt->threads[i].addr,
+					  err);
+		if (!code)
+			code = root(&s->far, rt->threads[i].thread, err);
+		s->frames += stacks[i].nframes;
+	}
+	s->threads = rt->nthreads;
+	for (size_t i = 0; i < rt->ninterps && !code; i++) {
+		code = root(&s->globals, rt->interps[i].modules, err);
+		if (!code)
+			code = root(&s->globals, rt->interps[i].sysdict, err);
+		if (!code)
+			code = root(&s->globals, rt->interps[i].builtins, err);
+	}
+	if (!code)
+		code = write_all(rt, stacks, w, err);
+	for (size_t i = 0; i < rt->nthreads; i++)
+		stack_deinit(&stacks[i]);
+	free(stacks);
+	return code;
+}
+
+void pyd_stacks_deinit(struct pyd_stacks *s)
+{
+	pyd_vec_deinit(&s->near);
+	pyd_vec_deinit(&s->far);
+	pyd_vec_deinit(&s->globals);
+	pyd_vec_deinit(&s->codes);
+	pyd_map_deinit(&s->seen_codes);
+	*s = (struct pyd_stacks) { 0 };
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads, their frames and exceptions: the "threads" and "frames" parts of a
+ * dump, and the roots that the walk begins with.
+ */
+#ifndef PYD_WALK_STACKS_H
+#define PYD_WALK_STACKS_H
+
+#include "read/frame.h"
+#include "runtime/runtime.h"
+#include "walk/walk.h"
+
+struct pyd_stacks {
+	uint64_t threads;
+	uint64_t frames;
+	/* Roots in order: exceptions and variables; functions, code, threads;
+	 * then globals, builtins and modules. */
+	struct pyd_vec near;
+	struct pyd_vec far;
+	struct pyd_vec globals;
+	/* Code objects of all frames, each once. */
+	struct pyd_vec codes;
+	struct pyd_map seen_codes;
+};
+
+/* Reads all stacks and writes the frames. A thread that cannot be read keeps
+ * its place, with a note. */
+PYD_MUST_CHECK enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
+					      const struct pyd_runtime *rt,
+					      struct pyd_reader *r,
+					      struct pyd_writer *w,
+					      struct pyd_err *err);
+void pyd_stacks_deinit(struct pyd_stacks *s);
+
+#endif
