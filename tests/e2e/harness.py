@@ -206,3 +206,38 @@ def attach(target: Target | int, path: Path, *args: str | Path) -> str:
 def no_leftovers(folder: Path) -> bool:
     """No partial or final file of a dump that failed."""
     return not any(folder.iterdir())
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """The frames of a dump that are whole, as doc/FORMAT.md has them."""
+    import msgpack
+    import zstandard
+
+    data = path.read_bytes()
+    found, offset = [], 0
+    while offset + 8 <= len(data):
+        magic = int.from_bytes(data[offset : offset + 4], "little")
+        if magic & 0xFFFFFFF0 == 0x184D2A50:
+            offset += 8 + int.from_bytes(data[offset + 4 : offset + 8], "little")
+            continue
+        unpacker = zstandard.ZstdDecompressor().decompressobj()
+        try:
+            raw = unpacker.decompress(data[offset:])
+        except zstandard.ZstdError:
+            break
+        if not unpacker.eof:
+            break
+        found.append(msgpack.unpackb(raw, raw=False, strict_map_key=False))
+        offset = len(data) - len(unpacker.unused_data)
+    return found
+
+
+def record(path: Path, kind: str) -> dict[str, Any]:
+    return next(r for r in records(path) if r["kind"] == kind)
+
+
+def frame_names(path: Path) -> list[str]:
+    """Names of all frames of all threads."""
+    return [
+        f["name"] for r in records(path) if r["kind"] == "frames" for f in r["frames"]
+    ]
