@@ -66,16 +66,18 @@ enum pyd_code pyd_err_prefix(struct pyd_err *err, const char *fmt, ...)
 	if (!err)
 		return PYD_CORRUPT;
 
-	char head[sizeof(err->msg)];
+	/* Room for both, so that only the copy back cuts. */
+	char both[2 * sizeof(err->msg) + 2];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(head, sizeof(head), fmt, ap);
+	vsnprintf(both, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 
-	size_t n = strlen(head);
-	snprintf(head + n, sizeof(head) - n, ": %s", err->msg);
-	memcpy(err->msg, head, sizeof(head));
+	size_t n = strlen(both);
+	snprintf(both + n, sizeof(both) - n, ": %s", err->msg);
+	memcpy(err->msg, both, sizeof(err->msg) - 1);
+	err->msg[sizeof(err->msg) - 1] = '\0';
 	return err->code;
 }
 
