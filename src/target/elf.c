@@ -205,7 +205,8 @@ static enum pyd_code own_paths(struct pyd_modules *m, struct pyd_err *err)
 	return PYD_OK;
 }
 
-enum pyd_code pyd_modules_load(struct pyd_target *t, struct pyd_process *p,
+enum pyd_code pyd_modules_load(struct pyd_target *t,
+			       const struct pyd_process *p,
 			       struct pyd_modules *ret, struct pyd_err *err)
 {
 	struct pyd_modules m = { .target = t, .process = p };

@@ -28,14 +28,15 @@ struct pyd_module {
 struct pyd_modules {
 	struct pyd_module *v;
 	size_t n;
-	struct pyd_target *target;   /* not owned */
-	struct pyd_process *process; /* not owned; NULL: none (image, core) */
+	struct pyd_target *target; /* not owned */
+	const struct pyd_process
+		*process; /* not owned; NULL: none (image, core) */
 	char *paths;
 };
 
 /* p may be NULL: then only what is in memory counts. */
 PYD_MUST_CHECK enum pyd_code pyd_modules_load(struct pyd_target *t,
-					      struct pyd_process *p,
+					      const struct pyd_process *p,
 					      struct pyd_modules *ret,
 					      struct pyd_err *err);
 void pyd_modules_deinit(struct pyd_modules *m);

@@ -87,7 +87,7 @@ enum pyd_code pyd_module_open(const struct pyd_modules *m,
 			      struct pyd_err *err)
 {
 	const struct pyd_region *r = pyd_target_region(m->target, mod->start);
-	struct pyd_process *p = m->process;
+	const struct pyd_process *p = m->process;
 	struct pyd_err second;
 	struct file f;
 	int fd;
