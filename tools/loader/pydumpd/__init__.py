@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens core dumps of Python programs.
+
+    import pydumpd
+
+    with pydumpd.open("app.pydump") as dump:
+        for thread in dump.threads:
+            for frame in thread.frames:
+                print(frame, dict(frame.locals))
+
+Nothing that a dump names is imported, evaluated or called.
+"""
+
+from .dump import Dump, ExceptionEntry, Frame, Locals, Source, Thread
+from .dumpfile import DumpError
+from .marks import EqualKey, NotDumpedError, Placeholder
+from .objects import BUDGET
+from .surrogates import DumpCallError
+
+__version__ = "0.1.0"
+
+
+def open(path: str, budget: int = BUDGET) -> Dump:  # noqa: A001
+    """Opens a dump; DumpError, one line, when it cannot be read.
+
+    budget: how many objects one request decodes at once. Containers beyond
+    it become stand-ins that decode on demand.
+    """
+    return Dump(path, budget)
+
+
+__all__ = [
+    "BUDGET",
+    "Dump",
+    "DumpCallError",
+    "DumpError",
+    "EqualKey",
+    "ExceptionEntry",
+    "Frame",
+    "Locals",
+    "NotDumpedError",
+    "Placeholder",
+    "Source",
+    "Thread",
+    "open",
+]

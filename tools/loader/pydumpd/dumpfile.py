@@ -1,0 +1,649 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The container of a dump: zstd frames, their index, columns and records.
+
+Knows doc/FORMAT.md and nothing of Python objects. Everything read here is
+untrusted: sizes are bounded by what the file can really hold before anything
+is allocated, and every failure is a :class:`DumpError`.
+"""
+
+import mmap
+import os
+import struct
+import sys
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from itertools import accumulate
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+import msgpack
+
+FORMAT_VERSION = 1
+MAGIC = "pydump"
+
+_ZSTD_MAGIC = 0xFD2FB528
+_SKIP_LO, _SKIP_HI = 0x184D2A50, 0x184D2A5F
+_SEEK_MAGIC = 0x8F92EAB1
+_BLOCK_MAX = 1 << 17
+_FRAME_MAX = 1 << 30
+_MASK64 = (1 << 64) - 1
+# Decoded batches kept; a batch is about a mebibyte before compression.
+_BATCHES_KEPT = 48
+
+Buffer = Union[bytes, mmap.mmap]
+
+
+class DumpError(Exception):
+    """The file is not a dump that can be read; the text is one line."""
+
+
+def _load_zstd() -> Any:
+    """A function (frame, raw size) -> bytes."""
+    try:
+        from compression import zstd as stdlib  # type: ignore
+    except ImportError:
+        stdlib = None
+    if stdlib is not None:
+
+        def decompress(frame: bytes, size: int) -> bytes:
+            dec = stdlib.ZstdDecompressor()
+            out = dec.decompress(frame, size)
+            if not dec.eof:
+                # The output limit was met before the checksum was seen.
+                rest = dec.decompress(b"", 1)
+                if rest or not dec.eof:
+                    raise ValueError("longer than it says")
+            return out
+
+        return decompress, stdlib.ZstdError
+    try:
+        import zstandard
+    except ImportError:
+        raise DumpError(
+            "no zstd decoder in %s: pip install zstandard" % sys.executable
+        ) from None
+
+    def decompress_pkg(frame: bytes, size: int) -> bytes:
+        return zstandard.ZstdDecompressor().decompress(
+            frame, max_output_size=max(size, 1)
+        )
+
+    return decompress_pkg, zstandard.ZstdError
+
+
+class FrameSpan(NamedTuple):
+    """Where a frame lies in the file."""
+
+    offset: int
+    size: int
+    raw: int  # content size; -1 for a skippable frame
+
+
+def measure_frame(buf: Buffer, pos: int, end: int) -> Optional[FrameSpan]:
+    """The span of the frame at pos, or None when it is not whole.
+
+    Walks the block headers, so that the content size can be held against what
+    that many blocks can hold. Raises DumpError on what is no zstd frame.
+    """
+    if end - pos < 8:
+        return None
+    (magic,) = struct.unpack_from("<I", buf, pos)
+    if _SKIP_LO <= magic <= _SKIP_HI:
+        (n,) = struct.unpack_from("<I", buf, pos + 4)
+        return FrameSpan(pos, n + 8, -1) if n <= end - pos - 8 else None
+    if magic != _ZSTD_MAGIC:
+        raise DumpError("no zstd frame at offset %d" % pos)
+    desc = buf[pos + 4]
+    if desc & 0x08:
+        raise DumpError("reserved bit set in the frame at offset %d" % pos)
+    single = desc >> 5 & 1
+    fcs = (single, 2, 4, 8)[desc >> 6]
+    head = 5 + (not single) + (0, 1, 2, 4)[desc & 3] + fcs
+    if end - pos < head:
+        return None
+    if not fcs:
+        raise DumpError("the frame at offset %d has no content size" % pos)
+    raw = int.from_bytes(buf[pos + head - fcs : pos + head], "little")
+    if fcs == 2:
+        raw += 256
+    at, blocks, last = pos + head, 0, 0
+    while not last:
+        if end - at < 3:
+            return None
+        block = int.from_bytes(buf[at : at + 3], "little")
+        last, what, size = block & 1, block >> 1 & 3, block >> 3
+        if what == 3 or size > _BLOCK_MAX:
+            raise DumpError("bad block in the frame at offset %d" % pos)
+        size = 1 if what == 1 else size
+        if size > end - at - 3:
+            return None
+        at += 3 + size
+        blocks += 1
+    if desc & 4:
+        if end - at < 4:
+            return None
+        at += 4
+    if raw > blocks * _BLOCK_MAX or raw > _FRAME_MAX:
+        raise DumpError("impossible size of the frame at offset %d" % pos)
+    return FrameSpan(pos, at - pos, raw)
+
+
+_ELEMENTS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
+
+
+class Column:
+    """One column's element type and encoding, from the header's words."""
+
+    __slots__ = ("bits", "code", "delta", "name", "shuffle", "width")
+
+    def __init__(self, name: str, spec: Any) -> None:
+        words = spec.split() if isinstance(spec, str) else []
+        self.name = name
+        code = _ELEMENTS.get(words[0]) if words else None
+        rest = [w for w in words[1:] if w != "raw"]
+        if not code or rest not in ([], ["delta"], ["shuffle"], ["delta", "shuffle"]):
+            raise DumpError(
+                "column %r is encoded as %r: this file needs a newer reader"
+                % (name, spec)
+            )
+        self.code = code
+        self.width = array(code).itemsize
+        self.bits = self.width * 8
+        self.delta = "delta" in rest
+        self.shuffle = "shuffle" in rest
+
+    def decode(self, data: Any) -> "array[int]":
+        """The elements of the column."""
+        width = self.width
+        if not isinstance(data, bytes) or len(data) % width:
+            raise DumpError("column %r is broken" % self.name)
+        if self.shuffle and width > 1:
+            n = len(data) // width
+            plain = bytearray(len(data))
+            for k in range(width):
+                plain[k::width] = data[k * n : (k + 1) * n]
+            data = bytes(plain)
+        out = array(self.code)
+        if self.delta:
+            # As signed differences the running sum of ordinary values never
+            # leaves 64 bits, so that the mask is needed for odd ones only.
+            diffs = array(self.code.lower() if self.bits == 64 else self.code)
+            diffs.frombytes(data)
+            if sys.byteorder == "big":
+                diffs.byteswap()
+            sums = list(accumulate(diffs))
+            mask = (1 << self.bits) - 1
+            if sums and (min(sums) < 0 or max(sums) > mask):
+                sums = [x & mask for x in sums]
+            out.extend(sums)
+            return out
+        out.frombytes(data)
+        if sys.byteorder == "big":
+            out.byteswap()
+        return out
+
+
+class Kind(NamedTuple):
+    """A node kind as the header describes it."""
+
+    id: int
+    name: str
+    fields: Tuple[str, ...]
+    rest: str
+
+
+class Mark(NamedTuple):
+    """What is wrong or cut in an object."""
+
+    word: str
+    total: Optional[int]
+    text: str
+
+
+MARKS = {
+    1: "unreadable",
+    2: "corrupt",
+    3: "torn",
+    4: "truncated",
+    5: "redacted",
+    6: "limit",
+}
+
+
+class Record(NamedTuple):
+    """One object as the file has it. `refs` and `values` are addresses."""
+
+    addr: int
+    type: int
+    kind: Kind
+    size: int
+    refcnt: int
+    refs: "array[int]"
+    shape: List[Tuple[int, str]]
+    values: "array[int]"
+    data: bytes
+    mark: Optional[Mark]
+
+    def field(self, name: str) -> int:
+        """The reference in a field of the kind; 0 when it has none."""
+        try:
+            i = self.kind.fields.index(name)
+        except ValueError:
+            return 0
+        return self.refs[i] if i < len(self.refs) else 0
+
+    def rest(self) -> "array[int]":
+        """The references after the fields."""
+        return self.refs[len(self.kind.fields) :]
+
+
+_OBJECT_COLUMNS = (
+    "addr", "type", "node", "shape", "size", "refcnt", "nrefs", "nattrs", "vlen",
+)  # fmt: skip
+
+
+class Batch:
+    """One decoded "objects" frame."""
+
+    def __init__(self, frame: Dict[str, Any], file: "DumpFile") -> None:
+        self._kinds = file.kinds
+        cols = {}
+        for name in _OBJECT_COLUMNS:
+            cols[name] = file.column(name).decode(frame.get(name))
+        n = len(cols["addr"])
+        if frame.get("n", n) != n or any(len(c) != n for c in cols.values()):
+            raise DumpError("an objects frame has columns of unequal length")
+        self.addr = cols["addr"]
+        self._cols = cols
+        types = frame.get("types")
+        shapes = frame.get("shapes")
+        if not isinstance(types, list) or not isinstance(shapes, list):
+            raise DumpError("an objects frame has no types or shapes")
+        self._types = [t if isinstance(t, int) else 0 for t in types]
+        self._shapes = shapes
+        self._refs = file.column("refs").decode(frame.get("refs"))
+        values = frame.get("values")
+        if not isinstance(values, bytes):
+            raise DumpError("an objects frame has no values")
+        self._values = values
+        self._ref_at = array("Q", [0])
+        self._ref_at.extend(
+            accumulate(a + b for a, b in zip(cols["nrefs"], cols["nattrs"]))
+        )
+        self._value_at = array("Q", [0])
+        self._value_at.extend(accumulate(cols["vlen"]))
+        if self._ref_at[-1] != len(self._refs) or self._value_at[-1] != len(values):
+            raise DumpError("an objects frame has counts that do not add up")
+        self._marks: Dict[int, Mark] = {}
+        marks = frame.get("marks")
+        for m in marks if isinstance(marks, list) else ():
+            if isinstance(m, dict) and isinstance(m.get("i"), int):
+                total, text = m.get("total"), m.get("text")
+                self._marks[m["i"]] = Mark(
+                    MARKS.get(m.get("mark"), "damaged"),
+                    total if isinstance(total, int) else None,
+                    text if isinstance(text, str) else "",
+                )
+        self._row: Optional[Dict[int, int]] = None
+
+    def find(self, addr: int) -> Optional[int]:
+        """The row of an address."""
+        if self._row is None:
+            self._row = {a: i for i, a in enumerate(self.addr)}
+        return self._row.get(addr)
+
+    def _shape(self, i: int, n: int) -> List[Tuple[int, str]]:
+        shape = self._shapes[i] if i < len(self._shapes) else []
+        out = []
+        for entry in shape if isinstance(shape, list) else []:
+            if isinstance(entry, list) and len(entry) == 2:
+                out.append((entry[0], _text(entry[1])))
+            else:
+                out.append((4, "?"))
+        if len(out) != n:
+            raise DumpError("an object has another number of attributes than names")
+        return out
+
+    def record(self, i: int) -> Record:
+        """The object in row i."""
+        cols = self._cols
+        start, end = self._ref_at[i], self._ref_at[i + 1]
+        middle = start + cols["nrefs"][i]
+        t = cols["type"][i]
+        k = cols["node"][i]
+        return Record(
+            self.addr[i],
+            self._types[t] if t < len(self._types) else 0,
+            self._kinds[k] if k in self._kinds else Kind(k, "object", (), ""),
+            cols["size"][i],
+            cols["refcnt"][i],
+            self._refs[start:middle],
+            self._shape(cols["shape"][i], end - middle) if end > middle else [],
+            self._refs[middle:end],
+            self._values[self._value_at[i] : self._value_at[i + 1]],
+            self._marks.get(i),
+        )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    return value if isinstance(value, str) else str(value)[:200]
+
+
+class _Index:
+    """One "index" frame, decoded when it is first needed."""
+
+    __slots__ = ("addr", "batch", "batches", "frame", "hi", "lo")
+
+    def __init__(self, frame: int, lo: int, hi: int) -> None:
+        self.frame, self.lo, self.hi = frame, lo, hi
+        self.addr: Optional["array[int]"] = None
+        self.batch: "array[int]" = array("H")
+        self.batches: List[int] = []
+
+    def load(self, file: "DumpFile") -> None:
+        frame = file.read(self.frame)
+        addr = file.column("index.addr").decode(frame.get("addr"))
+        batch = file.column("index.batch").decode(frame.get("batch"))
+        batches = frame.get("batches")
+        if len(addr) != len(batch) or not isinstance(batches, list):
+            raise DumpError("an index frame is broken")
+        self.addr, self.batch = addr, batch
+        self.batches = [b for b in batches if isinstance(b, int)]
+
+    def find(self, addr: int, file: "DumpFile") -> Optional[int]:
+        if not self.lo <= addr <= self.hi:
+            return None
+        if self.addr is None:
+            self.load(file)
+        found = self.addr
+        assert found is not None
+        i = bisect_left(found, addr)
+        if i < len(found) and found[i] == addr:
+            b = self.batch[i]
+            if b < len(self.batches):
+                return self.batches[b]
+        return None
+
+
+class DumpFile:
+    """A dump: its frames, read on demand."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._buf: Buffer = b""
+        self._file: Any = None
+        self._decompress, self._zstd_error = _load_zstd()
+        try:
+            self._file = open(path, "rb")
+            size = os.fstat(self._file.fileno()).st_size
+            if size:
+                try:
+                    self._buf = mmap.mmap(
+                        self._file.fileno(), 0, access=mmap.ACCESS_READ
+                    )
+                except (OSError, ValueError):  # a pipe, an odd file system
+                    self._buf = self._file.read()
+            elif not os.path.isfile(path):
+                self._buf = self._file.read()
+        except OSError as e:
+            self.close()
+            raise DumpError("cannot open %s: %s" % (path, e.strerror or e)) from None
+        try:
+            self._open()
+        except DumpError as e:
+            self.close()
+            raise DumpError("%s: %s" % (path, e)) from None
+        except BaseException:
+            self.close()
+            raise
+
+    # -- opening
+
+    def _open(self) -> None:
+        if not len(self._buf):
+            raise DumpError("the file is empty")
+        try:
+            first = measure_frame(self._buf, 0, len(self._buf))
+        except DumpError:
+            raise DumpError("not a pydumpd dump") from None
+        if first is None or first.raw < 0:
+            raise DumpError("not a pydumpd dump, or cut off inside its header")
+        self.frames: List[FrameSpan] = [first]
+        self.frame_kinds: List[str] = ["header"]
+        self.header = self.read(0)
+        self._check_header()
+        self._batches: "OrderedDict[int, Batch]" = OrderedDict()
+        self._bad: Dict[int, str] = {}  # broken batches and why
+        self._indexes: List[_Index] = []
+        self._rebuilt: Optional[Dict[int, int]] = None
+        self.end: Dict[str, Any] = {}
+        self.complete = False
+        self._toc: List[Any] = []
+        #: Why the file is not whole, or "".
+        self.damage = ""
+        try:
+            self._open_by_toc()
+        except DumpError as e:
+            self.damage = str(e)
+            self._open_by_scan()
+
+    def _check_header(self) -> None:
+        h = self.header
+        if h.get("kind") != "header" or h.get("magic") != MAGIC:
+            raise DumpError("not a pydumpd dump")
+        oldest = h.get("oldest_reader", h.get("format"))
+        if not isinstance(oldest, int):
+            raise DumpError("the header has no format version")
+        if oldest > FORMAT_VERSION:
+            raise DumpError(
+                "written in format %s, this loader reads %d: update pydumpd"
+                % (h.get("format"), FORMAT_VERSION)
+            )
+        columns = h.get("columns")
+        if not isinstance(columns, dict):
+            raise DumpError("the header describes no columns")
+        self._columns: Dict[str, Column] = {
+            name: Column(name, spec)
+            for name, spec in columns.items()
+            if name != "values" and isinstance(name, str)
+        }
+        self.kinds: Dict[int, Kind] = {}
+        kinds = h.get("kinds")
+        for k in kinds if isinstance(kinds, list) else []:
+            if not isinstance(k, dict) or not isinstance(k.get("id"), int):
+                raise DumpError("the header's kinds are broken")
+            fields = k.get("fields")
+            if isinstance(fields, str):
+                fields = fields.split()
+            self.kinds[k["id"]] = Kind(
+                k["id"],
+                _text(k.get("name")),
+                tuple(_text(f) for f in fields) if isinstance(fields, list) else (),
+                _text(k.get("rest") or ""),
+            )
+
+    def _open_by_toc(self) -> None:
+        """Finds all frames from the end of the file, without a scan."""
+        buf, end = self._buf, len(self._buf)
+        if end < 17 or struct.unpack_from("<I", buf, end - 4)[0] != _SEEK_MAGIC:
+            raise DumpError("the file is cut short")
+        (n,) = struct.unpack_from("<I", buf, end - 9)
+        entry = 12 if buf[end - 5] & 0x80 else 8
+        if n < 1 or n > (end - 17) // entry:
+            raise DumpError("the seekable table is broken")
+        table = end - 9 - n * entry
+        if table < 8 or struct.unpack_from("<I", buf, table - 8)[0] & ~15 != _SKIP_LO:
+            raise DumpError("the seekable table is broken")
+        (last,) = struct.unpack_from("<I", buf, table + (n - 1) * entry)
+        span = measure_frame(buf, table - 8 - last, table - 8)
+        if last > table - 8 or span is None or span.size != last:
+            raise DumpError("the seekable table is broken")
+        end_frame = self._unpack(span)
+        if end_frame.get("kind") != "end" or not isinstance(end_frame.get("toc"), int):
+            raise DumpError("the end frame is broken")
+        at = end_frame["toc"]
+        toc_span = measure_frame(buf, at, span.offset) if 0 < at < end else None
+        toc = self._unpack(toc_span) if toc_span else {}
+        rows = toc.get("frames")
+        if toc.get("kind") != "toc" or not isinstance(rows, list) or not rows:
+            raise DumpError("the table of contents is broken")
+        frames, kinds, indexes = [], [], []
+        for i, row in enumerate(rows):
+            try:
+                offset, size, raw, kind = row[:4]
+                if not (0 <= offset < at and 0 < size <= at - offset and raw >= 0):
+                    raise ValueError
+                if kind == "index":
+                    indexes.append(_Index(i, int(row[4]), int(row[5])))
+            except (ValueError, TypeError, IndexError):
+                raise DumpError("the table of contents is broken") from None
+            frames.append(FrameSpan(offset, size, raw))
+            kinds.append(_text(kind))
+        if frames[0].offset != 0:
+            raise DumpError("the table of contents is broken")
+        self.frames, self.frame_kinds, self._indexes = frames, kinds, indexes
+        self._toc = rows
+        self.end = end_frame
+        self.complete = end_frame.get("complete") is True
+
+    def _open_by_scan(self) -> None:
+        """Hops over the frames of a file that was cut short."""
+        buf, end, pos = self._buf, len(self._buf), 0
+        self.frames, self.frame_kinds, self._indexes = [], [], []
+        self._rebuilt = {}
+        while pos < end:
+            try:
+                span = measure_frame(buf, pos, end)
+            except DumpError as e:
+                self.damage = str(e)
+                break
+            if span is None:
+                break
+            pos += span.size
+            if span.raw < 0:
+                continue
+            number = len(self.frames)
+            self.frames.append(span)
+            try:
+                frame = self._unpack(span)
+            except DumpError as e:
+                self.frame_kinds.append("broken")
+                self.damage = str(e)
+                continue
+            kind = _text(frame.get("kind"))
+            self.frame_kinds.append(kind)
+            try:
+                if kind == "objects":
+                    for a in self.column("addr").decode(frame.get("addr")):
+                        self._rebuilt.setdefault(a, number)
+            except DumpError as e:
+                self.damage = str(e)
+            if kind == "end":
+                self.end = frame
+
+    # -- reading
+
+    def close(self) -> None:
+        """Closes the file."""
+        if isinstance(self._buf, mmap.mmap):
+            self._buf.close()
+        self._buf = b""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def column(self, name: str) -> Column:
+        """How a column is encoded."""
+        try:
+            return self._columns[name]
+        except KeyError:
+            raise DumpError("the header does not describe column %r" % name) from None
+
+    def _unpack(self, span: FrameSpan) -> Dict[str, Any]:
+        where = "the frame at offset %d" % span.offset
+        real = measure_frame(self._buf, span.offset, span.offset + span.size)
+        if real is None or real.raw < 0 or real.size != span.size:
+            raise DumpError("%s is broken" % where)
+        data = self._buf[span.offset : span.offset + span.size]
+        try:
+            raw = self._decompress(data, real.raw)
+        except (self._zstd_error, ValueError, MemoryError, EOFError) as e:
+            raise DumpError("%s does not decompress: %s" % (where, e)) from None
+        if len(raw) != real.raw:
+            raise DumpError("%s has another length than it says" % where)
+        try:
+            # Its own length bounds what it can hold.
+            frame = msgpack.unpackb(raw, raw=False, unicode_errors="surrogateescape")
+        except Exception as e:  # msgpack raises a dozen types for bad data
+            raise DumpError("%s is no msgpack map: %s" % (where, e)) from None
+        if not isinstance(frame, dict):
+            raise DumpError("%s is no msgpack map" % where)
+        return frame
+
+    def read(self, number: int) -> Dict[str, Any]:
+        """One frame, decoded, by its number."""
+        return self._unpack(self.frames[number])
+
+    def each(self, kind: str) -> Iterator[Dict[str, Any]]:
+        """All readable frames of a kind."""
+        for number, k in enumerate(self.frame_kinds):
+            if k == kind:
+                try:
+                    yield self.read(number)
+                except DumpError as e:
+                    self.damage = str(e)
+
+    def frames_of_thread(self, thread: int) -> Iterator[int]:
+        """The numbers of the frames that may hold a thread's stack."""
+        for number, kind in enumerate(self.frame_kinds):
+            if kind == "frames":
+                row = self._toc[number] if number < len(self._toc) else ()
+                if len(row) < 5 or row[4] == thread:
+                    yield number
+
+    def batch(self, number: int) -> Batch:
+        """The decoded objects frame of that number."""
+        batch = self._batches.get(number)
+        if batch is not None:
+            self._batches.move_to_end(number)
+            return batch
+        if number in self._bad:
+            raise DumpError(self._bad[number])
+        if not 0 <= number < len(self.frames):
+            raise DumpError("the index names a frame that is not there")
+        try:
+            batch = Batch(self.read(number), self)
+        except (DumpError, OverflowError) as e:
+            self._bad[number] = str(e)
+            raise DumpError(str(e)) from None
+        self._batches[number] = batch
+        if len(self._batches) > _BATCHES_KEPT:
+            self._batches.popitem(last=False)
+        return batch
+
+    def record(self, addr: int) -> Optional[Record]:
+        """The object at an address, or None when the file has none.
+
+        Raises DumpError when the frame that holds it is broken.
+        """
+        if self._rebuilt is not None:
+            number = self._rebuilt.get(addr)
+        else:
+            number = None
+            for index in self._indexes:
+                number = index.find(addr, self)
+                if number is not None:
+                    break
+        if number is None:
+            return None
+        batch = self.batch(number)
+        row = batch.find(addr)
+        return None if row is None else batch.record(row)
+
+    def addresses(self) -> Iterator[int]:
+        """The addresses of all objects in the file."""
+        for number, kind in enumerate(self.frame_kinds):
+            if kind == "objects":
+                yield from self.batch(number).addr

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text of values: bounded, without recursion, and nothing of the program runs."""
+
+import pprint
+from typing import Any, Dict, Iterator, List, Set, Tuple
+
+from . import standins
+from .marks import NotDumpedError
+
+#: Characters of one rendered value.
+LIMIT = 100000
+_DEPTH = 200
+_ITEMS = 10000
+
+_BRACKETS = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+    dict: ("{", "}"),
+}
+_REPRS = {base: base.__repr__ for base in _BRACKETS}
+
+
+def atom(value: Any, limit: int = LIMIT) -> str:
+    """repr() of something that is no container; never raises."""
+    try:
+        if type(value) is int and value.bit_length() > 8000:
+            return _long(value)
+        if type(value) in (str, bytes) and len(value) > limit:
+            return "%r... <%d of %d shown>" % (value[:limit], limit, len(value))
+        return repr(value)
+    except RecursionError:
+        return "<%s: nested too deep to print>" % type(value).__name__
+    except Exception as e:
+        return "<%s: repr failed: %s>" % (type(value).__name__, type(e).__name__)
+
+
+def _long(value: int) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # more digits than this Python converts
+        return hex(value)
+
+
+def shape_of(value: Any) -> Any:
+    """The builtin container that a value prints as, or None."""
+    if isinstance(value, standins.StandIn):
+        return standins.ref_of(value).rec.kind.name, True
+    for base in type.__getattribute__(type(value), "__mro__"):
+        if base in _BRACKETS:
+            return base.__name__, False
+    return None
+
+
+_BASES: Dict[str, type] = {base.__name__: base for base in _BRACKETS}
+
+
+def _open(value: Any, kind: str, standin: bool) -> Tuple[Iterator[Any], int, str]:
+    """Items, how many there are, and what is to be said at the end."""
+    if standin:
+        count = standins.ref_of(value).rec.rest()
+        n = len(count) // 2 if kind == "dict" else len(count)
+        return value._parts(), n, value._note()
+    base = _BASES[kind]
+    if kind == "dict":
+        return iter(dict.items(value)), dict.__len__(value), ""
+    return base.__iter__(value), base.__len__(value), ""  # type: ignore
+
+
+def _prefix(value: Any, kind: str, standin: bool) -> Tuple[str, str]:
+    """What stands before and after the literal of a program's subclass."""
+    from .refs import find_ref
+
+    ref = find_ref(value)
+    if ref is None:
+        return "", ""
+    rec, classes = ref.rec, ref.graph.classes
+    if classes.real(rec.type) is not None or not classes.info(rec.type)[1]:
+        return "", ""
+    return "<%s object at %#x: " % (classes.name(rec.type), rec.addr), ">"
+
+
+def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
+    """The repr of a value, at most about `limit` characters of it."""
+    out: List[str] = []
+    size = 0
+    # A stack of open containers: [iterator, kind, index, count, note, tail, id]
+    stack: List[List[Any]] = []
+    active: Set[int] = set()
+    pending: List[Any] = [value]
+
+    def emit(s: str) -> None:
+        nonlocal size
+        out.append(s)
+        size += len(s)
+
+    def begin(v: Any) -> None:
+        """Writes a value, or opens it as a container."""
+        shape = shape_of(v)
+        if shape is None:
+            emit(atom(v, max(limit - size, 40)))
+            return
+        kind, standin = shape
+        if id(v) in active:
+            emit({"list": "[...]", "dict": "{...}", "tuple": "(...)"}.get(kind, "{...}"))
+            return
+        it, n, note = _open(v, kind, standin)
+        if len(stack) >= _DEPTH:
+            emit("<%s of %d, nested too deep to print>" % (kind, n))
+            return
+        before, after = _prefix(v, kind, standin)
+        left, right = _BRACKETS[_BASES[kind]]
+        if n == 0 and not note and kind in ("set", "frozenset"):
+            emit(before + kind + "()" + after)
+            return
+        if kind == "tuple" and n == 1:
+            right = ",)"
+        emit(before + left)
+        active.add(id(v))
+        stack.append([it, kind, 0, n, note, right + after, v])
+
+    begin(pending.pop())
+    while stack:
+        top = stack[-1]
+        it, kind, index, count = top[:4]
+        if size > limit or index >= items:
+            if index < count:
+                emit((", " if index else "") + "... %d more" % (count - index))
+            item: Any = StopIteration
+        else:
+            try:
+                item = next(it, StopIteration)
+            except NotDumpedError:
+                item = StopIteration
+        if item is StopIteration:
+            if top[4]:
+                emit((", " if index else "") + "... <%s>" % top[4])
+            emit(top[5])
+            active.discard(id(top[6]))
+            stack.pop()
+            continue
+        if index:
+            emit(", ")
+        top[2] = index + 1
+        if kind == "dict":
+            key, item = item
+            emit(text(key, 2000, 100) if shape_of(key) else atom(key))
+            emit(": ")
+        begin(item)
+    return "".join(out)
+
+
+class _Verbatim:
+    """Prints as the text given."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, shown: str) -> None:
+        self.text = shown
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _plain(value: Any, depth: int, items: int) -> Any:
+    """A bounded copy in real builtins for pprint."""
+    shape = shape_of(value)
+    if shape is None:
+        if type(value) in (str, bytes, int, float, bool, type(None)) and (
+            not isinstance(value, (str, bytes)) or len(value) < LIMIT
+        ):
+            return value
+        return _Verbatim(atom(value))
+    kind, standin = shape
+    it, n, note = _open(value, kind, standin)
+    before, _ = _prefix(value, kind, standin)
+    if depth <= 0 or n > items or note or before:
+        return _Verbatim(text(value, 20000, items))
+    if kind == "dict":
+        return {
+            _hashable(_plain(k, depth - 1, items)): _plain(v, depth - 1, items) for k, v in it
+        }
+    parts = [_plain(v, depth - 1, items) for v in it]
+    if kind in ("set", "frozenset"):
+        return _BASES[kind](map(_hashable, parts))
+    return _BASES[kind](parts)
+
+
+def _hashable(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return _Verbatim(text(value, 2000))
+    return value
+
+
+def pretty(value: Any, width: int = 80) -> str:
+    """Several lines for people; instances with a preview of their attributes."""
+    from .refs import find_ref
+
+    out = pprint.pformat(_plain(value, 6, 2000), width=width, sort_dicts=False)
+    ref = find_ref(value)
+    if ref is not None and not isinstance(value, type) and ref.rec.kind.name in ("object", "exception"):
+        attrs = ref.attributes()
+        for name in list(attrs)[:200]:
+            shown = text(ref.graph.get(attrs[name]), 2000, 50)
+            out += "\n  %s = %s" % (name, shown)
+        if len(attrs) > 200:
+            out += "\n  ... %d more attributes" % (len(attrs) - 200)
+    return out

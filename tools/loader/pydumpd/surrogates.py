@@ -1,0 +1,636 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Classes and instances of the program, made again at load time.
+
+A surrogate class has the name, bases and attributes of the program's class,
+but nothing of it runs: its namespace here holds our own hooks only, and what
+the program's class holds is decoded when someone asks for it by name.
+"""
+
+import builtins
+import types
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+from .dumpfile import Record
+from .marks import NotDumpedError, Placeholder, describe, printable
+from .refs import KEY, Ref, find_ref, ref_of
+
+if TYPE_CHECKING:
+    from .objects import Graph
+
+ORIGIN_INLINE, ORIGIN_SLOT, ORIGIN_DICT, ORIGIN_MEMBER, ORIGIN_GUESS = range(5)
+_HEAPTYPE = 1 << 9
+
+#: Builtin types of the program that are the same types here. Only static
+#: types are looked up, by name, in this table; nothing is imported.
+REAL_TYPES: Dict[Tuple[str, str], type] = {
+    ("builtins", name): obj for name, obj in vars(builtins).items() if isinstance(obj, type)
+}
+for _t in vars(types).values():
+    if isinstance(_t, type) and _t.__module__ == "builtins":
+        REAL_TYPES.setdefault(("builtins", _t.__name__), _t)
+for _t in (type(None), type(NotImplemented), type(Ellipsis)):
+    REAL_TYPES[("builtins", _t.__name__)] = _t
+
+_STORAGE = (
+    int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset
+)  # fmt: skip
+_CALL = "this is a dump: nothing of the program runs (%s)"
+
+
+class DumpCallError(TypeError):
+    """Something of the program was called."""
+
+
+def refuse(what: str) -> DumpCallError:
+    """The error for a call of something of the program."""
+    return DumpCallError(_CALL % printable(what))
+
+
+class SurrogateMeta(type):
+    """The class of surrogate classes. Explicit attribute access is answered
+    from the dump; what Python looks up by itself finds our own hooks."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        ref = type.__getattribute__(cls, "__dict__").get(KEY)
+        if not isinstance(ref, Ref):
+            return type.__getattribute__(cls, name)
+        return ref.graph.classes.attribute(cls, ref, name)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        raise refuse("%s()" % type.__getattribute__(cls, "__name__"))
+
+    def __dir__(cls) -> List[str]:
+        ref = find_ref(cls)
+        if ref is None:
+            return list(type.__dir__(cls))
+        names = set(dir(object))
+        for owner in ref.graph.classes.mro(ref.rec.addr):
+            names.update(ref.graph.classes.names(owner))
+        return sorted(names)
+
+    def __repr__(cls) -> str:
+        ref = find_ref(cls)
+        full = ref.graph.classes.name(ref.rec.addr) if ref else ""
+        return "<class '%s'>" % (full or printable(type.__getattribute__(cls, "__name__")))
+
+
+def _clean(text: str) -> str:
+    return printable(text, 1000) or "?"
+
+
+class Classes:
+    """The surrogate classes of a graph."""
+
+    def __init__(self, graph: "Graph") -> None:
+        self.graph = graph
+        self._made: Dict[int, Any] = {}
+        self._wrapped: Dict[type, type] = {}
+        self._info: Dict[int, Tuple[str, str, int]] = {}
+        self._mros: Dict[int, List[int]] = {}
+        self._unknown: Dict[int, type] = {}
+        self._real: Dict[int, Optional[type]] = {}
+
+    # -- what the dump says of a type
+
+    def info(self, addr: int) -> Tuple[str, str, int]:
+        """Module, qualified name, flags."""
+        info = self._info.get(addr)
+        if info is None:
+            rec = self.graph.record(addr)
+            info = ("", "", 0)
+            if rec is not None and rec.kind.name == "type":
+                head, _, tail = rec.data.partition(b"\0")
+                name, _, nums = tail.partition(b"\0")
+                flags = int.from_bytes(nums[16:24], "little") if len(nums) >= 24 else 0
+                info = (_utf8(head), _utf8(name), flags)
+            self._info[addr] = info
+        return info
+
+    def name(self, addr: int) -> str:
+        """module.qualname, without the module for builtins; "" when unknown."""
+        module, name, _ = self.info(addr)
+        if not module or module == "builtins":
+            return _clean(name) if name else ""
+        return _clean("%s.%s" % (module, name))
+
+    def real(self, addr: int) -> Optional[type]:
+        """The builtin type that the type at addr is, if it is one."""
+        if addr not in self._real:
+            module, name, flags = self.info(addr)
+            found = None if flags & _HEAPTYPE else REAL_TYPES.get((module, name))
+            self._real[addr] = found
+        return self._real[addr]
+
+    def mro(self, addr: int) -> List[int]:
+        """The addresses of the method resolution order."""
+        mro = self._mros.get(addr)
+        if mro is None:
+            mro = []
+            rec = self.graph.record(addr)
+            if rec is not None and rec.kind.name == "type":
+                for name in ("mro", "bases"):
+                    tup = self.graph.record(rec.field(name))
+                    if tup is not None and tup.kind.name == "tuple":
+                        mro = [r for r in tup.rest() if r and r & 3 != 3]
+                        break
+            if not mro or mro[0] != addr:
+                mro = [addr] + [a for a in mro if a != addr]
+            self._mros[addr] = mro
+        return mro
+
+    def names(self, addr: int) -> List[str]:
+        """The names in a type's own namespace."""
+        real = self.real(addr)
+        if real is not None:
+            return list(vars(real))
+        rec = self.graph.record(addr)
+        return list(self.graph.namespace(rec.field("dict"))) if rec else []
+
+    def find(self, addr: int, name: str) -> Tuple[int, Optional[type]]:
+        """Looks a class attribute up: its reference, or the real builtin type
+        that has it; (0, None) when no class has it."""
+        for owner in self.mro(addr):
+            real = self.real(owner)
+            if real is not None:
+                if name in vars(real):
+                    return 0, real
+                continue
+            rec = self.graph.record(owner)
+            if rec is not None and rec.kind.name == "type":
+                ref = self.graph.namespace(rec.field("dict")).get(name)
+                if ref:
+                    return ref, None
+        return 0, None
+
+    def overrides(self, addr: int, name: str) -> bool:
+        """Whether a class of the program, not a builtin, defines name."""
+        return self.find(addr, name)[0] != 0
+
+    # -- classes
+
+    def get(self, addr: int) -> Any:
+        """The class at an address: a real builtin or a surrogate."""
+        if addr in self._made:
+            return self._made[addr]
+        stack, active = [addr], {addr}
+        while stack:
+            top = stack[-1]
+            missing = [
+                b for b in self._bases(top) if b not in self._made and b not in active
+            ]
+            if missing:
+                stack.append(missing[0])
+                active.add(missing[0])
+                continue
+            stack.pop()
+            active.discard(top)
+            if top not in self._made:
+                self._made[top] = self._make(top)
+        return self._made[addr]
+
+    def _bases(self, addr: int) -> List[int]:
+        if self.real(addr) is not None:
+            return []
+        rec = self.graph.record(addr)
+        if rec is None or rec.kind.name != "type":
+            return []
+        tup = self.graph.record(rec.field("bases"))
+        if tup is None or tup.kind.name != "tuple":
+            return []
+        return [r for r in tup.rest() if r and r & 3 != 3 and r != addr]
+
+    def _make(self, addr: int) -> Any:
+        real = self.real(addr)
+        if real is not None:
+            return real
+        rec = self.graph.record(addr)
+        if rec is None:
+            return self.unknown(addr)
+        if rec.kind.name != "type":
+            return self.unknown(addr)
+        bases = []
+        for b in self._bases(addr):
+            base = self._made.get(b, object)
+            if not isinstance(base, SurrogateMeta) and not _usable(base):
+                base = object
+            if base not in bases:
+                bases.append(base)
+        if len(bases) > 1 and object in bases:
+            bases.remove(object)
+        module, qualname, _ = self.info(addr)
+        ref = Ref(self.graph, rec)
+        return self._new(qualname, module, tuple(bases) or (object,), ref)
+
+    def _new(self, qualname: str, module: str, bases: Tuple[Any, ...], ref: Any) -> Any:
+        name = _clean(qualname.rpartition(".")[2])
+        attempts = [bases]
+        storage = [b for b in bases if issubclass(b, _STORAGE + (BaseException, type))]
+        attempts += [tuple(storage[:1]) or (object,), (object,)]
+        for attempt in attempts:
+            ns = dict(_HOOKS)
+            ns[KEY] = ref
+            ns["__module__"] = _clean(module)
+            ns["__qualname__"] = _clean(qualname)
+            if any(_hash_of(b) is None for b in attempt):
+                # Unhashable here, though the program may have made it a key.
+                ns["__hash__"] = object.__hash__
+            if any(issubclass(b, BaseException) for b in attempt):
+                ns["__str__"] = _exception_str
+                ns["__setattr__"] = BaseException.__setattr__
+            try:
+                return SurrogateMeta(name, attempt, ns)
+            except TypeError:  # layouts or orders that do not go together here
+                continue
+        raise AssertionError("object cannot be subclassed")
+
+    def unknown(self, addr: int) -> Any:
+        """A class for objects whose type the dump does not hold."""
+        cls = self._unknown.get(addr)
+        if cls is None:
+            cls = self._new("type at %#x, not dumped" % addr, "?", (object,), None)
+            self._unknown[addr] = cls
+        return cls
+
+    def storage_class(self, rec: Record, base: type) -> type:
+        """The class for an object with the storage of a builtin."""
+        cls = self.get(rec.type)
+        if cls is base or not isinstance(cls, SurrogateMeta):
+            return base
+        if issubclass(cls, base):
+            return cls
+        key = (base, rec.type)
+        made = self._wrapped.get(key)  # type: ignore
+        if made is None:
+            module, qualname, _ = self.info(rec.type)
+            ref = type.__getattribute__(cls, "__dict__").get(KEY)
+            made = self._new(qualname or "unknown", module, (base,), ref)
+            self._wrapped[key] = made  # type: ignore
+        return made
+
+    def wrapped(self, real: type) -> type:
+        """A subclass of a builtin exception whose attributes come from the
+        dump; its instances say that they are of the builtin."""
+        cls = self._wrapped.get(real)
+        if cls is None:
+            cls = self._new(real.__qualname__, real.__module__, (real,), None)
+            self._wrapped[real] = cls
+        return cls
+
+    # -- attributes of classes
+
+    def attribute(self, cls: Any, ref: Ref, name: str) -> Any:
+        """What cls.name gives."""
+        graph, rec = self.graph, ref.rec
+        module, qualname, _ = self.info(rec.addr)
+        if name == "__name__":
+            return qualname.rpartition(".")[2]
+        if name == "__qualname__":
+            return qualname
+        if name == "__class__":
+            meta = self.get(rec.type)
+            return meta if isinstance(meta, SurrogateMeta) else type
+        if name == "__dict__":
+            if rec.field("dict") and graph.record(rec.field("dict")) is not None:
+                return types.MappingProxyType(graph.get(rec.field("dict")))
+            return types.MappingProxyType({})
+        if name == "__mro__":
+            return tuple(map(graph.get, self.mro(rec.addr)))
+        if name == "__bases__":
+            return tuple(map(graph.get, self._bases(rec.addr)))
+        if name == "__base__":
+            bases = self._bases(rec.addr)
+            return graph.get(bases[0]) if bases else object
+        if name == KEY:
+            raise AttributeError(name)
+        found, real = self.find(rec.addr, name)
+        if found:
+            kind = graph.kind_of(found)
+            if kind == "staticmethod":
+                inner = graph.record(found)
+                return graph.get(inner.field("callable")) if inner else None
+            if kind == "classmethod":
+                from . import natives
+
+                inner = graph.record(found)
+                func = graph.get(inner.field("callable")) if inner else None
+                return natives.BoundMethod(func, cls)
+            return graph.get(found)
+        if name == "__module__":
+            return module
+        if name == "__doc__":
+            return None
+        if real is not None and name not in vars(type):
+            return getattr(real, name)
+        try:
+            return type.__getattribute__(cls, name)
+        except AttributeError:
+            raise AttributeError(
+                "type object %r has no attribute %r" % (qualname, name)
+            ) from None
+
+
+def _utf8(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _usable(base: Any) -> bool:
+    """Whether surrogates may have the storage of this real type."""
+    return isinstance(base, type) and (
+        base in (object, type)
+        or base in _STORAGE
+        or issubclass(base, BaseException)
+    )
+
+
+def _hash_of(cls: type) -> Any:
+    for base in type.__getattribute__(cls, "__mro__"):
+        names = type.__getattribute__(base, "__dict__")
+        if "__hash__" in names:
+            return names["__hash__"]
+    return None
+
+
+# -- instances
+
+
+def adopt(obj: Any, graph: "Graph", rec: Record, cls: Any = None) -> Any:
+    """Makes obj the surrogate for a record."""
+    object.__setattr__(obj, KEY, Ref(graph, rec, cls))
+    return obj
+
+
+def make_instance(graph: "Graph", rec: Record) -> Any:
+    """The surrogate of an object without a builtin's storage."""
+    cls = graph.classes.get(rec.type)
+    claim = None
+    if not isinstance(cls, SurrogateMeta):
+        if cls is object:
+            claim = object
+        # An instance of a builtin type that the loader has no kind for.
+        key = ("opaque", rec.type)
+        made = graph.classes._wrapped.get(key)  # type: ignore
+        if made is None:
+            made = graph.classes._new(cls.__qualname__, cls.__module__, (object,), None)
+            graph.classes._wrapped[key] = made  # type: ignore
+        claim, cls = cls, made
+    try:
+        obj = object.__new__(cls)
+    except TypeError:
+        return Placeholder(
+            "corrupt: %s at %#x without its storage" % (graph.classes.name(rec.type), rec.addr),
+            rec.addr,
+        )
+    return adopt(obj, graph, rec, claim)
+
+
+def lookup(obj: Any, ref: Ref, name: str) -> Any:
+    """What obj.name gives, for an instance; AttributeError when nothing."""
+    graph, rec = ref.graph, ref.rec
+    if name == "__class__":
+        return ref.cls or type(obj)
+    if name == "__dict__":
+        d = ref.instance_dict()
+        if d is None:
+            raise AttributeError(_no_attribute(graph, rec, name))
+        return d
+    found, real = graph.classes.find(rec.type, name)
+    kind = graph.kind_of(found) if found else ""
+    attrs = ref.attributes()
+    if kind == "property":
+        return _not_computed("property", name, found)
+    if name in attrs:
+        return graph.get(attrs[name])
+    if found:
+        return _bind(graph, obj, found, kind, name, rec)
+    if real is not None and isinstance(obj, real):
+        return object.__getattribute__(obj, name)
+    if real is not None and not issubclass(real, BaseException):
+        return Placeholder("%s of %s is not computed: this is a dump" % (name, real.__name__))
+    if name in vars(object):
+        return object.__getattribute__(obj, name)
+    for (origin, slot), value in zip(rec.shape, rec.values):
+        if origin == ORIGIN_GUESS and slot == name and value:
+            return graph.get(value)
+    raise AttributeError(_no_attribute(graph, rec, name))
+
+
+def _no_attribute(graph: "Graph", rec: Record, name: str) -> str:
+    if not rec.type or graph.record(rec.type) is None:
+        return "attribute %r is not known: the type was not dumped" % name
+    text = "%r object has no attribute %r" % (graph.classes.info(rec.type)[1], name)
+    if graph.classes.overrides(rec.type, "__getattr__"):
+        text += " in the dump (its __getattr__ is not run)"
+    return text
+
+
+def _not_computed(what: str, name: str, addr: int) -> Placeholder:
+    return Placeholder("%s %s is not computed: this is a dump" % (what, name), addr)
+
+
+def _bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Record) -> Any:
+    from . import natives
+
+    inner = graph.record(found)
+    if kind == "function":
+        return natives.BoundMethod(graph.get(found), obj)
+    if kind == "staticmethod" and inner:
+        return graph.get(inner.field("callable"))
+    if kind == "classmethod" and inner:
+        return natives.BoundMethod(graph.get(inner.field("callable")), graph.get(rec.type))
+    if kind == "descriptor" and inner:
+        what = inner.data.partition(b"\0")[0]
+        if what == b"member":
+            raise AttributeError(name)
+        if what == b"getset":
+            return _not_computed("attribute", name, found)
+        return natives.BoundMethod(graph.get(found), obj)
+    if inner is not None and kind == "object" and graph.classes.overrides(inner.type, "__get__"):
+        return _not_computed("descriptor", name, found)
+    return graph.get(found)
+
+
+def _exception_getattribute(self: Any, ref: Ref, name: str) -> Any:
+    graph, rec = ref.graph, ref.rec
+    if name == "__traceback__":
+        if ref.extra is None:
+            from . import frames
+
+            ref.extra = frames.traceback_of(graph, rec.field("traceback")) or False
+        return ref.extra or None
+    if name in ("__cause__", "__context__"):
+        at = rec.field(name.strip("_"))
+        return graph.get(at) if at else None
+    if name == "__suppress_context__":
+        return rec.data[:1] == b"\1"
+    if name == "__notes__":
+        at = rec.field("notes") or ref.attributes().get(name, 0)
+        if at:
+            return graph.get(at)
+        raise AttributeError(_no_attribute(graph, rec, name))
+    if name == "__dict__":
+        d = ref.instance_dict()
+        return {} if d is None else d
+    if name == "args":
+        return BaseException.__getattribute__(self, name)
+    extra = graph.namespace(rec.field("dict"))
+    if name in extra:
+        return graph.get(extra[name])
+    return lookup(self, ref, name)
+
+
+def _getattribute(self: Any, name: str) -> Any:
+    ref = object.__getattribute__(self, KEY)
+    if not isinstance(ref, Ref):
+        return object.__getattribute__(self, name)
+    if isinstance(self, BaseException) and name != "__class__":
+        return _exception_getattribute(self, ref, name)
+    return lookup(self, ref, name)
+
+
+def _dir(self: Any) -> List[str]:
+    ref = find_ref(self)
+    if ref is None:
+        return list(object.__dir__(self))
+    names = set(ref.attributes()) | set(dir(ref.cls or type(self)))
+    names.update(n for (o, n), v in zip(ref.rec.shape, ref.rec.values) if o == ORIGIN_GUESS and v)
+    if isinstance(self, BaseException):
+        names.update(ref.graph.namespace(ref.rec.field("dict")))
+    return sorted(names)
+
+
+def header(obj: Any) -> str:
+    """<module.Class object at 0x...> for a surrogate."""
+    ref = ref_of(obj)
+    name = ref.graph.classes.name(ref.rec.type)
+    if not name:
+        name = "object of a type that was not dumped (%#x)," % ref.rec.type
+    note = " " + describe(ref.rec.mark) if ref.rec.mark else ""
+    return "<%s object at %#x%s>" % (name, ref.rec.addr, note)
+
+
+def _repr(self: Any) -> str:
+    ref = find_ref(self)
+    if ref is None:
+        return object.__repr__(self)
+    if isinstance(self, BaseException):
+        name = ref.graph.classes.info(ref.rec.type)[1].rpartition(".")[2]
+        from .render import text
+
+        args = BaseException.__getattribute__(self, "args")
+        inner = text(args)
+        return "%s%s" % (
+            printable(name) or type(self).__name__,
+            "(%s)" % inner[1:-2] if len(args) == 1 and inner.endswith(",)") else inner,
+        )
+    base = storage_base(type(self))
+    if base is None:
+        return header(self)
+    from .render import text
+
+    return text(self)
+
+
+def storage_base(cls: type) -> Optional[type]:
+    """The builtin whose storage the class has, or None."""
+    for base in type.__getattribute__(cls, "__mro__"):
+        if base in _STORAGE:
+            return base
+    return None
+
+
+def _exception_str(self: Any) -> str:
+    ref = find_ref(self)
+    if ref is not None and "exceptions" in ref.attributes():
+        group = ref.graph.get(ref.attributes()["exceptions"])
+        message = ref.graph.get(ref.attributes().get("message", 0))
+        n = len(group) if isinstance(group, tuple) else 0
+        return "%s (%d sub-exception%s)" % (message, n, "" if n == 1 else "s")
+    for base in type.__getattribute__(type(self), "__mro__"):
+        own = type.__getattribute__(base, "__dict__").get("__str__")
+        if own is not None and own is not _exception_str:
+            try:
+                return own(self)
+            except Exception as e:  # C code over attributes that are not there
+                return "<no message: %s>" % e
+    return ""
+
+
+def _no_pickle(self: Any, protocol: Any) -> Any:
+    raise TypeError("an object of a dump cannot be pickled")
+
+
+def _setattr(self: Any, name: str, value: Any) -> None:
+    raise AttributeError("an object of a dump cannot be changed")
+
+
+_HOOKS: Dict[str, Any] = {
+    "__getattribute__": _getattribute,
+    "__dir__": _dir,
+    "__repr__": _repr,
+    "__setattr__": _setattr,
+    "__reduce_ex__": _no_pickle,
+    "__doc__": None,
+}
+
+
+# -- exceptions
+
+
+def exception_children(graph: "Graph", rec: Record) -> List[int]:
+    """What an exception needs at once: what C code prints of it."""
+    out = [rec.field("args")] if rec.field("args") else []
+    out += [v for (o, n), v in zip(rec.shape, rec.values) if o == ORIGIN_MEMBER and v]
+    return out
+
+
+def make_exception(graph: "Graph", rec: Record) -> Any:
+    """The surrogate of an exception, without its arguments."""
+    cls = graph.classes.get(rec.type)
+    claim = None
+    if not isinstance(cls, SurrogateMeta) or not issubclass(cls, BaseException):
+        if isinstance(cls, type) and issubclass(cls, BaseException):
+            claim, cls = cls, graph.classes.wrapped(cls)
+        else:
+            module, qualname, _ = graph.classes.info(rec.type)
+            cls = graph.classes._new(qualname or "unknown exception", module, (Exception,), None)
+    obj = _new_exception(cls)
+    if obj is None:
+        module, qualname, _ = graph.classes.info(rec.type)
+        cls = graph.classes._new(qualname, module, (Exception,), None)
+        obj = _new_exception(cls)
+    return adopt(obj, graph, rec, claim)
+
+
+def _new_exception(cls: type) -> Any:
+    group = getattr(builtins, "BaseExceptionGroup", None)
+    args: Tuple[Any, ...] = ()
+    if group is not None and issubclass(cls, group):
+        args = ("", [Exception()])
+    for base in type.__getattribute__(cls, "__mro__"):
+        if not isinstance(base, SurrogateMeta):
+            try:
+                return base.__new__(cls, *args)
+            except Exception:
+                return None
+    return None
+
+
+def fill_exception(graph: "Graph", obj: Any, rec: Record) -> None:
+    """Gives an exception its arguments and C attributes."""
+    at = rec.field("args")
+    args = graph.get(at) if at else ()
+    if isinstance(args, tuple):
+        try:
+            _SET(obj, "args", tuple(args))
+        except NotDumpedError as e:
+            _SET(obj, "args", (Placeholder(str(e)),))
+    for (origin, name), value in zip(rec.shape, rec.values):
+        if origin == ORIGIN_MEMBER and value and name not in _SPECIAL:
+            try:
+                _SET(obj, name, graph.get(value))
+            except (AttributeError, TypeError):
+                pass  # read from the dump by name in any case
+
+
+_SET = BaseException.__setattr__
+_SPECIAL = {"args", KEY, "__class__", "__dict__", "__traceback__", "__cause__", "__context__"}
