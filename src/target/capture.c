@@ -228,18 +228,92 @@ static enum pyd_code open_files(struct pyd_capture *c, struct pyd_err *err)
 	return PYD_OK;
 }
 
+/* What the control groups (version 2) that we are in leave us. */
+static uint64_t cgroup_memory(void)
+{
+	char group[512] = "";
+	char path[1024];
+	uint64_t least = UINT64_MAX;
+	FILE *f = fopen("/proc/self/cgroup", "re");
+
+	while (f && fgets(group, sizeof(group), f))
+		if (!strncmp(group, "0::/", 4))
+			break;
+	if (f)
+		fclose(f);
+	if (strncmp(group, "0::/", 4))
+		return least;
+	group[strcspn(group, "\n")] = 0;
+
+	/* A limit of any ancestor counts. */
+	for (char *end = group + strlen(group);;) {
+		unsigned long long max, used;
+		int n;
+
+		*end = 0;
+		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max",
+			 group + 3);
+		f = fopen(path, "re");
+		n = f ? fscanf(f, "%llu", &max) : 0;
+		if (f)
+			fclose(f);
+		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current",
+			 group + 3);
+		f = n == 1 ? fopen(path, "re") : NULL;
+		if (f && fscanf(f, "%llu", &used) == 1) {
+			uint64_t left = max > used ? max - used : 0;
+
+			least = left < least ? left : least;
+		}
+		if (f)
+			fclose(f);
+		end = strrchr(group + 3, '/');
+		if (!end)
+			return least;
+	}
+}
+
 static uint64_t available_memory(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
 	unsigned long long kb = 0;
+	uint64_t group = cgroup_memory();
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemAvailable: %llu", &kb) == 1)
 			break;
 	if (f)
 		fclose(f);
-	return kb * 1024;
+	return kb && kb * 1024 < group ? kb * 1024 : group;
+}
+
+enum pyd_code pyd_capture_choose(struct pyd_process *p,
+				 struct pyd_capture_choice *ret,
+				 struct pyd_err *err)
+{
+	struct pyd_capture_choice c = { .free = available_memory() };
+	enum pyd_code code = pyd_capture_estimate(p, &c.bytes, err);
+
+	if (code)
+		return code;
+	/* The walk needs some memory of its own: leave it half. */
+	if (c.bytes + 64 * MIB <= c.free / 2) {
+		c.mode = "copy";
+		snprintf(c.why, sizeof(c.why),
+			 "its %llu MiB fit into the %llu MiB that are free",
+			 (unsigned long long)(c.bytes / MIB),
+			 (unsigned long long)(c.free / MIB));
+	} else {
+		c.mode = "stop";
+		snprintf(c.why, sizeof(c.why),
+			 "its %llu MiB are more than half of the %llu MiB that "
+			 "are free",
+			 (unsigned long long)(c.bytes / MIB),
+			 (unsigned long long)(c.free / MIB));
+	}
+	*ret = c;
+	return PYD_OK;
 }
 
 static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
@@ -256,7 +330,7 @@ static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 	uint64_t want = bytes + bytes / 16 + 8 * MIB;
 	uint64_t have = available_memory();
 
-	if (have && want > have - have / 16)
+	if (want > have - have / 16)
 		return pyd_err_set(err, PYD_NOMEM,
 				   "a copy of process %d takes %llu MiB and "
 				   "%llu MiB are free; use --capture=stop, "
