@@ -273,7 +273,7 @@ static uint64_t cgroup_memory(void)
 	}
 }
 
-static uint64_t available_memory(void)
+uint64_t pyd_capture_memory(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
@@ -288,34 +288,6 @@ static uint64_t available_memory(void)
 	return kb && kb * 1024 < group ? kb * 1024 : group;
 }
 
-enum pyd_code pyd_capture_choose(struct pyd_process *p,
-				 struct pyd_capture_choice *ret,
-				 struct pyd_err *err)
-{
-	struct pyd_capture_choice c = { .free = available_memory() };
-	enum pyd_code code = pyd_capture_estimate(p, &c.bytes, err);
-
-	if (code)
-		return code;
-	/* The walk needs some memory of its own: leave it half. */
-	if (c.bytes + 64 * MIB <= c.free / 2) {
-		c.mode = "copy";
-		snprintf(c.why, sizeof(c.why),
-			 "its %llu MiB fit into the %llu MiB that are free",
-			 (unsigned long long)(c.bytes / MIB),
-			 (unsigned long long)(c.free / MIB));
-	} else {
-		c.mode = "stop";
-		snprintf(c.why, sizeof(c.why),
-			 "its %llu MiB are more than half of the %llu MiB that "
-			 "are free",
-			 (unsigned long long)(c.bytes / MIB),
-			 (unsigned long long)(c.free / MIB));
-	}
-	*ret = c;
-	return PYD_OK;
-}
-
 static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 {
 	uint64_t bytes;
@@ -328,7 +300,7 @@ static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 
 	/* It goes on allocating until it is stopped. */
 	uint64_t want = bytes + bytes / 16 + 8 * MIB;
-	uint64_t have = available_memory();
+	uint64_t have = pyd_capture_memory();
 
 	if (want > have - have / 16)
 		return pyd_err_set(err, PYD_NOMEM,

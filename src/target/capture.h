@@ -29,16 +29,9 @@ struct pyd_capture;
 PYD_MUST_CHECK enum pyd_code pyd_capture_estimate(struct pyd_process *p,
 						  uint64_t *ret_bytes,
 						  struct pyd_err *err);
-/* What --capture=auto means for a process. */
-struct pyd_capture_choice {
-	const char *mode; /* "copy" or "stop" */
-	uint64_t bytes;	  /* what a copy would take */
-	uint64_t free;	  /* memory that may be used for it here */
-	char why[128];
-};
-PYD_MUST_CHECK enum pyd_code pyd_capture_choose(struct pyd_process *p,
-						struct pyd_capture_choice *ret,
-						struct pyd_err *err);
+/* Bytes that we may use without harm: free memory, and what the control groups
+ * that we are in leave. */
+uint64_t pyd_capture_memory(void);
 /* PYD_NOMEM names the size and what to do. p must outlive the capture, not
  * the target that it gives. */
 PYD_MUST_CHECK enum pyd_code pyd_capture_prepare(struct pyd_process *p,

@@ -71,7 +71,7 @@ enum pyd_code pyd_process_open(pid_t pid, struct pyd_process *ret,
 		code = pyd_procfs_status(pid, 0, &p.status, err);
 	if (code == PYD_GONE)
 		code = pyd_err_set(err, PYD_NOTFOUND,
-				   "no process %d here; 'pydumpd ps' lists "
+				   "no such process: %d; 'pydumpd ps' lists "
 				   "those that can be dumped",
 				   pid);
 	if (code == PYD_PERM)
