@@ -55,7 +55,9 @@ def _both(name: str, first: int, last: int, release: str) -> list[Recipe]:
 
 
 RECIPES = [
-    *_both("cpython-3.7", 0x030700F0, 0x0307FFFF, "3.7.17"),
+    # The runtime state, which has the GIL, grew in 3.7.4.
+    *_both("cpython-3.7.0", 0x030700F0, 0x030703FF, "3.7.3"),
+    *_both("cpython-3.7", 0x03070400, 0x0307FFFF, "3.7.17"),
     *_both("cpython-3.8", 0x030800F0, 0x0308FFFF, "3.8.20"),
     *_both("cpython-3.9", 0x030900F0, 0x0309FFFF, "3.9.25"),
     *_both("cpython-3.10", 0x030A00F0, 0x030AFFFF, "3.10.20"),
