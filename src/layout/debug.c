@@ -113,7 +113,7 @@ enum pyd_code pyd_layout_apply_debug_offsets(struct pyd_layout *lay,
 	if (!pyd_debug_offsets_probe(bytes, len, &hex, &free_threaded))
 		return pyd_err_set(err, PYD_CORRUPT,
 				   "debug offsets: no cookie, or no version");
-	if (hex < lay->hex_min || hex > lay->hex_max)
+	if (!pyd_layout_covers(lay, hex))
 		return pyd_err_set(err, PYD_CORRUPT,
 				   "debug offsets: version 0x%08x is not that "
 				   "of table %s",

@@ -183,8 +183,7 @@ void pyd_layouts_deinit(struct pyd_layouts *l)
 	*l = (struct pyd_layouts) { 0 };
 }
 
-/* "3.14.0rc1": what people call a hexversion. */
-static void version_text(uint32_t hex, char *buf, size_t cap)
+void pyd_version_text(uint32_t hex, char *buf, size_t cap)
 {
 	unsigned int level = hex >> 4 & 15;
 	const char *word = "";
@@ -223,7 +222,7 @@ static enum pyd_code refuse(const struct pyd_layouts *l, uint32_t hex,
 	char list[320] = "";
 	size_t used = 0;
 
-	version_text(hex, version, sizeof(version));
+	pyd_version_text(hex, version, sizeof(version));
 	for (size_t i = 0; i < l->n; i++) {
 		const char *name = l->tables[i].name;
 
@@ -242,6 +241,11 @@ static enum pyd_code refuse(const struct pyd_layouts *l, uint32_t hex,
 			   version, hex, build_text(flags), list);
 }
 
+bool pyd_layout_covers(const struct pyd_layout *lay, uint32_t hex)
+{
+	return hex >= lay->hex_min && hex <= lay->hex_max;
+}
+
 enum pyd_code pyd_layout_select(const struct pyd_layouts *l, uint32_t hex,
 				unsigned int flags, struct pyd_layout *ret,
 				struct pyd_err *err)
@@ -253,7 +257,7 @@ enum pyd_code pyd_layout_select(const struct pyd_layouts *l, uint32_t hex,
 	for (size_t i = 0; i < l->n; i++) {
 		const struct pyd_layout *t = &l->tables[i];
 
-		if (t->flags != flags || hex < t->hex_min || hex > t->hex_max)
+		if (t->flags != flags || !pyd_layout_covers(t, hex))
 			continue;
 		if (!best ||
 		    t->hex_max - t->hex_min <= best->hex_max - best->hex_min)

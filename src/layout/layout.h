@@ -117,6 +117,11 @@ PYD_MUST_CHECK enum pyd_code pyd_layout_select(const struct pyd_layouts *l,
 					       struct pyd_layout *ret,
 					       struct pyd_err *err);
 
+/* True when the table is for that sys.hexversion. */
+bool pyd_layout_covers(const struct pyd_layout *lay, uint32_t hex);
+/* "3.14.8", "3.15.0rc1": what people call a sys.hexversion. */
+void pyd_version_text(uint32_t hex, char *buf, size_t cap);
+
 /* Bytes of _Py_DebugOffsets to read at _PyRuntime: at most this many. */
 #define PYD_DEBUG_OFFSETS_MAX 1024
 /* True when bytes begin with the cookie of _Py_DebugOffsets (3.13+); gives

@@ -147,6 +147,25 @@ Test(layout, known_offsets)
 	cr_expect_eq(t->debug_size_pos[PYD_F_runtime_interpreters_head], 24);
 }
 
+Test(layout, version_text)
+{
+	static const struct {
+		uint32_t hex;
+		const char *text;
+	} cases[] = {
+		{ 0x030709f0, "3.7.9" },     { 0x030e08f0, "3.14.8" },
+		{ 0x030f00c1, "3.15.0rc1" }, { 0x030f00b4, "3.15.0b4" },
+		{ 0x031000a2, "3.16.0a2" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char buf[32];
+
+		pyd_version_text(cases[i].hex, buf, sizeof(buf));
+		cr_expect_str_eq(buf, cases[i].text);
+	}
+}
+
 Test(layout, field_names)
 {
 	cr_expect_str_eq(pyd_field_name(PYD_F_object_ob_type),
