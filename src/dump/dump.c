@@ -1,0 +1,884 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pydumpd/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dump/container.h"
+#include "dump/objects.h"
+
+/* Batches and index frames kept, by number and by bytes. */
+#define CACHE_BATCHES 64
+#define CACHE_BYTES (256UL << 20)
+#define CACHE_INDEXES 32
+
+struct kind {
+	struct pyd_dump_kind pub;
+	struct pyd_dump_value fields;
+};
+
+/* A decoded "index" frame. */
+struct index {
+	uint64_t frame; /* its number + 1; 0: unused */
+	uint64_t used;
+	uint64_t *addr;	 /* ascending */
+	uint32_t *batch; /* frame numbers */
+	size_t n;
+};
+
+/* What no index tells of a file that was cut short. */
+struct found {
+	uint64_t addr;
+	uint32_t frame;
+};
+
+struct pyd_dump {
+	struct pyd_container c;
+	char *name;
+	int own_fd; /* or -1 */
+	uint32_t format;
+
+	struct pyd_buf header_raw, threads_raw, end_raw;
+	struct pyd_dump_value header, threads, end;
+	struct pyd_column_spec specs[PYD_NCOLUMNS];
+	struct kind kinds[256];
+
+	uint32_t *batches; /* frame numbers of "objects" */
+	size_t nbatches;
+	uint64_t nobjects;
+
+	struct {
+		struct pyd_dump_batch *batch;
+		uint32_t frame;
+		uint64_t used;
+	} cache[CACHE_BATCHES];
+	struct index indexes[CACHE_INDEXES];
+	uint64_t clock;
+
+	/* Objects of batches that no index covers, sorted by address. */
+	bool searched;
+	struct found *found;
+	size_t nfound, found_cap;
+};
+
+/* -- opening -- */
+
+static enum pyd_code not_ours(struct pyd_dump *d, const char *why,
+			      struct pyd_err *err)
+{
+	return pyd_err_set(err, PYD_FORMAT, "%s is not a dump of pydumpd: %s",
+			   d->name, why);
+}
+
+static enum pyd_code read_columns(struct pyd_dump *d, struct pyd_err *err)
+{
+	static const char *const names[] = {
+#define PYD_COLUMN(id, name, encoding) name,
+		PYD_COLUMNS(PYD_COLUMN)
+#undef PYD_COLUMN
+	};
+	struct pyd_dump_value columns =
+		pyd_dump_value_get(d->header, "columns");
+
+	for (size_t i = 0; i < PYD_NCOLUMNS; i++) {
+		struct pyd_dump_value v = pyd_dump_value_get(columns, names[i]);
+		const char *s;
+		size_t len;
+
+		if (!pyd_dump_value_text(v, &s, &len))
+			continue; /* told when it is needed */
+		if (!pyd_column_parse(s, len, &d->specs[i]))
+			return pyd_err_set(err, PYD_FORMAT,
+					   "%s: column %s has an encoding that "
+					   "this pydumpd does not know; open "
+					   "it with a newer one",
+					   d->name, names[i]);
+	}
+	return PYD_OK;
+}
+
+static enum pyd_kind kind_by_name(const char *s, size_t len)
+{
+	static const char *const names[] = {
+#define PYD_KIND(id, name, fields, rest) [id] = #name,
+		PYD_KINDS(PYD_KIND)
+#undef PYD_KIND
+	};
+
+	for (size_t i = 0; i < PYD_NKINDS; i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], s, len))
+			return (enum pyd_kind)i;
+	return PYD_KIND_object;
+}
+
+static void read_kinds(struct pyd_dump *d)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(d->header, "kinds");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		struct kind *k;
+		const char *s;
+		uint64_t id;
+		size_t len;
+
+		if (!pyd_dump_value_u64(pyd_dump_value_get(v, "id"), &id) ||
+		    id > UINT8_MAX ||
+		    !pyd_dump_value_text(pyd_dump_value_get(v, "name"), &s,
+					 &len))
+			continue;
+		k = &d->kinds[id];
+		k->pub = (struct pyd_dump_kind) {
+			.kind = kind_by_name(s, len),
+			.name = s,
+			.name_len = len,
+		};
+		k->fields = pyd_dump_value_get(v, "fields");
+		if (pyd_dump_value_type(k->fields) == PYD_DUMP_LIST)
+			k->pub.nfields =
+				(uint32_t)pyd_dump_value_len(k->fields);
+		if (!pyd_dump_value_text(pyd_dump_value_get(v, "rest"), &s,
+					 &len))
+			continue;
+		if (len == 5 && !memcmp(s, "items", 5))
+			k->pub.rest = PYD_DUMP_REST_ITEMS;
+		else if (len == 5 && !memcmp(s, "pairs", 5))
+			k->pub.rest = PYD_DUMP_REST_PAIRS;
+		else if (len == 5 && !memcmp(s, "frame", 5))
+			k->pub.rest = PYD_DUMP_REST_FRAME;
+	}
+}
+
+static enum pyd_code read_header(struct pyd_dump *d, struct pyd_err *err)
+{
+	enum pyd_code code =
+		pyd_container_load(&d->c, 0, &d->header_raw, &d->header, err);
+	uint64_t format, oldest;
+	const char *s;
+	size_t len;
+
+	if (code)
+		return code;
+	if (!pyd_dump_value_text(pyd_dump_value_get(d->header, "magic"), &s,
+				 &len) ||
+	    len != strlen(PYD_FORMAT_MAGIC) ||
+	    memcmp(s, PYD_FORMAT_MAGIC, len) != 0)
+		return not_ours(d, "its header lacks the magic word", err);
+	if (!pyd_dump_value_u64(pyd_dump_value_get(d->header, "format"),
+				&format) ||
+	    !pyd_dump_value_u64(pyd_dump_value_get(d->header, "oldest_reader"),
+				&oldest) ||
+	    format > UINT32_MAX)
+		return not_ours(d, "its header has no format version", err);
+	if (oldest > PYD_FORMAT_VERSION)
+		return pyd_err_set(
+			err, PYD_FORMAT,
+			"%s has format %llu, which needs a newer pydumpd (this "
+			"one reads up to %d); open it with the one that wrote "
+			"it, or upgrade",
+			d->name, (unsigned long long)format,
+			PYD_FORMAT_VERSION);
+	d->format = (uint32_t)format;
+	read_kinds(d);
+	return read_columns(d, err);
+}
+
+/* The first frame of that kind; nil, and no error, when there is none or it is
+ * damaged: a dump without it is shown as far as it goes. */
+static enum pyd_code read_first(struct pyd_dump *d, enum pyd_frame_kind kind,
+				struct pyd_buf *raw, struct pyd_dump_value *ret,
+				struct pyd_err *err)
+{
+	for (size_t i = 0; i < d->c.nframes; i++) {
+		struct pyd_dump_value v;
+		enum pyd_code code;
+
+		if (d->c.frames[i].kind != kind)
+			continue;
+		code = pyd_container_load(&d->c, i, raw, &v, err);
+		if (code == PYD_OK)
+			*ret = v;
+		if (code == PYD_FORMAT && !*d->c.damage)
+			snprintf(d->c.damage, sizeof(d->c.damage), "%.*s",
+				 (int)sizeof(d->c.damage) - 1, err->msg);
+		if (code != PYD_FORMAT)
+			return code;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code list_batches(struct pyd_dump *d, struct pyd_err *err)
+{
+	for (size_t i = 0; i < d->c.nframes; i++)
+		d->nbatches += d->c.frames[i].kind == PYD_FRAME_OBJECTS;
+	d->batches = calloc(d->nbatches + 1, sizeof(*d->batches));
+	if (!d->batches)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	d->nbatches = 0;
+	for (size_t i = 0; i < d->c.nframes; i++) {
+		if (d->c.frames[i].kind != PYD_FRAME_OBJECTS)
+			continue;
+		d->batches[d->nbatches++] = (uint32_t)i;
+		/* A sum that a damaged table cannot make wrap. */
+		if (d->c.frames[i].a <= PYD_FORMAT_FRAME_MAX)
+			d->nobjects += d->c.frames[i].a;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code open_fd(int fd, bool own, const char *name,
+			     struct pyd_dump **ret, struct pyd_err *err)
+{
+	struct pyd_dump *d = calloc(1, sizeof(*d));
+	struct pyd_err local;
+	enum pyd_code code;
+
+	/* read_first() keeps messages. */
+	if (!err)
+		err = &local;
+	if (d) {
+		d->own_fd = own ? fd : -1;
+		d->name = strdup(name);
+	} else if (own) {
+		close(fd);
+	}
+	if (!d || !d->name) {
+		pyd_dump_close(d);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+	code = pyd_container_open(&d->c, fd, d->name, err);
+	if (!code)
+		code = read_header(d, err);
+	if (!code)
+		code = read_first(d, PYD_FRAME_THREADS, &d->threads_raw,
+				  &d->threads, err);
+	if (!code)
+		code = read_first(d, PYD_FRAME_END, &d->end_raw, &d->end, err);
+	if (!code)
+		code = list_batches(d, err);
+	if (code) {
+		pyd_dump_close(d);
+		return code;
+	}
+	*ret = d;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_dump_open_fd(int fd, const char *name, struct pyd_dump **ret,
+			       struct pyd_err *err)
+{
+	return open_fd(fd, false, name, ret, err);
+}
+
+enum pyd_code pyd_dump_open(const char *path, struct pyd_dump **ret,
+			    struct pyd_err *err)
+{
+	/* Not blocking: a FIFO would wait for its writer for ever. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return pyd_err_errno(err,
+				     errno == ENOENT ? PYD_NOTFOUND : PYD_IO,
+				     errno, "cannot open %s", path);
+	return open_fd(fd, true, path, ret, err);
+}
+
+void pyd_dump_close(struct pyd_dump *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < CACHE_BATCHES; i++)
+		pyd_objects_destroy(d->cache[i].batch);
+	for (size_t i = 0; i < CACHE_INDEXES; i++) {
+		free(d->indexes[i].addr);
+		free(d->indexes[i].batch);
+	}
+	free(d->found);
+	free(d->batches);
+	pyd_buf_deinit(&d->header_raw);
+	pyd_buf_deinit(&d->threads_raw);
+	pyd_buf_deinit(&d->end_raw);
+	pyd_container_close(&d->c);
+	if (d->own_fd >= 0)
+		close(d->own_fd);
+	free(d->name);
+	free(d);
+}
+
+/* -- metadata -- */
+
+void pyd_dump_get_info(const struct pyd_dump *d, struct pyd_dump_info *ret)
+{
+	struct pyd_dump_iter it;
+	struct pyd_dump_value v;
+
+	*ret = (struct pyd_dump_info) {
+		.complete = d->c.complete,
+		.size = d->c.size,
+		.readable = d->c.readable,
+		.objects = d->nobjects,
+		.format = d->format,
+	};
+	memcpy(ret->damage, d->c.damage, sizeof(ret->damage));
+	it = pyd_dump_value_iter(pyd_dump_value_get(d->threads, "threads"));
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		uint64_t n;
+
+		ret->threads++;
+		if (pyd_dump_value_u64(pyd_dump_value_get(v, "nframes"), &n) &&
+		    n <= UINT32_MAX)
+			ret->frames += n;
+	}
+}
+
+struct pyd_dump_value pyd_dump_header(const struct pyd_dump *d)
+{
+	return d->header;
+}
+
+struct pyd_dump_value pyd_dump_threads(const struct pyd_dump *d)
+{
+	return d->threads;
+}
+
+struct pyd_dump_value pyd_dump_end(const struct pyd_dump *d)
+{
+	return d->end;
+}
+
+enum pyd_code pyd_dump_frames_each(
+	struct pyd_dump *d, uint64_t thread, uint64_t first,
+	enum pyd_code (*fn)(void *ctx, uint64_t number,
+			    struct pyd_dump_value frame, struct pyd_err *err),
+	void *ctx, struct pyd_err *err)
+{
+	struct pyd_buf raw = { 0 };
+	struct pyd_dump_value map, v;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; !code && i < d->c.nframes; i++) {
+		const struct pyd_frame_entry *f = &d->c.frames[i];
+		struct pyd_dump_iter it;
+		uint64_t number = f->b;
+
+		if (f->kind != PYD_FRAME_FRAMES || f->a != thread)
+			continue;
+		code = pyd_container_load(&d->c, i, &raw, &map, err);
+		if (code)
+			break;
+		it = pyd_dump_value_iter(pyd_dump_value_get(map, "frames"));
+		for (; !code && !it.map && pyd_dump_iter_next(&it, NULL, &v);
+		     number++)
+			if (number >= first)
+				code = fn(ctx, number, v, err);
+	}
+	pyd_buf_deinit(&raw);
+	return code;
+}
+
+enum pyd_code pyd_dump_sources_each(
+	struct pyd_dump *d,
+	enum pyd_code (*fn)(void *ctx, struct pyd_dump_value source,
+			    struct pyd_err *err),
+	void *ctx, struct pyd_err *err)
+{
+	struct pyd_buf raw = { 0 };
+	struct pyd_dump_value map;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; !code && i < d->c.nframes; i++) {
+		if (d->c.frames[i].kind != PYD_FRAME_SOURCE)
+			continue;
+		code = pyd_container_load(&d->c, i, &raw, &map, err);
+		if (!code)
+			code = fn(ctx, map, err);
+	}
+	pyd_buf_deinit(&raw);
+	return code;
+}
+
+/* -- batches -- */
+
+uint64_t pyd_dump_nbatches(const struct pyd_dump *d)
+{
+	return d->nbatches;
+}
+
+/* A free place in the cache, made by dropping what was longest unused and is
+ * not held; CACHE_BATCHES when all are held. */
+static size_t cache_place(struct pyd_dump *d, size_t more)
+{
+	for (;;) {
+		size_t oldest = CACHE_BATCHES, empty = CACHE_BATCHES;
+		size_t bytes = more;
+
+		for (size_t i = 0; i < CACHE_BATCHES; i++) {
+			if (!d->cache[i].batch) {
+				empty = i;
+				continue;
+			}
+			bytes += d->cache[i].batch->bytes;
+			if (!d->cache[i].batch->refs_held &&
+			    (oldest == CACHE_BATCHES ||
+			     d->cache[i].used < d->cache[oldest].used))
+				oldest = i;
+		}
+		if (empty < CACHE_BATCHES &&
+		    (bytes <= CACHE_BYTES || oldest == CACHE_BATCHES))
+			return empty;
+		if (oldest == CACHE_BATCHES)
+			return CACHE_BATCHES;
+		pyd_objects_destroy(d->cache[oldest].batch);
+		d->cache[oldest].batch = NULL;
+	}
+}
+
+/* The batch in that frame, held. */
+static enum pyd_code load_frame(struct pyd_dump *d, uint32_t frame,
+				struct pyd_dump_batch **ret,
+				struct pyd_err *err)
+{
+	struct pyd_buf raw = { 0 };
+	struct pyd_dump_value map;
+	struct pyd_dump_batch *b;
+	enum pyd_code code;
+	size_t place;
+	char what[64];
+
+	for (size_t i = 0; i < CACHE_BATCHES; i++) {
+		if (!d->cache[i].batch || d->cache[i].frame != frame)
+			continue;
+		d->cache[i].used = ++d->clock;
+		d->cache[i].batch->refs_held++;
+		*ret = d->cache[i].batch;
+		return PYD_OK;
+	}
+	code = pyd_container_load(&d->c, frame, &raw, &map, err);
+	if (code) {
+		pyd_buf_deinit(&raw);
+		return code;
+	}
+	snprintf(what, sizeof(what), "the frame at byte %llu",
+		 (unsigned long long)d->c.frames[frame].offset);
+	code = pyd_objects_decode(d->specs, &raw, map, what, &b, err);
+	if (code)
+		return code;
+	place = cache_place(d, b->bytes);
+	/* Refused rather than kept outside of the cache: it is a caller that
+	 * forgets to release. */
+	if (place == CACHE_BATCHES) {
+		pyd_objects_destroy(b);
+		return pyd_err_set(err, PYD_LIMIT,
+				   "more than %d batches are held",
+				   CACHE_BATCHES);
+	}
+	d->cache[place].batch = b;
+	d->cache[place].frame = frame;
+	d->cache[place].used = ++d->clock;
+	b->refs_held = 1;
+	*ret = b;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_dump_batch_load(struct pyd_dump *d, uint64_t i,
+				  struct pyd_dump_batch **ret,
+				  struct pyd_err *err)
+{
+	if (i >= d->nbatches)
+		return pyd_err_set(err, PYD_NOTFOUND, "%s has %zu batches",
+				   d->name, d->nbatches);
+	return load_frame(d, d->batches[i], ret, err);
+}
+
+void pyd_dump_batch_release(struct pyd_dump *d, struct pyd_dump_batch *b)
+{
+	(void)d; /* dropped when the cache needs the room */
+	if (b && b->refs_held)
+		b->refs_held--;
+}
+
+uint32_t pyd_dump_batch_len(const struct pyd_dump_batch *b)
+{
+	return b->n;
+}
+
+static const struct pyd_dump_mark *mark_of(const struct pyd_dump_batch *b,
+					   uint32_t i)
+{
+	uint32_t lo = 0, hi = b->nmarks;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (b->marks[mid].i < i)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < b->nmarks && b->marks[lo].i == i ? &b->marks[lo] : NULL;
+}
+
+void pyd_dump_batch_object(const struct pyd_dump *d, struct pyd_dump_batch *b,
+			   uint32_t i, struct pyd_dump_object *ret)
+{
+	const struct pyd_dump_kind *kind = pyd_dump_kind(d, b->node[i]);
+	const struct pyd_dump_mark *mark = mark_of(b, i);
+	uint32_t refs = b->refs_at[i + 1] - b->refs_at[i];
+
+	*ret = (struct pyd_dump_object) {
+		.addr = b->addr[i],
+		.type = b->types[b->type[i]],
+		.kind = kind ? kind->kind : PYD_KIND_object,
+		.kind_id = b->node[i],
+		.size = b->size[i],
+		.refcnt = b->refcnt[i],
+		.nrefs = refs - b->nattrs[i],
+		.nattrs = b->nattrs[i],
+		.refs = b->refs + b->refs_at[i],
+		.value = b->values + b->value_at[i],
+		.value_len = b->value_at[i + 1] - b->value_at[i],
+		.batch = b,
+		.index = i,
+	};
+	if (!mark)
+		return;
+	ret->mark = mark->mark;
+	ret->mark_total = mark->total;
+	ret->mark_text = mark->text;
+	ret->mark_len = mark->text_len;
+}
+
+/* -- objects by address -- */
+
+static void index_clear(struct index *x)
+{
+	free(x->addr);
+	free(x->batch);
+	*x = (struct index) { 0 };
+}
+
+static enum pyd_code index_fill(struct pyd_dump *d, struct pyd_dump_value map,
+				struct index *x, struct pyd_err *err)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(map, "batches");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+	struct pyd_vec batches = { 0 }, words = { 0 };
+	enum pyd_code code = PYD_OK;
+	const char *s;
+	size_t len, n;
+
+	while (!code && !it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		uint64_t frame;
+
+		/* One that is no batch stays in the list: positions count. */
+		if (!pyd_dump_value_u64(v, &frame))
+			frame = UINT64_MAX;
+		code = pyd_vec_push(&batches, frame, err);
+	}
+	if (!code &&
+	    !pyd_dump_value_text(pyd_dump_value_get(map, "addr"), &s, &len))
+		code = pyd_err_set(err, PYD_FORMAT, "column addr is missing");
+	if (!code)
+		code = pyd_column_decode(&d->specs[PYD_COLUMN_index_addr],
+					 (const uint8_t *)s, len, "addr",
+					 &words, err);
+	if (code)
+		goto out;
+	n = words.len;
+	x->n = n;
+	x->addr = words.data;
+	words = (struct pyd_vec) { 0 };
+	x->batch = calloc(n + 1, sizeof(*x->batch));
+	if (!x->batch) {
+		code = pyd_err_set(err, PYD_NOMEM, "out of memory");
+		goto out;
+	}
+	if (!pyd_dump_value_text(pyd_dump_value_get(map, "batch"), &s, &len))
+		code = pyd_err_set(err, PYD_FORMAT, "column batch is missing");
+	else
+		code = pyd_column_decode(&d->specs[PYD_COLUMN_index_batch],
+					 (const uint8_t *)s, len, "batch",
+					 &words, err);
+	if (!code && words.len != n)
+		code = pyd_err_set(err, PYD_FORMAT, "columns do not fit");
+	for (size_t i = 0; !code && i < n; i++) {
+		uint64_t frame = words.data[i] < batches.len
+					 ? batches.data[words.data[i]]
+					 : UINT64_MAX;
+
+		if (frame >= d->c.nframes ||
+		    d->c.frames[frame].kind != PYD_FRAME_OBJECTS)
+			frame = UINT32_MAX; /* told when it is asked for */
+		x->batch[i] = (uint32_t)frame;
+	}
+out:
+	pyd_vec_deinit(&batches);
+	pyd_vec_deinit(&words);
+	return code;
+}
+
+static enum pyd_code index_load(struct pyd_dump *d, size_t frame,
+				struct index **ret, struct pyd_err *err)
+{
+	struct index *x = &d->indexes[0];
+	struct pyd_buf raw = { 0 };
+	struct pyd_dump_value map;
+	enum pyd_code code;
+
+	for (size_t i = 0; i < CACHE_INDEXES; i++) {
+		if (d->indexes[i].frame == frame + 1) {
+			*ret = &d->indexes[i];
+			(*ret)->used = ++d->clock;
+			return PYD_OK;
+		}
+		if (d->indexes[i].used < x->used)
+			x = &d->indexes[i];
+	}
+	index_clear(x);
+	code = pyd_container_load(&d->c, frame, &raw, &map, err);
+	if (!code) {
+		code = index_fill(d, map, x, err);
+		if (code == PYD_FORMAT)
+			pyd_err_prefix(
+				err, "the index at byte %llu is damaged",
+				(unsigned long long)d->c.frames[frame].offset);
+	}
+	pyd_buf_deinit(&raw);
+	if (code) {
+		index_clear(x);
+		return code;
+	}
+	x->frame = frame + 1;
+	x->used = ++d->clock;
+	*ret = x;
+	return PYD_OK;
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static enum pyd_code found_add(struct pyd_dump *d, uint32_t frame,
+			       struct pyd_err *err)
+{
+	struct pyd_dump_batch *b;
+	enum pyd_code code = load_frame(d, frame, &b, err);
+
+	if (code == PYD_FORMAT)
+		return PYD_OK; /* its objects are lost, not the others */
+	if (code)
+		return code;
+	if (b->n > d->found_cap - d->nfound) {
+		size_t cap = (d->nfound + b->n) * 2;
+		void *p = reallocarray(d->found, cap, sizeof(*d->found));
+
+		if (!p) {
+			pyd_dump_batch_release(d, b);
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		}
+		d->found = p;
+		d->found_cap = cap;
+	}
+	for (uint32_t i = 0; i < b->n; i++)
+		d->found[d->nfound++] =
+			(struct found) { .addr = b->addr[i], .frame = frame };
+	pyd_dump_batch_release(d, b);
+	return PYD_OK;
+}
+
+/* Looks through the batches that no readable index describes: those after the
+ * last index of a file that was cut short, or of damaged index frames. */
+static enum pyd_code search_rest(struct pyd_dump *d, struct pyd_err *err)
+{
+	uint8_t *covered = calloc(d->c.nframes + 1, 1);
+	enum pyd_code code = PYD_OK;
+
+	if (!covered)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; !code && i < d->c.nframes; i++) {
+		struct index *x;
+
+		if (d->c.frames[i].kind != PYD_FRAME_INDEX)
+			continue;
+		code = index_load(d, i, &x, err);
+		for (size_t k = 0; !code && k < x->n; k++)
+			if (x->batch[k] != UINT32_MAX)
+				covered[x->batch[k]] = 1;
+		if (code == PYD_FORMAT)
+			code = PYD_OK;
+	}
+	for (size_t i = 0; !code && i < d->nbatches; i++)
+		if (!covered[d->batches[i]])
+			code = found_add(d, d->batches[i], err);
+	free(covered);
+	if (code)
+		return code;
+	if (d->nfound)
+		qsort(d->found, d->nfound, sizeof(*d->found), by_addr);
+	d->searched = true;
+	return PYD_OK;
+}
+
+/* The frame that holds the object, by the index frames; UINT32_MAX when none
+ * names it. A damaged index gives PYD_FORMAT if no other one knows. */
+static enum pyd_code by_index(struct pyd_dump *d, pyd_addr addr, uint32_t *ret,
+			      struct pyd_err *err)
+{
+	enum pyd_code failed = PYD_OK;
+
+	for (size_t i = 0; i < d->c.nframes; i++) {
+		const struct pyd_frame_entry *f = &d->c.frames[i];
+		struct index *x;
+		enum pyd_code code;
+		size_t lo = 0, hi;
+
+		if (f->kind != PYD_FRAME_INDEX || addr < f->a || addr > f->b)
+			continue;
+		code = index_load(d, i, &x, err);
+		if (code == PYD_FORMAT)
+			failed = code;
+		else if (code)
+			return code;
+		if (code)
+			continue;
+		hi = x->n;
+		while (lo < hi) {
+			size_t mid = lo + (hi - lo) / 2;
+
+			if (x->addr[mid] < addr)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		if (lo < x->n && x->addr[lo] == addr &&
+		    x->batch[lo] != UINT32_MAX) {
+			*ret = x->batch[lo];
+			return PYD_OK;
+		}
+	}
+	*ret = UINT32_MAX;
+	return failed;
+}
+
+static enum pyd_code locate(struct pyd_dump *d, pyd_addr addr, uint32_t *ret,
+			    struct pyd_err *err)
+{
+	enum pyd_code code = by_index(d, addr, ret, err);
+	size_t lo = 0, hi;
+
+	if (code && code != PYD_FORMAT)
+		return code;
+	if (*ret != UINT32_MAX || (d->c.complete && !code))
+		return PYD_OK;
+	if (!d->searched) {
+		code = search_rest(d, err);
+		if (code)
+			return code;
+	}
+	hi = d->nfound;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (d->found[mid].addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < d->nfound && d->found[lo].addr == addr)
+		*ret = d->found[lo].frame;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_dump_object_get(struct pyd_dump *d, pyd_addr addr,
+				  struct pyd_dump_object *ret,
+				  struct pyd_err *err)
+{
+	struct pyd_dump_batch *b;
+	uint32_t frame, i;
+	enum pyd_code code = locate(d, addr, &frame, err);
+
+	if (code)
+		return code;
+	if (frame == UINT32_MAX)
+		return pyd_err_at(err, PYD_NOTFOUND, addr,
+				  "%s holds no object at 0x%llx", d->name,
+				  (unsigned long long)addr);
+	code = load_frame(d, frame, &b, err);
+	if (code)
+		return code;
+	i = pyd_objects_find(b, addr);
+	if (i == UINT32_MAX) {
+		pyd_dump_batch_release(d, b);
+		return pyd_err_at(err, PYD_FORMAT, addr,
+				  "%s is damaged: its index has an object at "
+				  "0x%llx that is not there",
+				  d->name, (unsigned long long)addr);
+	}
+	pyd_dump_batch_object(d, b, i, ret);
+	return PYD_OK;
+}
+
+void pyd_dump_object_release(struct pyd_dump *d, struct pyd_dump_object *o)
+{
+	pyd_dump_batch_release(d, o->batch);
+	*o = (struct pyd_dump_object) { 0 };
+}
+
+/* -- what an object's references mean -- */
+
+const struct pyd_dump_kind *pyd_dump_kind(const struct pyd_dump *d, uint8_t id)
+{
+	return d->kinds[id].pub.name ? &d->kinds[id].pub : NULL;
+}
+
+uint64_t pyd_dump_object_field(const struct pyd_dump *d,
+			       const struct pyd_dump_object *o,
+			       const char *name)
+{
+	struct pyd_dump_iter it =
+		pyd_dump_value_iter(d->kinds[o->kind_id].fields);
+	struct pyd_dump_value v;
+	size_t len = strlen(name);
+
+	for (uint32_t i = 0;
+	     i < o->nrefs && !it.map && pyd_dump_iter_next(&it, NULL, &v);
+	     i++) {
+		const char *s;
+		size_t n;
+
+		if (pyd_dump_value_text(v, &s, &n) && n == len &&
+		    !memcmp(s, name, n))
+			return o->refs[i];
+	}
+	return 0;
+}
+
+const uint64_t *pyd_dump_object_rest(const struct pyd_dump *d,
+				     const struct pyd_dump_object *o,
+				     uint32_t *ret_n)
+{
+	const struct pyd_dump_kind *k = pyd_dump_kind(d, o->kind_id);
+	uint32_t skip = k ? k->nfields : 0;
+
+	if (skip > o->nrefs)
+		skip = o->nrefs;
+	*ret_n = o->nrefs - skip;
+	return o->refs + skip;
+}
+
+void pyd_dump_object_attr(const struct pyd_dump_object *o, uint32_t i,
+			  struct pyd_dump_attr *ret)
+{
+	const struct pyd_dump_batch *b = o->batch;
+	const struct pyd_dump_shape *s = &b->shapes[b->shape[o->index]];
+
+	*ret = b->entries[s->at + i];
+	ret->value = o->refs[o->nrefs + i];
+}
