@@ -482,7 +482,7 @@ def _getattribute(self: Any, name: str) -> Any:
     ref = object.__getattribute__(self, KEY)
     if not isinstance(ref, Ref):
         return object.__getattribute__(self, name)
-    if isinstance(self, BaseException) and name != "__class__":
+    if issubclass(type(self), BaseException) and name != "__class__":
         return _exception_getattribute(self, ref, name)
     return lookup(self, ref, name)
 
@@ -493,7 +493,7 @@ def _dir(self: Any) -> List[str]:
         return list(object.__dir__(self))
     names = set(ref.attributes()) | set(dir(ref.cls or type(self)))
     names.update(n for (o, n), v in zip(ref.rec.shape, ref.rec.values) if o == ORIGIN_GUESS and v)
-    if isinstance(self, BaseException):
+    if issubclass(type(self), BaseException):
         names.update(ref.graph.namespace(ref.rec.field("dict")))
     return sorted(names)
 
@@ -512,7 +512,7 @@ def _repr(self: Any) -> str:
     ref = find_ref(self)
     if ref is None:
         return object.__repr__(self)
-    if isinstance(self, BaseException):
+    if issubclass(type(self), BaseException):
         name = ref.graph.classes.info(ref.rec.type)[1].rpartition(".")[2]
         from .render import text
 
