@@ -37,6 +37,10 @@ UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/%.o)
 # A header that stands beside the fuzz targets makes no program.
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(O)/%)
 
+# Small programs that tests drive.
+TEST_TOOLS := $(patsubst tests/tools/%.c,$(O)/%,$(sort \
+	$(wildcard tests/tools/*.c)))
+
 DEPS := tools/deps.sh
 VENV := $(O)/venv
 PY := $(VENV)/bin/python
@@ -48,7 +52,7 @@ FUZZ_TIME ?= 20
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
-.PHONY: all unit demo check deps interpreters install uninstall lint asan \
+.PHONY: all unit test-tools demo check deps interpreters install uninstall lint asan \
 	fuzz fuzz-bins bench clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -103,6 +107,11 @@ $(O)/tables.o: $(O)/tables.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+test-tools: $(TEST_TOOLS)
+$(TEST_TOOLS): $(O)/%: $(O)/tests/tools/%.o $(O)/libpydumpd.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(O)/%.o: %.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -126,7 +135,7 @@ demo:
 
 check:
 	$(Q)$(DEPS) $(O) check
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all unit
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all unit test-tools
 	$(Q)tests/run.sh $(O) $(TESTS) -- $(PYTEST)
 
 lint:
@@ -138,7 +147,7 @@ lint:
 asan:
 	$(Q)$(DEPS) $(O) check
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) O=$(O)/asan \
-		CFLAGS='$(SAN)' all unit
+		CFLAGS='$(SAN)' all unit test-tools
 	$(Q)tests/asan.sh $(O)
 
 fuzz-bins: $(FUZZ_BINS)
@@ -183,3 +192,4 @@ clean:
 
 -include $(LIB_OBJS:.o=.d) $(CMD_OBJS:.o=.d) $(UNIT_OBJS:.o=.d)
 -include $(FUZZ_SRCS:%.c=$(O)/%.d)
+-include $(TEST_TOOLS:$(O)/%=$(O)/tests/tools/%.d)

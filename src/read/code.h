@@ -54,7 +54,8 @@ PYD_MUST_CHECK enum pyd_code pyd_codeobj_get(struct pyd_reader *r,
 					     struct pyd_err *err);
 void pyd_codeobj_destroy(struct pyd_codeobj *c);
 
-/* Lines are 1-based, columns 0-based bytes; -1: none. */
+/* Lines are 1-based (0: before a module's first), columns 0-based bytes; -1:
+ * none. */
 struct pyd_position {
 	int32_t line, end_line, col, end_col;
 };

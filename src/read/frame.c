@@ -330,7 +330,8 @@ static int32_t clamp32(int64_t v)
 }
 
 /* Values, stack and the numbers of a frame or generator node. */
-static enum pyd_code append_frame(struct pyd_node *n, const struct pyd_frame *f,
+static enum pyd_code append_frame(const struct pyd_reader *r,
+				  struct pyd_node *n, const struct pyd_frame *f,
 				  struct pyd_err *err)
 {
 	const int32_t numbers[] = {
@@ -344,6 +345,11 @@ static enum pyd_code append_frame(struct pyd_node *n, const struct pyd_frame *f,
 		f->stack_known ? (int32_t)f->stack.len : -1,
 	};
 	enum pyd_code code = push_all(&n->refs, f->vars.data, f->vars.len, err);
+
+	/* An interpreter frame has no ob_size that tells of its items. */
+	if (f->code && PYD_OFF(r->lay, iframe, localsplus) != PYD_ABSENT &&
+	    f->state != PYD_FRAME_FINISHED)
+		n->size += (f->code->nvars + (uint64_t)f->code->stacksize) * 8;
 
 	if (code)
 		return code;
@@ -401,7 +407,7 @@ enum pyd_code pyd_read_frameobj(struct pyd_reader *r, const struct pyd_obj *o,
 	code = push_all(&n->refs, fields, sizeof(fields) / sizeof(fields[0]),
 			err);
 	if (!code)
-		code = append_frame(n, &f, err);
+		code = append_frame(r, n, &f, err);
 out:
 	pyd_frame_deinit(&f);
 	return code;
@@ -556,7 +562,7 @@ enum pyd_code pyd_read_generator(struct pyd_reader *r, const struct pyd_obj *o,
 	code = push_all(&n->refs, fields, sizeof(fields) / sizeof(fields[0]),
 			err);
 	if (!code)
-		code = append_frame(n, &f, err);
+		code = append_frame(r, n, &f, err);
 out:
 	pyd_frame_deinit(&f);
 	return code;

@@ -3,10 +3,11 @@
 
 #include <stdbool.h>
 
-/* A line that a table led to; impossible ones are none. */
+/* A line that a table led to; impossible ones are none. Python itself calls the
+ * start of a module line 0. */
 static int32_t checked(int64_t line)
 {
-	return line > 0 && line <= INT32_MAX ? (int32_t)line : -1;
+	return line >= 0 && line <= INT32_MAX ? (int32_t)line : -1;
 }
 
 void pyd_linetable_lnotab(const uint8_t *p, size_t n, int32_t first,

@@ -106,6 +106,24 @@ enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
 	return PYD_OK;
 }
 
+/* Makes the first want bytes of the object, as far as there is room, known. */
+static enum pyd_code read_on(struct pyd_reader *r, struct pyd_obj *o,
+			     size_t want, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	if (want > sizeof(o->bytes))
+		want = sizeof(o->bytes);
+	if (want <= o->len)
+		return PYD_OK;
+	code = pyd_target_read(r->target, o->addr + o->len, o->bytes + o->len,
+			       want - o->len, err);
+	if (code)
+		return code;
+	o->len = want;
+	return PYD_OK;
+}
+
 enum pyd_code pyd_obj_read(struct pyd_reader *r, pyd_addr addr,
 			   struct pyd_obj *ret, struct pyd_err *err)
 {
@@ -130,20 +148,19 @@ enum pyd_code pyd_obj_read(struct pyd_reader *r, pyd_addr addr,
 	if (code)
 		return code;
 
-	/* ob_size stands behind the header of var-sized objects, whatever
-	 * tp_basicsize says. */
 	size_t want = (size_t)ret->type->basicsize;
 
-	if (want > sizeof(ret->bytes))
-		want = sizeof(ret->bytes);
-	if (want > head) {
-		code = pyd_target_read(r->target, addr + head,
-				       ret->bytes + head, want - head, err);
+	/* A static type ends before what only classes of Python code have,
+	 * although its own type's tp_basicsize includes that. */
+	if (ret->type->family->kind == PYD_KIND_type) {
+		code = read_on(r, ret, (size_t)PYD_OFF(lay, type, size), err);
 		if (code)
 			return code;
-		ret->len = want;
+		if (!(PYD_OBJ_U64(r, ret, type, tp_flags) &
+		      PYD_TPFLAG_HEAPTYPE))
+			return PYD_OK;
 	}
-	return PYD_OK;
+	return read_on(r, ret, want, err);
 }
 
 uint64_t pyd_obj_nitems(struct pyd_reader *r, const struct pyd_obj *o)
@@ -298,6 +315,20 @@ static enum pyd_code read_attrs(struct pyd_reader *r, const struct pyd_obj *o,
 	return read_members(r, o, n, err);
 }
 
+/* Frames and generators have items, but their code object counts them. */
+static bool has_ob_size(const struct pyd_reader *r, const struct pyd_obj *o)
+{
+	switch (o->type->family->kind) {
+	case PYD_KIND_frame:
+	case PYD_KIND_generator:
+	case PYD_KIND_coroutine:
+	case PYD_KIND_async_generator:
+		return PYD_OFF(r->lay, iframe, localsplus) == PYD_ABSENT;
+	default:
+		return true;
+	}
+}
+
 enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
 			    struct pyd_node *n, struct pyd_err *err)
 {
@@ -314,7 +345,9 @@ enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
 	}
 	n->type = o->type->addr;
 	n->size = (uint64_t)o->type->basicsize;
-	if (o->type->itemsize > 0) {
+	if (o->type->family->kind == PYD_KIND_type && o->len < n->size)
+		n->size = o->len;
+	if (o->type->itemsize > 0 && has_ob_size(r, o)) {
 		uint64_t more = pyd_obj_nitems(r, o);
 
 		if (more > (1ULL << 40))
