@@ -241,3 +241,15 @@ def frame_names(path: Path) -> list[str]:
     return [
         f["name"] for r in records(path) if r["kind"] == "frames" for f in r["frames"]
     ]
+
+
+def open_dump(path: Path) -> Any:
+    """A dump as the loader of this tree opens it."""
+    import pydumpd as loader
+
+    return loader.open(str(path))
+
+
+def thread_with(dump: Any, name: str) -> Any:
+    """The first thread that has a frame of that name."""
+    return next(t for t in dump.threads if any(f.name == name for f in t.frames))

@@ -491,10 +491,10 @@ def pack(*maps: dict[str, object]) -> bytes:
 HEADER = {"kind": "header", "magic": "pydump", "format": 1, "oldest_reader": 1}
 BAD = {
     "empty": (b"", "empty"),
-    "text": (b"this is no dump at all\n" * 20, "not a pydumpd dump|not a dump"),
-    "random": (bytes(random.Random(1).choices(range(256), k=5000)), "not a pydumpd dump|not a dump"),
-    "zeros": (bytes(5000), "not a pydumpd dump|not a dump"),
-    "other zstd": (pack({"kind": "other"}), "not a pydumpd dump|not a dump|header"),
+    "text": (b"this is no dump at all\n" * 20, "not a (pydumpd )?dump"),
+    "random": (bytes(random.Random(1).choices(range(256), k=5000)), "not a (pydumpd )?dump"),
+    "zeros": (bytes(5000), "not a (pydumpd )?dump"),
+    "other zstd": (pack({"kind": "other"}), "not a (pydumpd )?dump|header"),
     "newer": (
         pack({**HEADER, "format": 99, "oldest_reader": 98}),
         "newer|98",

@@ -24,8 +24,8 @@ DESCRIPTORS = {
 
 
 def type_of(obj):
-    """Module and qualified name of the type of obj."""
-    cls = type(obj)
+    """Module and qualified name of the type of obj, as a stand-in has it."""
+    cls = obj.__class__
     return cls.__module__, cls.__qualname__
 
 
@@ -280,7 +280,7 @@ class Canon:
     # -- instances ------------------------------------------------------
 
     def instance(self, obj, number):
-        cls = type(obj)
+        cls = obj.__class__
         mro = cls.__mro__
         if any(full_name(c) == "builtins.BaseException" for c in mro):
             return self.exception(obj, number)
@@ -307,7 +307,7 @@ class Canon:
             if isinstance(k, str)
         ]
         slots = set()
-        for cls in type(obj).__mro__:
+        for cls in obj.__class__.__mro__:
             names = vars(cls).get("__slots__", ())
             if isinstance(names, str):
                 names = (names,)
@@ -328,7 +328,7 @@ class Canon:
         return [
             "exception",
             number,
-            full_name(type(obj)),
+            full_name(obj.__class__),
             [self.of(a) for a in obj.args],
             self.attributes(obj),
             self.of(obj.__cause__),

@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, Tuple
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,7 @@ PLACE = re.compile(r"(?<![\w.])/(work|farm|root|home/\w+|Users)/")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 SOURCES = {".c", ".h", ".py", ".sh", ".def", ".mk"}
 
-Finding = tuple[Path, int, str]
+Finding = Tuple[Path, int, str]
 
 
 def files() -> list[Path]:
