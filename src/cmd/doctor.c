@@ -153,7 +153,7 @@ static void show_process(struct patient *x)
 {
 	struct pyd_process *p = &x->p;
 	char user[64];
-	char command[1024];
+	char command[200];
 	char exe[1024];
 	struct pyd_err ignored;
 

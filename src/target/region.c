@@ -25,18 +25,24 @@ static enum pyd_code open_regular(const char *path, struct stat *st, int *ret,
 	return PYD_OK;
 }
 
+/* maps shows a path as we would reach it when it lies below our root (also for
+ * a process in a chroot), else as it is in the process's mount namespace. */
+enum way { WAY_ITS_ROOT, WAY_OUR_ROOT, WAYS };
+
 static enum pyd_code open_path(const struct pyd_process *p,
-			       const struct pyd_region *r, struct stat *st,
-			       int *ret, struct pyd_err *err)
+			       const struct pyd_region *r, enum way way,
+			       struct stat *st, int *ret, struct pyd_err *err)
 {
 	char path[4352];
+	int n;
 
 	if (r->path[0] != '/')
 		return pyd_err_set(err, PYD_NOTFOUND, "no file is mapped");
-
-	int n = snprintf(path, sizeof(path), "/proc/%d/root%s", p->pid,
-			 r->path);
-
+	if (way == WAY_ITS_ROOT)
+		n = snprintf(path, sizeof(path), "/proc/%d/root%s", p->pid,
+			     r->path);
+	else
+		n = snprintf(path, sizeof(path), "%s", r->path);
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return pyd_err_set(err, PYD_NOTFOUND, "the path is too long");
 	return open_regular(path, st, ret, err);
@@ -48,7 +54,10 @@ enum pyd_code pyd_region_open_path(const struct pyd_process *p,
 {
 	struct stat st;
 
-	return open_path(p, r, &st, ret, err);
+	if (!open_path(p, r, WAY_ITS_ROOT, &st, ret, err))
+		return PYD_OK;
+	return open_path(p, r, WAY_OUR_ROOT, &st, ret, NULL) ? PYD_NOTFOUND
+							     : PYD_OK;
 }
 
 enum pyd_code pyd_region_open(const struct pyd_process *p,
@@ -69,17 +78,21 @@ enum pyd_code pyd_region_open(const struct pyd_process *p,
 	if (!open_regular(path, &st, ret, NULL))
 		return PYD_OK;
 
-	enum pyd_code code = open_path(p, r, &st, &fd, err);
+	enum pyd_code code = PYD_NOTFOUND;
 
-	if (code)
-		return code;
-	if (st.st_dev != r->dev || st.st_ino != r->inode) {
+	for (int way = 0; way < WAYS; way++) {
+		code = open_path(p, r, (enum way)way, &st, &fd, err);
+		if (code)
+			continue;
+		if (st.st_dev == r->dev && st.st_ino == r->inode) {
+			*ret = fd;
+			return PYD_OK;
+		}
 		close(fd);
-		return pyd_err_set(err, PYD_NOTFOUND,
+		code = pyd_err_set(err, PYD_NOTFOUND,
 				   "%s is another file now than the one that "
 				   "is mapped",
 				   r->path);
 	}
-	*ret = fd;
-	return PYD_OK;
+	return code;
 }
