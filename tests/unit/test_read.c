@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Readers over synthetic images, once for every table: the same objects are
+ * laid out by hand as each layout says, in memory that ends right behind them.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "layout/layout.h"
+#include "read/linetable.h"
+#include "read/object.h"
+
+enum { BASE = 0x10000, ROOM = 1 << 16 };
+
+/* One segment; what lies beyond it faults. fail_at counts reads down. */
+struct image {
+	struct pyd_target base;
+	uint8_t bytes[ROOM];
+	size_t len;
+	long fail_at;
+	long reads;
+};
+
+static enum pyd_code image_read(struct pyd_target *t, pyd_addr addr, void *buf,
+				size_t len, struct pyd_err *err)
+{
+	struct image *m = (struct image *)(void *)t;
+
+	m->reads++;
+	if (m->fail_at && m->reads == m->fail_at)
+		return pyd_err_at(err, PYD_FAULT, addr, "made to fail");
+	if (addr < BASE || addr - BASE > m->len || len > m->len - (addr - BASE))
+		return pyd_err_at(err, PYD_FAULT, addr, "not mapped");
+	memcpy(buf, m->bytes + (addr - BASE), len);
+	return PYD_OK;
+}
+
+static const struct pyd_target_ops image_ops = { .name = "test",
+						 .read = image_read };
+
+static void image_init(struct image *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->base.ops = &image_ops;
+}
+
+static pyd_addr take(struct image *m, size_t n)
+{
+	pyd_addr at;
+
+	m->len = (m->len + 15) & ~(size_t)15;
+	at = BASE + m->len;
+	cr_assert(m->len + n <= ROOM);
+	m->len += n;
+	return at;
+}
+
+static void put(struct image *m, pyd_addr at, const void *v, size_t n)
+{
+	memcpy(m->bytes + (at - BASE), v, n);
+}
+
+static void put64(struct image *m, pyd_addr at, int32_t off, uint64_t v)
+{
+	cr_assert(off >= 0);
+	put(m, at + (uint64_t)off, &v, sizeof(v));
+}
+
+static pyd_addr put_text(struct image *m, const char *s)
+{
+	pyd_addr at = take(m, strlen(s) + 1);
+
+	put(m, at, s, strlen(s) + 1);
+	return at;
+}
+
+#define SET(m, lay, at, s, f, v) put64(m, at, PYD_OFF(lay, s, f), v)
+
+static void header(struct image *m, const struct pyd_layout *lay, pyd_addr at,
+		   pyd_addr type)
+{
+	if (lay->model_refcount == PYD_M_refcount_biased) {
+		uint32_t one = 1;
+
+		put(m, at + (uint64_t)PYD_OFF(lay, object, ob_ref_local), &one,
+		    4);
+	} else {
+		SET(m, lay, at, object, ob_refcnt, 1);
+	}
+	SET(m, lay, at, object, ob_type, type);
+}
+
+static pyd_addr make_type(struct image *m, const struct pyd_layout *lay,
+			  pyd_addr meta, const char *name, int64_t basicsize,
+			  int64_t itemsize, uint64_t flags)
+{
+	pyd_addr at = take(m, (size_t)PYD_OFF(lay, type, size));
+
+	header(m, lay, at, meta ? meta : at);
+	SET(m, lay, at, type, tp_name, put_text(m, name));
+	SET(m, lay, at, type, tp_basicsize, (uint64_t)basicsize);
+	SET(m, lay, at, type, tp_itemsize, (uint64_t)itemsize);
+	SET(m, lay, at, type, tp_flags, flags | PYD_TPFLAG_READY);
+	return at;
+}
+
+/* The world of one layout. */
+struct world {
+	struct image m;
+	const struct pyd_layout *lay;
+	struct pyd_reader r;
+	struct pyd_node n;
+	struct pyd_err err;
+	pyd_addr type, integer, str, list, tuple, dict, set, floating;
+};
+
+static void world_init(struct world *w, const struct pyd_layout *lay)
+{
+	int32_t head = PYD_OFF(lay, object, size);
+
+	memset(w, 0, sizeof(*w));
+	image_init(&w->m);
+	w->lay = lay;
+	w->type = make_type(&w->m, lay, 0, "type", PYD_OFF(lay, heaptype, size),
+			    40, PYD_TPFLAG_TYPE_SUBCLASS);
+	w->integer = make_type(&w->m, lay, w->type, "int",
+			       PYD_OFF(lay, long, ob_digit), 4,
+			       PYD_TPFLAG_LONG_SUBCLASS);
+	w->str = make_type(&w->m, lay, w->type, "str",
+			   PYD_OFF(lay, unicode, data) + 8, 0, 1 << 28);
+	w->list = make_type(&w->m, lay, w->type, "list",
+			    PYD_OFF(lay, list, allocated) + 8, 0, 1 << 25);
+	w->tuple = make_type(&w->m, lay, w->type, "tuple",
+			     PYD_OFF(lay, tuple, ob_item), 8, 1 << 26);
+	w->dict = make_type(&w->m, lay, w->type, "dict",
+			    PYD_OFF(lay, dict, ma_values) + 8, 0, 1 << 29);
+	w->set = make_type(&w->m, lay, w->type, "set",
+			   PYD_OFF(lay, set, table) + 8, 0, 0);
+	w->floating = make_type(&w->m, lay, w->type, "float", head + 8, 0, 0);
+	cr_assert_eq(pyd_reader_init(&w->r, &w->m.base, lay, &w->err), PYD_OK);
+}
+
+static void world_deinit(struct world *w)
+{
+	pyd_node_deinit(&w->n);
+	pyd_reader_deinit(&w->r);
+}
+
+static pyd_addr make_int(struct world *w, const uint32_t *digits, size_t n,
+			 bool negative)
+{
+	const struct pyd_layout *lay = w->lay;
+	pyd_addr at = take(&w->m, (size_t)PYD_OFF(lay, long, ob_digit) +
+					  (n ? n : 1) * 4);
+
+	header(&w->m, lay, at, w->integer);
+	if (lay->model_int == PYD_M_int_tag)
+		SET(&w->m, lay, at, long, lv_tag,
+		    n << 3 | (n == 0	 ? 1
+			      : negative ? 2
+					 : 0));
+	else
+		SET(&w->m, lay, at, object, ob_size, negative ? 0 - n : n);
+	put(&w->m, at + (uint64_t)PYD_OFF(lay, long, ob_digit), digits, n * 4);
+	return at;
+}
+
+static pyd_addr make_str(struct world *w, const void *chars, size_t n,
+			 unsigned int width, bool ascii)
+{
+	const struct pyd_layout *lay = w->lay;
+	size_t head = (size_t)(ascii ? PYD_OFF(lay, unicode, ascii_size)
+				     : PYD_OFF(lay, unicode, compact_size));
+	size_t room = head + (n + 1) * width;
+	size_t least = (size_t)PYD_OFF(lay, unicode, data) + 8;
+	pyd_addr at = take(&w->m, room > least ? room : least);
+	uint32_t state = width << PYD_OFF(lay, unicode, kind_bit) |
+			 1U << PYD_OFF(lay, unicode, compact_bit) |
+			 (ascii ? 1U : 0U) << PYD_OFF(lay, unicode, ascii_bit);
+
+	header(&w->m, lay, at, w->str);
+	SET(&w->m, lay, at, unicode, length, n);
+	put(&w->m, at + (uint64_t)PYD_OFF(lay, unicode, state), &state, 4);
+	put(&w->m, at + head, chars, n * width);
+	return at;
+}
+
+/* A dict of n pairs; entry 1 is deleted when hole is set. */
+static pyd_addr make_dict(struct world *w, const pyd_addr *pairs, size_t n,
+			  bool hole)
+{
+	const struct pyd_layout *lay = w->lay;
+	int32_t head = PYD_OFF(lay, dictkeys, dk_indices);
+	pyd_addr at = take(&w->m, (size_t)PYD_OFF(lay, dict, ma_values) + 8);
+	pyd_addr keys = take(&w->m, (size_t)head + 8 + n * 24);
+
+	header(&w->m, lay, at, w->dict);
+	SET(&w->m, lay, at, dict, ma_used, n - hole);
+	SET(&w->m, lay, at, dict, ma_keys, keys);
+	if (lay->model_dictkeys == PYD_M_dictkeys_hashed) {
+		SET(&w->m, lay, keys, dictkeys, dk_size, 8);
+	} else {
+		uint8_t three = 3;
+
+		put(&w->m,
+		    keys + (uint64_t)PYD_OFF(lay, dictkeys, dk_log2_size),
+		    &three, 1);
+		put(&w->m,
+		    keys + (uint64_t)PYD_OFF(lay, dictkeys,
+					     dk_log2_index_bytes),
+		    &three, 1);
+	}
+	SET(&w->m, lay, keys, dictkeys, dk_nentries, n);
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t entry[3] = {
+			0x1234,
+			hole && i == 1 ? 0 : pairs[2 * i],
+			hole && i == 1 ? 0 : pairs[2 * i + 1],
+		};
+
+		put(&w->m, keys + (uint64_t)head + 8 + i * 24, entry, 24);
+	}
+	return at;
+}
+
+static void for_each_table(void (*fn)(struct world *w))
+{
+	struct pyd_layouts all;
+	struct pyd_err err;
+
+	cr_assert_eq(pyd_layouts_load(NULL, &all, &err), PYD_OK);
+	cr_assert_geq(all.n, 9);
+	for (size_t i = 0; i < all.n; i++) {
+		struct world *w = malloc(sizeof(*w));
+
+		cr_assert(w);
+		world_init(w, &all.tables[i]);
+		fn(w);
+		world_deinit(w);
+		free(w);
+	}
+	pyd_layouts_deinit(&all);
+}
+
+static void read_ok(struct world *w, pyd_addr at, enum pyd_kind kind)
+{
+	enum pyd_code code = pyd_read_node(&w->r, at, &w->n, &w->err);
+
+	cr_assert_eq(code, PYD_OK, "%s: %s", w->lay->name, w->err.msg);
+	cr_assert_eq(w->n.kind, kind, "%s: kind %d", w->lay->name, w->n.kind);
+}
+
+static void check_value(struct world *w, const void *want, size_t n)
+{
+	cr_assert_eq(w->n.value.len, n, "%s: %zu bytes", w->lay->name,
+		     w->n.value.len);
+	cr_assert(
+		!memcmp(w->n.value.data ? w->n.value.data : (const uint8_t *)"",
+			want, n),
+		"%s: other bytes", w->lay->name);
+}
+
+static void ints(struct world *w)
+{
+	const uint32_t one[] = { 1 }, big[] = { 0, 0, 0, 1 },
+		       top[] = { 0x3fffffff }, b128[] = { 128 };
+	const uint8_t big_bytes[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4 };
+	const uint8_t minus_big[] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfc };
+
+	read_ok(w, make_int(w, one, 0, false), PYD_KIND_int);
+	check_value(w, "", 0);
+	read_ok(w, make_int(w, one, 1, false), PYD_KIND_int);
+	check_value(w, "\x01", 1);
+	read_ok(w, make_int(w, one, 1, true), PYD_KIND_int);
+	check_value(w, "\xff", 1);
+	read_ok(w, make_int(w, b128, 1, false), PYD_KIND_int);
+	check_value(w, "\x80\x00", 2);
+	read_ok(w, make_int(w, b128, 1, true), PYD_KIND_int);
+	check_value(w, "\x80", 1);
+	read_ok(w, make_int(w, top, 1, false), PYD_KIND_int);
+	check_value(w, "\xff\xff\xff\x3f", 4);
+	/* 2**90, which some tool shows as 67108864. */
+	read_ok(w, make_int(w, big, 4, false), PYD_KIND_int);
+	check_value(w, big_bytes, sizeof(big_bytes));
+	read_ok(w, make_int(w, big, 4, true), PYD_KIND_int);
+	check_value(w, minus_big, sizeof(minus_big));
+}
+
+Test(read, ints)
+{
+	for_each_table(ints);
+}
+
+static void bad_ints(struct world *w)
+{
+	const uint32_t wide[] = { 0xffffffff }, padded[] = { 1, 0 };
+
+	cr_assert_eq(pyd_read_node(&w->r, make_int(w, wide, 1, false), &w->n,
+				   &w->err),
+		     PYD_CORRUPT);
+	cr_assert_eq(pyd_read_node(&w->r, make_int(w, padded, 2, false), &w->n,
+				   &w->err),
+		     PYD_CORRUPT);
+
+	/* A count that no memory holds must not become an allocation. */
+	pyd_addr at = make_int(w, wide, 1, false);
+
+	if (w->lay->model_int == PYD_M_int_tag)
+		SET(&w->m, w->lay, at, long, lv_tag, 1ULL << 60);
+	else
+		SET(&w->m, w->lay, at, object, ob_size, 1ULL << 60);
+	cr_assert_eq(pyd_read_node(&w->r, at, &w->n, &w->err), PYD_CORRUPT);
+	cr_assert_eq(w->n.value.len, 0);
+}
+
+Test(read, bad_ints)
+{
+	for_each_table(bad_ints);
+}
+
+static void strings(struct world *w)
+{
+	const uint8_t latin[] = { 'c', 'a', 'f', 0xe9 };
+	const uint16_t lone[] = { 0x4e2d, 0xd800 };
+	const uint32_t astral[] = { 0x1f40d };
+
+	read_ok(w, make_str(w, "hello", 5, 1, true), PYD_KIND_str);
+	check_value(w, "hello", 5);
+	read_ok(w, make_str(w, "", 0, 1, true), PYD_KIND_str);
+	check_value(w, "", 0);
+	read_ok(w, make_str(w, latin, 4, 1, false), PYD_KIND_str);
+	check_value(w, "caf\xc3\xa9", 5);
+	read_ok(w, make_str(w, lone, 2, 2, false), PYD_KIND_str);
+	check_value(w, "\xe4\xb8\xad\xed\xa0\x80", 6);
+	read_ok(w, make_str(w, astral, 1, 4, false), PYD_KIND_str);
+	check_value(w, "\xf0\x9f\x90\x8d", 4);
+	cr_assert_eq(w->n.mark, 0);
+
+	w->r.max_string = 3;
+	read_ok(w, make_str(w, latin, 4, 1, false), PYD_KIND_str);
+	check_value(w, "caf", 3);
+	cr_assert_eq(w->n.mark, PYD_MARK_TRUNCATED);
+	cr_assert_eq(w->n.mark_total, 4);
+	w->r.max_string = 0;
+}
+
+Test(read, strings)
+{
+	for_each_table(strings);
+}
+
+static void bad_strings(struct world *w)
+{
+	const uint32_t beyond[] = { 0x110000 };
+	pyd_addr at = make_str(w, "h\xe9", 2, 1, true);
+
+	cr_assert_eq(pyd_read_node(&w->r, at, &w->n, &w->err), PYD_CORRUPT);
+	at = make_str(w, beyond, 1, 4, false);
+	cr_assert_eq(pyd_read_node(&w->r, at, &w->n, &w->err), PYD_CORRUPT);
+	/* Longer than the memory that is there. */
+	at = make_str(w, "hello", 5, 1, true);
+	SET(&w->m, w->lay, at, unicode, length, ROOM);
+	cr_assert_eq(pyd_read_node(&w->r, at, &w->n, &w->err), PYD_FAULT);
+	cr_assert_eq(w->n.value.len, 0, "%s: a torn value is shown",
+		     w->lay->name);
+	SET(&w->m, w->lay, at, unicode, length, 1ULL << 62);
+	cr_assert_eq(pyd_read_node(&w->r, at, &w->n, &w->err), PYD_CORRUPT);
+}
+
+Test(read, bad_strings)
+{
+	for_each_table(bad_strings);
+}
+
+static void containers(struct world *w)
+{
+	const struct pyd_layout *lay = w->lay;
+	const uint32_t one[] = { 1 };
+	pyd_addr a = make_int(w, one, 1, false), b = make_str(w, "b", 1, 1, 1);
+	const pyd_addr pairs[] = { b, a, a, a, a, b };
+	pyd_addr tuple = take(&w->m, (size_t)PYD_OFF(lay, tuple, ob_item) + 16);
+
+	header(&w->m, lay, tuple, w->tuple);
+	SET(&w->m, lay, tuple, object, ob_size, 2);
+	put(&w->m, tuple + (uint64_t)PYD_OFF(lay, tuple, ob_item), pairs, 16);
+	read_ok(w, tuple, PYD_KIND_tuple);
+	cr_assert_eq(w->n.refs.len, 2);
+	cr_assert_eq(w->n.refs.data[0], b);
+	cr_assert_eq(w->n.refs.data[1], a);
+
+	read_ok(w, make_dict(w, pairs, 3, false), PYD_KIND_dict);
+	cr_assert_eq(w->n.refs.len, 6);
+	cr_assert(!memcmp(w->n.refs.data, pairs, sizeof(pairs)));
+	cr_assert_eq(w->n.mark, 0);
+	read_ok(w, make_dict(w, pairs, 3, true), PYD_KIND_dict);
+	cr_assert_eq(w->n.refs.len, 4);
+	cr_assert_eq(w->n.refs.data[2], a);
+	cr_assert_eq(w->n.refs.data[3], b);
+
+	pyd_addr list = take(&w->m, (size_t)PYD_OFF(lay, list, allocated) + 8);
+
+	header(&w->m, lay, list, w->list);
+	SET(&w->m, lay, list, object, ob_size, 2);
+	SET(&w->m, lay, list, list, allocated, 4);
+	SET(&w->m, lay, list, list, ob_item,
+	    tuple + (uint64_t)PYD_OFF(lay, tuple, ob_item));
+	read_ok(w, list, PYD_KIND_list);
+	cr_assert_eq(w->n.refs.len, 2);
+	/* More items than room, and a count beyond all memory. */
+	SET(&w->m, lay, list, object, ob_size, 5);
+	cr_assert_eq(pyd_read_node(&w->r, list, &w->n, &w->err), PYD_CORRUPT);
+	SET(&w->m, lay, list, list, allocated, 1ULL << 59);
+	SET(&w->m, lay, list, object, ob_size, 1ULL << 58);
+	cr_assert_eq(pyd_read_node(&w->r, list, &w->n, &w->err), PYD_CORRUPT);
+
+	pyd_addr set = take(&w->m, (size_t)PYD_OFF(lay, set, table) + 8);
+	pyd_addr table = take(&w->m, 8 * 16);
+	const uint64_t entries[16] = { a, 1, 0, 0, b, UINT64_MAX, b, 7 };
+
+	header(&w->m, lay, set, w->set);
+	put(&w->m, table, entries, sizeof(entries));
+	SET(&w->m, lay, set, set, mask, 7);
+	SET(&w->m, lay, set, set, used, 2);
+	SET(&w->m, lay, set, set, table, table);
+	read_ok(w, set, PYD_KIND_set);
+	cr_assert_eq(w->n.refs.len, 2);
+	cr_assert_eq(w->n.refs.data[0], a);
+	cr_assert_eq(w->n.refs.data[1], b);
+	SET(&w->m, lay, set, set, mask, 6);
+	cr_assert_eq(pyd_read_node(&w->r, set, &w->n, &w->err), PYD_CORRUPT);
+}
+
+Test(read, containers)
+{
+	for_each_table(containers);
+}
+
+static void at_the_end(struct world *w)
+{
+	/* A float that ends with its page, the last one; and one whose end
+	 * is in the next. */
+	size_t size = (size_t)PYD_OFF(w->lay, float, ob_fval) + 8;
+
+	take(&w->m, 1);
+	take(&w->m, 4096 - (w->m.len + 15 + size) % 4096);
+	while ((w->m.len + size) % 4096)
+		w->m.len++;
+
+	pyd_addr at = take(&w->m, (size_t)PYD_OFF(w->lay, float, ob_fval) + 8);
+	double v = -0.0;
+
+	header(&w->m, w->lay, at, w->floating);
+	put(&w->m, at + (uint64_t)PYD_OFF(w->lay, float, ob_fval), &v, 8);
+	read_ok(w, at, PYD_KIND_float);
+	check_value(w, &v, 8);
+	w->m.len -= 1;
+	cr_assert_eq(pyd_read_node(&w->r, at, &w->n, &w->err), PYD_FAULT);
+	w->m.len += 1;
+	cr_assert_eq(pyd_read_node(&w->r, at + 1, &w->n, &w->err), PYD_CORRUPT,
+		     "%s: unaligned", w->lay->name);
+}
+
+Test(read, at_the_end)
+{
+	for_each_table(at_the_end);
+}
+
+static void nth_read(struct world *w)
+{
+	const uint32_t one[] = { 1 };
+	pyd_addr a = make_int(w, one, 1, false);
+	const pyd_addr pairs[] = { a, a, a, a };
+	pyd_addr at = make_dict(w, pairs, 2, false);
+
+	for (long n = 1; n < 200; n++) {
+		struct pyd_reader r;
+		enum pyd_code code;
+
+		cr_assert_eq(pyd_reader_init(&r, &w->m.base, w->lay, &w->err),
+			     PYD_OK);
+		w->m.reads = 0;
+		w->m.fail_at = n;
+		code = pyd_read_node(&r, at, &w->n, &w->err);
+		w->m.fail_at = 0;
+		pyd_reader_deinit(&r);
+		if (w->m.reads < n) {
+			cr_assert_eq(code, PYD_OK);
+			return;
+		}
+		/* Whole or not at all. */
+		if (code)
+			cr_assert_eq(w->n.refs.len, 0);
+		else
+			cr_assert_eq(w->n.refs.len, 4);
+	}
+	cr_assert_fail("%s: a dict takes 200 reads", w->lay->name);
+}
+
+Test(read, nth_read_fails)
+{
+	for_each_table(nth_read);
+}
+
+Test(read, line_tables_of_noise)
+{
+	uint32_t x = 1;
+
+	for (int round = 0; round < 20000; round++) {
+		uint8_t table[64];
+		size_t n = (size_t)round % (sizeof(table) + 1);
+		struct pyd_position p;
+
+		for (size_t i = 0; i < n; i++) {
+			x = x * 1664525 + 1013904223;
+			table[i] = (uint8_t)(x >> 24);
+		}
+		for (int64_t lasti = -1; lasti < 300; lasti += 7) {
+			p = (struct pyd_position) { -1, -1, -1, -1 };
+			pyd_linetable_lnotab(table, n, 1, lasti, &p);
+			cr_assert_geq(p.line, -1);
+			p = (struct pyd_position) { -1, -1, -1, -1 };
+			pyd_linetable_deltas(table, n, 1, lasti, &p);
+			cr_assert_geq(p.line, -1);
+			p = (struct pyd_position) { -1, -1, -1, -1 };
+			pyd_linetable_locations(table, n, 1, lasti, &p);
+			cr_assert_geq(p.line, -1);
+			cr_assert_geq(p.col, -1);
+		}
+	}
+}
