@@ -54,21 +54,22 @@ def _both(name: str, first: int, last: int, release: str) -> list[Recipe]:
     ]
 
 
+# From the first release candidate on that has the layout of the release.
 RECIPES = [
     # The runtime state, which has the GIL, grew in 3.7.4.
-    *_both("cpython-3.7.0", 0x030700F0, 0x030703FF, "3.7.3"),
+    *_both("cpython-3.7.0", 0x030700C1, 0x030703FF, "3.7.3"),
     *_both("cpython-3.7", 0x03070400, 0x0307FFFF, "3.7.17"),
     *_both("cpython-3.8", 0x030800F0, 0x0308FFFF, "3.8.20"),
-    *_both("cpython-3.9", 0x030900F0, 0x0309FFFF, "3.9.25"),
-    *_both("cpython-3.10", 0x030A00F0, 0x030AFFFF, "3.10.20"),
-    *_both("cpython-3.11", 0x030B00F0, 0x030BFFFF, "3.11.15"),
-    *_both("cpython-3.12", 0x030C00F0, 0x030CFFFF, "3.12.13"),
-    *_both("cpython-3.13", 0x030D00F0, 0x030DFFFF, "3.13.15"),
+    *_both("cpython-3.9", 0x030900C1, 0x0309FFFF, "3.9.25"),
+    *_both("cpython-3.10", 0x030A00C1, 0x030AFFFF, "3.10.20"),
+    *_both("cpython-3.11", 0x030B00C1, 0x030BFFFF, "3.11.15"),
+    *_both("cpython-3.12", 0x030C00C2, 0x030CFFFF, "3.12.13"),
+    *_both("cpython-3.13", 0x030D00C2, 0x030DFFFF, "3.13.15"),
     # The interpreter state grew in 3.14.4 and in 3.14.5.
-    *_both("cpython-3.14.0", 0x030E00B3, 0x030E03FF, "3.14.3"),
+    *_both("cpython-3.14.0", 0x030E00C1, 0x030E03FF, "3.14.3"),
     *_both("cpython-3.14.4", 0x030E0400, 0x030E04FF, "3.14.4"),
     *_both("cpython-3.14", 0x030E0500, 0x030EFFFF, "3.14.7"),
-    *_both("cpython-3.15", 0x030F00B4, 0x030FFFFF, "3.15.0rc1"),
+    *_both("cpython-3.15", 0x030F00C1, 0x030FFFFF, "3.15.0rc1"),
 ]
 
 
