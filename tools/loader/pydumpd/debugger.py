@@ -1,0 +1,693 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pdb on a dump: its reading commands, threads to switch between, and a clear
+refusal for whatever would run the program."""
+
+import contextlib
+import inspect
+import pdb
+import sys
+import types
+from typing import Any, Dict, List, Optional, Tuple
+
+from . import frames as real
+from . import sources
+from .dump import Dump, ExceptionEntry, Frame, Thread
+from .marks import printable
+from .refs import find_ref
+from .render import pretty, text
+
+_REFUSED = (
+    "step s next n until unt return r retval rv run restart continue cont c jump j break b "
+    "tbreak commands condition ignore enable disable clear cl debug"
+).split()
+
+
+class View:
+    """What the prompt is on: a thread's stack, or an exception's traceback."""
+
+    def __init__(self, thread: Thread, exception: Optional[ExceptionEntry] = None) -> None:
+        self.thread = thread
+        self.exception = exception
+        #: (real frame, line), the outermost first
+        self.stack: List[Tuple[types.FrameType, int]] = []
+        self.traceback: Optional[types.TracebackType] = None
+        self.dumped: Dict[int, Frame] = {}  # id of a real frame -> the dump's
+        self.note = ""
+
+
+class Views:
+    """Makes views, and keeps the real frames of each thread."""
+
+    def __init__(self, dump: Dump) -> None:
+        self.dump = dump
+        self._stacks: Dict[int, real.Stack] = {}
+
+    def stack(self, thread: Thread) -> real.Stack:
+        """The real frames of a thread."""
+        if thread.index not in self._stacks:
+            self._stacks[thread.index] = real.thread_stack(self.dump, thread.frames)
+        return self._stacks[thread.index]
+
+    def of_thread(self, thread: Thread) -> View:
+        """The stack of a thread."""
+        view, stack = View(thread), self.stack(thread)
+        view.stack = list(zip(stack.frames, stack.lines))
+        view.traceback, view.note = stack.traceback, stack.note
+        dumped = thread.frames[: len(stack.frames)]
+        view.dumped = {id(f): d for f, d in zip(reversed(stack.frames), dumped)}
+        return view
+
+    def of_exception(self, thread: Thread, entry: ExceptionEntry) -> Optional[View]:
+        """The traceback of an exception, below the frames that called it."""
+        tb = self.traceback(entry)
+        if tb is None:
+            return None
+        view = View(thread, entry)
+        view.traceback = tb
+        first = self._frame_address(entry)
+        for i, frame in enumerate(thread.frames):
+            if first and frame.frame_address == first:
+                below = self.of_thread(thread)
+                view.stack = below.stack[: max(len(below.stack) - 1 - i, 0)]
+                view.dumped = below.dumped
+                break
+        while tb is not None:
+            view.stack.append((tb.tb_frame, tb.tb_lineno))
+            tb = tb.tb_next
+        return view
+
+    def traceback(self, entry: ExceptionEntry) -> Optional[types.TracebackType]:
+        """The real traceback of an exception."""
+        value = entry.value
+        found = getattr(value, "__traceback__", None)
+        if isinstance(found, types.TracebackType) and type(found) is types.TracebackType:
+            return found
+        return real.traceback_of(self.dump.graph, entry.traceback_address)
+
+    def _frame_address(self, entry: ExceptionEntry) -> int:
+        at = entry.traceback_address
+        rec = self.dump.graph.record(entry.address)
+        if rec is not None:
+            at = rec.field("traceback") or at
+        tb = self.dump.graph.record(at)
+        return tb.field("frame") if tb is not None else 0
+
+    def first(self) -> Optional[View]:
+        """Where to open: an exception, else who holds the GIL, else main."""
+        threads = self.dump.threads
+        for thread in threads:
+            for entry in thread.exceptions:
+                view = self.of_exception(thread, entry)
+                if view is not None and view.stack:
+                    return view
+        with_frames = [t for t in threads if t.nframes or t.frames]
+        for thread in [t for t in with_frames if t.gil] + with_frames:
+            view = self.of_thread(thread)
+            if view.stack:
+                return view
+        return None
+
+
+def thread_name(thread: Thread) -> str:
+    """A thread's name for people."""
+    return printable(thread.name or thread.os_name or "ident %s" % thread.ident)
+
+
+def thread_line(thread: Thread) -> str:
+    """One line on a thread."""
+    bits = ["%d" % thread.index, thread_name(thread)]
+    if thread.native_id is not None:
+        bits.append("tid %d" % thread.native_id)
+    if thread.interpreter:
+        bits.append("interpreter %s" % thread.interpreter)
+    if thread.gil:
+        bits.append("holds the GIL")
+    for e in thread.exceptions:
+        bits.append("%s %s" % (e.role, summary(e.value)))
+    top = thread.frames[0] if thread.frames else None
+    if top is not None:
+        where = printable(top.qualname or top.name)
+        bits.append("%s at %s:%s" % (where, printable(top.file), top.line))
+        if len(thread.frames) > 1:
+            bits.append("%d frames" % len(thread.frames))
+    else:
+        bits.append("no frames")
+    if thread.note:
+        bits.append(printable(thread.note))
+    return ", ".join(bits[1:]) if not bits[0] else "%3s  %s" % (bits[0], ", ".join(bits[1:]))
+
+
+def summary(value: Any) -> str:
+    """ValueError: text, for an exception."""
+    if not isinstance(value, BaseException):
+        return text(value, 200) if value is not None else "an exception that was not dumped"
+    cls = value.__class__
+    name = cls.__qualname__
+    if cls.__module__ not in ("builtins", "__main__"):
+        name = "%s.%s" % (cls.__module__, name)
+    try:
+        shown = str(value)
+    except Exception:
+        shown = text(getattr(value, "args", ()), 200)
+    return printable("%s: %s" % (name, shown) if shown else name, 500)
+
+
+def header_lines(dump: Dump) -> List[str]:
+    """What the dump is of, for people."""
+    h = dump.header
+
+    def part(name: str) -> Dict[str, Any]:
+        found = h.get(name)
+        return found if isinstance(found, dict) else {}
+
+    process, python, host = part("process"), part("python"), part("host")
+    capture, limits = part("capture"), part("limits")
+    argv = process.get("argv")
+    words = [_str(a) for a in argv] if isinstance(argv, list) else []
+    out = ["program  %s" % (" ".join(words) or _str(process.get("exe")))]
+    where = "process  pid %s" % process.get("pid")
+    if process.get("user"):
+        where += ", user %s" % _str(process["user"])
+    where += ", on %s (%s)" % (_str(host.get("hostname")), _str(host.get("arch")))
+    out.append(where)
+    out.append("time     %s" % _str(h.get("time")))
+    build = [w for w in ("debug", "free_threaded") if python.get(w)]
+    what = "python   %s %s" % (_str(python.get("implementation")), _str(python.get("version")))
+    out.append(what + (" (%s)" % ", ".join(build) if build else ""))
+    threads = dump.threads
+    line = "threads  %d" % len(threads)
+    objects = dump.end.get("objects")
+    if isinstance(objects, int):
+        line += ", %s objects" % format(objects, ",")
+    out.append(line)
+    line = "capture  %s" % _str(capture.get("mode"))
+    pause = dump.end.get("pause_ns")
+    if isinstance(pause, int):
+        line += ", the program stood still for %.1f ms" % (pause / 1e6)
+    if capture.get("torn"):
+        line += "; it RAN MEANWHILE: values may not belong together"
+    out.append(line)
+    if h.get("description"):
+        out.append("note     %s" % _str(h["description"]))
+    trigger = part("trigger")
+    if trigger.get("kind") not in (None, "attach"):
+        out.append("trigger  %s" % _str(trigger.get("kind")))
+    cut = dump.end.get("cut")
+    if isinstance(cut, dict) and cut:
+        names = ["%s (%s references not followed)" % (_str(k), v) for k, v in cut.items()]
+        out.append("limits   %s" % "; ".join(names))
+    set_ = ["%s %s" % (k, v) for k, v in limits.items() if v is not None and type(v) is not bool]
+    if set_ and not cut:
+        out.append("limits   %s" % ", ".join(map(str, set_)))
+    if limits.get("globals") is False:
+        out.append("limits   globals were left out")
+    if dump.end.get("timeout"):
+        out.append("limits   the time for the dump ran out")
+    if not dump.complete:
+        why = dump.file.damage or "no end was written"
+        out.append("DAMAGED  %s; what is here is shown" % why)
+    return [printable(line, 2000) for line in out]
+
+
+def _str(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return "?" if value is None else str(value)
+
+
+class DumpPdb(pdb.Pdb):
+    """The prompt on a dump."""
+
+    def __init__(self, dump: Dump, color: bool = True, **kw: Any) -> None:
+        if "colorize" in inspect.signature(pdb.Pdb.__init__).parameters:
+            kw.setdefault("colorize", color)
+        super().__init__(nosigint=True, readrc=False, **kw)
+        self.dump = dump
+        self.views = Views(dump)
+        self.view: Optional[View] = None
+        self.prompt = "(pydumpd) "
+        #: the chain of the exception that the prompt is on, oldest first
+        self.chain: List[Any] = []
+
+    # -- opening and switching
+
+    def run_on(self, view: View, commands: Optional[List[str]] = None) -> None:
+        """Prompts on a view, or runs commands on it and returns."""
+        self.reset()
+        self.show(view)
+        if commands is not None:
+            self.cmdqueue[:] = [*commands, "quit"]
+        self._cmdloop()
+        self.forget()
+
+    def show(self, view: View) -> None:
+        """Switches to a view and says where that is."""
+        queue, self.cmdqueue = self.cmdqueue, []
+        self.view = view
+        if view.exception is not None and view.exception.value is not None:
+            self.chain = _chain(view.exception.value)
+            self.message(
+                "%s in thread %d (%s); 'thread %d' shows where the thread is"
+                % (
+                    view.exception.role,
+                    view.thread.index,
+                    thread_name(view.thread),
+                    view.thread.index,
+                )
+            )
+            self.message(summary(view.exception.value))
+        else:
+            self.chain = []
+        if view.note:
+            self.message(view.note)
+        self.setup(None, view.traceback)
+        self.cmdqueue = queue + self.cmdqueue
+        self.print_stack_entry(self.stack[self.curindex])
+
+    def get_stack(self, f: Any, t: Any) -> Tuple[List[Tuple[Any, int]], int]:
+        """The stack of the view: bdb's own would add frames of the loader."""
+        assert self.view is not None
+        return self.view.stack, max(len(self.view.stack) - 1, 0)
+
+    def setup(self, f: Any, tb: Any) -> None:  # type: ignore
+        super().setup(f, tb)
+        set_variable = getattr(self, "set_convenience_variable", None)
+        if set_variable and self.chain:
+            set_variable(self.curframe, "_exception", self.chain[-1])
+
+    def canonic(self, filename: str) -> str:
+        """File names are the program's: they mean nothing on this machine."""
+        return filename
+
+    def _validate_file_mtime(self) -> None:
+        pass
+
+    def _save_initial_file_mtime(self, frame: Any) -> None:
+        pass
+
+    def onecmd(self, line: str) -> Any:
+        try:
+            return super().onecmd(line)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except RecursionError:
+            self.error("nested too deep for that")
+        except Exception as e:
+            self.error("%s: %s" % (type(e).__name__, e))
+        return None
+
+    # -- values
+
+    def displayhook(self, obj: Any) -> None:
+        if obj is not None:
+            self.message(text(obj))
+
+    def _value(self, arg: str) -> Tuple[bool, Any]:
+        try:
+            return True, self._getval(arg)
+        except Exception:  # _getval has printed it
+            return False, None
+
+    def do_p(self, arg: str) -> None:
+        """p expression
+
+        Print the value of the expression.
+        """
+        if not arg:
+            self.error("p needs an expression")
+            return
+        ok, value = self._value(arg)
+        if ok:
+            self.message(text(value))
+
+    def do_pp(self, arg: str) -> None:
+        """pp expression
+
+        Pretty-print the value of the expression; of an instance also its
+        attributes.
+        """
+        if not arg:
+            self.error("pp needs an expression")
+            return
+        ok, value = self._value(arg)
+        if ok:
+            self.message(pretty(value))
+
+    def _safe_repr(self, obj: Any, expr: Any) -> str:
+        return text(obj)
+
+    def do_args(self, arg: str) -> None:
+        """a(rgs)
+
+        Print the arguments of the current function.
+        """
+        code = self.curframe.f_code
+        values = self.curframe.f_locals
+        n = code.co_argcount + code.co_kwonlyargcount
+        n += bool(code.co_flags & inspect.CO_VARARGS)
+        n += bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        for name in code.co_varnames[:n]:
+            shown = text(values[name]) if name in values else "*** not set ***"
+            self.message("%s = %s" % (name, shown))
+
+    do_a = do_args
+
+    def do_whatis(self, arg: str) -> None:
+        """whatis expression
+
+        Print the type of the value.
+        """
+        ok, value = self._value(arg)
+        if not ok:
+            return
+        func = getattr(value, "__func__", value)
+        code = getattr(func, "__code__", None) if not isinstance(value, type) else None
+        if code is not None:
+            word = "Method" if func is not value else "Function"
+            self.message("%s %s" % (word, code.co_name))
+        elif isinstance(value, type):
+            self.message("Class %s.%s" % (value.__module__, value.__qualname__))
+        else:
+            self.message(repr(value.__class__))
+
+    def do_addr(self, arg: str) -> None:
+        """addr expression
+
+        Print where the object was in the program, its type, size in bytes and
+        reference count.
+        """
+        ok, value = self._value(arg)
+        if not ok:
+            return
+        ref = find_ref(value)
+        at = ref.rec.addr if ref else self.dump.address(value)
+        rec = self.dump.graph.record(at)
+        if rec is None:
+            self.error("not an object of the dump")
+            return
+        count = "immortal" if rec.refcnt == (1 << 32) - 1 else "%d" % rec.refcnt
+        name = self.dump.graph.classes.name(rec.type) or "?"
+        self.message("%#x: %s, %d bytes, reference count %s" % (at, name, rec.size, count))
+
+    def do_object(self, arg: str) -> None:
+        """object ADDRESS
+
+        Print the object that was at an address (id() in the program).
+        """
+        try:
+            at = int(arg, 0)
+        except ValueError:
+            self.error("object needs an address")
+            return
+        self.message(pretty(self.dump.object(at)))
+
+    def do_real(self, arg: str) -> None:
+        """real NAME
+
+        Replace the local variable NAME, a stand-in for a big container, by a
+        real builtin with all that it holds.
+        """
+        if arg not in self.curframe.f_locals:
+            self.error("no local variable %r" % arg)
+            return
+        value = self.dump.materialise(self.curframe.f_locals[arg])
+        space = self.curframe.f_locals
+        if sys.version_info < (3, 13):
+            space = self.curframe_locals
+        space[arg] = value
+        self.message("%s is a real %s of %d now" % (arg, type(value).__name__, len(value)))
+
+    def do_stack(self, arg: str) -> None:
+        """stack
+
+        Print the evaluation stack of the current frame, the bottom first.
+        """
+        assert self.view is not None
+        frame = self.view.dumped.get(id(self.curframe))
+        values = frame.stack if frame is not None else None
+        if values is None:
+            self.error("the evaluation stack of this frame is not known")
+        elif not values:
+            self.message("the evaluation stack is empty")
+        else:
+            for i, value in enumerate(values):
+                self.message("%3d  %s" % (i, text(value, 2000)))
+
+    # -- source
+
+    def _no_source(self) -> bool:
+        file = self.curframe.f_code.co_filename
+        if sources.lines_of(self.dump, file):
+            return False
+        self.error("the dump has no source of %s" % printable(file))
+        return True
+
+    def do_list(self, arg: str) -> Any:
+        if not self._no_source():
+            return super().do_list(arg)
+
+    do_l = do_list
+    do_list.__doc__ = pdb.Pdb.do_list.__doc__
+
+    def do_longlist(self, arg: str) -> Any:
+        if self._no_source():
+            return
+        if self.curframe.f_code.co_name == "<module>":
+            lines = sources.lines_of(self.dump, self.curframe.f_code.co_filename)
+            self._print_lines(lines, 1, [], self.curframe)
+            return
+        return super().do_longlist(arg)
+
+    do_ll = do_longlist
+    do_longlist.__doc__ = pdb.Pdb.do_longlist.__doc__
+
+    def do_source(self, arg: str) -> None:
+        """source expression
+
+        Print the source of a function, method, class, module or frame, when
+        the dump has it.
+        """
+        ok, value = self._value(arg)
+        if not ok:
+            return
+        file, first = locate(value)
+        lines = sources.lines_of(self.dump, file) if file else []
+        if not lines:
+            self.error("the dump has no source of that")
+        elif first is None:
+            self._print_lines(lines, 1)
+        else:
+            if isinstance(value, type):
+                first = _class_line(lines, value.__name__, first)
+            block = lines[first - 1 :]
+            with contextlib.suppress(Exception):  # tokenizer over a part of a file
+                block = inspect.getblock(block)
+            self._print_lines(block, first)
+
+    # -- frames and threads
+
+    def do_where(self, arg: str) -> None:
+        """w(here) [count]
+
+        Print the stack, the newest frame at the bottom; an arrow shows the
+        current frame. With a count, that many of the newest frames, or of the
+        oldest if it is negative; 0 is the current one.
+        """
+        try:
+            count = int(arg) if arg else None
+        except ValueError:
+            self.error("where: %r is no count" % arg)
+            return
+        if count is None:
+            entries = self.stack
+        elif count == 0:
+            entries = [self.stack[self.curindex]]
+        else:
+            entries = self.stack[:-count] if count < 0 else self.stack[-count:]
+            entries = self.stack[:-count] if count < 0 else entries
+        try:
+            for entry in entries:
+                self.print_stack_entry(entry)
+        except KeyboardInterrupt:
+            pass
+
+    do_w = do_where
+    do_bt = do_where
+
+    def do_threads(self, arg: str) -> None:
+        """threads
+
+        List the threads; an arrow shows the one that the prompt is on.
+        """
+        assert self.view is not None
+        for thread in self.dump.threads:
+            arrow = "->" if thread.index == self.view.thread.index else "  "
+            self.message(arrow + thread_line(thread))
+
+    def do_thread(self, arg: str) -> None:
+        """thread [NUMBER | IDENT | NAME]
+
+        Switch to a thread's stack; without argument, to that of the current
+        thread.
+        """
+        assert self.view is not None
+        thread = find_thread(self.dump, arg) if arg else self.view.thread
+        if thread is None:
+            self.error("no thread %r; 'threads' lists them" % arg)
+            return
+        view = self.views.of_thread(thread)
+        if not view.stack:
+            self.error("thread %d has no frames here" % thread.index)
+            return
+        self.show(view)
+
+    def do_exceptions(self, arg: str) -> None:
+        """exceptions [NUMBER]
+
+        List the exceptions that the threads raise or handle, and below the one
+        that the prompt is on those that led to it; switch to one.
+        """
+        found: List[Tuple[Thread, ExceptionEntry, str]] = []
+        assert self.view is not None
+        for thread in self.dump.threads:
+            for entry in thread.exceptions:
+                where = "%s in thread %d, %s" % (entry.role, thread.index, thread_name(thread))
+                found.append((thread, entry, where))
+                for cause in reversed(_chain(entry.value)[:-1]):
+                    at = self.dump.graph.address(cause)
+                    ref = find_ref(cause)
+                    tb = ref.rec.field("traceback") if ref else 0
+                    deeper = ExceptionEntry("led to it", cause, at, tb)
+                    found.append((thread, deeper, "led to the one above"))
+        if not arg:
+            if not found:
+                self.error("no thread raises or handles an exception")
+            for i, (_, entry, where) in enumerate(found):
+                on = self.view.exception is not None
+                same = on and self.view.exception.value is entry.value  # type: ignore
+                arrow = ">" if same else " "
+                self.message("%s%3d  %s (%s)" % (arrow, i, summary(entry.value), where))
+            return
+        try:
+            thread, entry, _ = found[int(arg)]
+        except (ValueError, IndexError):
+            self.error("no exception %r; 'exceptions' lists them" % arg)
+            return
+        view = self.views.of_exception(thread, entry)
+        if view is None:
+            self.error("that exception has no traceback")
+            return
+        self.show(view)
+
+    def do_header(self, arg: str) -> None:
+        """header
+
+        Print what the dump is of: program, process, host, time, limits.
+        """
+        for line in header_lines(self.dump):
+            self.message(line)
+
+    def do_quit(self, arg: str) -> bool:
+        """q(uit) | exit
+
+        Close the dump.
+        """
+        self._user_requested_quit = True
+        self.quitting = True
+        return True
+
+    do_q = do_quit
+    do_exit = do_quit
+
+    def do_EOF(self, arg: str) -> bool:
+        """EOF
+
+        Close the dump.
+        """
+        self.message("")
+        return self.do_quit(arg)
+
+    def _refuse(self, name: str, arg: str) -> None:
+        more = ""
+        if not arg and self.curframe is not None and name in self.curframe.f_locals:
+            more = "; for the variable: p %s" % name
+        self.error("this is a dump; nothing runs (%s)%s" % (name, more))
+
+
+def _refusal(name: str) -> Any:
+    def refuse(self: DumpPdb, arg: str) -> None:
+        self._refuse(name, arg)
+
+    refuse.__doc__ = "%s\n\n        Not here: this is a dump; nothing runs.\n        " % name
+    return refuse
+
+
+for _name in _REFUSED:
+    setattr(DumpPdb, "do_" + _name, _refusal(_name))
+
+
+def _chain(value: Any) -> List[Any]:
+    """An exception and those that led to it, oldest first."""
+    out: List[Any] = []
+    while isinstance(value, BaseException) and all(value is not o for o in out):
+        out.append(value)
+        if len(out) >= 999:
+            break
+        cause = value.__cause__
+        if cause is None and not value.__suppress_context__:
+            cause = value.__context__
+        value = cause
+    return out[::-1]
+
+
+def find_thread(dump: Dump, what: str) -> Optional[Thread]:
+    """A thread by its number here, ident, native id or name."""
+    what = what.strip()
+    with contextlib.suppress(ValueError):
+        n = int(what, 0)
+        for field in ("index", "ident", "native_id", "ns_native_id"):
+            for thread in dump.threads:
+                if getattr(thread, field) == n:
+                    return thread
+    for thread in dump.threads:
+        if what in (thread.name, thread.os_name):
+            return thread
+    close = [t for t in dump.threads if what and t.name and t.name.startswith(what)]
+    return close[0] if len(close) == 1 else None
+
+
+def locate(value: Any) -> Tuple[str, Optional[int]]:
+    """The file of an object of the dump, and its first line."""
+    ref = find_ref(value)
+    if isinstance(value, types.FrameType):
+        code = value.f_code
+        return code.co_filename, code.co_firstlineno
+    if isinstance(value, types.MethodType):
+        return locate(value.__func__)
+    if ref is None:
+        return "", None
+    graph = ref.graph
+    name = ref.rec.kind.name
+    if isinstance(value, type):
+        for at in graph.namespace(ref.rec.field("dict")).values():
+            if graph.kind_of(at) == "function":
+                file, _ = locate(graph.get(at))
+                return file, 1
+        return "", None
+    if name == "function":
+        return locate(value.__code__)
+    if name == "code":
+        return value.co_filename, max(value.co_firstlineno, 1)
+    if name == "module":
+        file = graph.string(graph.namespace(ref.rec.field("dict")).get("__file__", 0))
+        return file or "", None
+    inner = getattr(value, "fget", None) or getattr(value, "__wrapped__", None)
+    return locate(inner) if inner is not None and inner is not value else ("", None)
+
+
+def _class_line(lines: List[str], name: str, default: int) -> int:
+    for i, line in enumerate(lines, 1):
+        words = line.replace("(", " ").replace(":", " ").split()
+        if words[:2] == ["class", name]:
+            return i
+    return default
