@@ -413,6 +413,27 @@ out:
 	return code;
 }
 
+int32_t pyd_frame_line(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti)
+{
+	struct pyd_frame f = { 0 };
+	struct pyd_position pos = { -1, -1, -1, -1 };
+	struct pyd_err ignored;
+	struct pyd_obj o;
+
+	if (pyd_obj_read(r, frame_obj, &o, &ignored) ||
+	    !pyd_obj_is(&o, PYD_KIND_frame))
+		return -1;
+
+	pyd_addr at = pyd_has_iframes(r->lay)
+			      ? PYD_OBJ_U64(r, &o, frameobj, f_frame)
+			      : frame_obj;
+
+	if (!pyd_read_frame(r, at, &f, &ignored) && f.code)
+		pyd_codeobj_position(r, f.code, lasti, &pos);
+	pyd_frame_deinit(&f);
+	return pos.line;
+}
+
 /* What the numbering of gi_frame_state means. */
 static enum pyd_frame_state gen_state(const struct pyd_reader *r, int8_t s,
 				      bool *ret_yield_from)
@@ -481,6 +502,29 @@ static pyd_addr awaiting(struct pyd_reader *r, const struct pyd_frame *f,
 	return 0;
 }
 
+/* The state of a generator that has a frame object: its own gi_running up to
+ * 3.9, the frame's f_state in 3.10. */
+static enum pyd_code gen_frame_state(struct pyd_reader *r,
+				     const struct pyd_obj *o,
+				     pyd_addr frame_obj, struct pyd_frame *f,
+				     struct pyd_err *err)
+{
+	bool running = PYD_OBJ_U8(r, o, gen, gi_running);
+
+	if (PYD_OFF(r->lay, frameobj, f_state) != PYD_ABSENT) {
+		struct pyd_obj frame;
+		enum pyd_code code = pyd_obj_read(r, frame_obj, &frame, err);
+
+		if (code)
+			return code;
+		running = PYD_OBJ_U8(r, &frame, frameobj, f_state) == 0;
+	}
+	f->state = running	  ? PYD_FRAME_RUNNING
+		   : f->lasti < 0 ? PYD_FRAME_CREATED
+				  : PYD_FRAME_SUSPENDED;
+	return PYD_OK;
+}
+
 enum pyd_code pyd_read_generator(struct pyd_reader *r, const struct pyd_obj *o,
 				 struct pyd_node *n, struct pyd_err *err)
 {
@@ -535,10 +579,9 @@ enum pyd_code pyd_read_generator(struct pyd_reader *r, const struct pyd_obj *o,
 			code = pyd_read_frame(r, frame_obj, &f, err);
 			if (code)
 				goto out;
-			f.state = PYD_OBJ_U8(r, o, gen, gi_running)
-					  ? PYD_FRAME_RUNNING
-				  : f.lasti < 0 ? PYD_FRAME_CREATED
-						: PYD_FRAME_SUSPENDED;
+			code = gen_frame_state(r, o, frame_obj, &f, err);
+			if (code)
+				goto out;
 		}
 	}
 	if (f.state == PYD_FRAME_SUSPENDED)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "read/family.h"
+#include "read/frame.h"
 
 #define F(s, f) PYD_F_##s##_##f
 #define FIELDS(r, o, n, err, ...)                                              \
@@ -313,10 +314,15 @@ enum pyd_code pyd_read_traceback(struct pyd_reader *r, const struct pyd_obj *o,
 	if (code)
 		return code;
 
-	const uint32_t at[] = {
-		PYD_OBJ_U32(r, o, traceback, tb_lasti),
-		PYD_OBJ_U32(r, o, traceback, tb_lineno),
-	};
+	const int32_t lasti = (int32_t)PYD_OBJ_U32(r, o, traceback, tb_lasti);
+	int32_t line = (int32_t)PYD_OBJ_U32(r, o, traceback, tb_lineno);
+
+	/* From 3.11 on the line is made from lasti when someone asks. */
+	if (line < 0)
+		line = pyd_frame_line(r, PYD_OBJ_U64(r, o, traceback, tb_frame),
+				      lasti);
+
+	const int32_t at[] = { lasti, line };
 
 	return pyd_buf_append(&n->value, at, sizeof(at), err);
 }
