@@ -289,6 +289,8 @@ class Classes:
         if name == "__class__":
             meta = self.get(rec.type)
             return meta if isinstance(meta, SurrogateMeta) else type
+        if name == "__module__" and module:
+            return module  # a static type's namespace has a descriptor there
         if name == "__dict__":
             if rec.field("dict") and graph.record(rec.field("dict")) is not None:
                 return types.MappingProxyType(graph.get(rec.field("dict")))
