@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dump/render.h"
+
+#include <string.h>
+
+/* Entries shown of the mapping of a module or class body. */
+#define MAX_NAMES 40
+
+struct render {
+	struct pyd_dump *d;
+	const struct pyd_render_options *opts;
+	const struct pyd_sink *sink;
+	struct pyd_text t;
+	uint64_t shown; /* frames of this thread */
+};
+
+static void put(struct pyd_text *t, const char *s)
+{
+	pyd_text_raw(t, s, strlen(s));
+}
+
+/* -- values -- */
+
+bool pyd_render_value(struct pyd_dump_value v, struct pyd_text *t)
+{
+	const char *s;
+	size_t len;
+	uint64_t u;
+	int64_t i;
+
+	if (pyd_dump_value_text(v, &s, &len))
+		pyd_text_escaped(t, s, len, 0, 400);
+	else if (pyd_dump_value_u64(v, &u))
+		pyd_text_printf(t, "%llu", (unsigned long long)u);
+	else if (pyd_dump_value_i64(v, &i))
+		pyd_text_printf(t, "%lld", (long long)i);
+	else
+		return false;
+	return true;
+}
+
+/* " label value", when there is one. */
+static void labelled(struct pyd_text *t, const char *label,
+		     struct pyd_dump_value v)
+{
+	if (pyd_dump_value_type(v) == PYD_DUMP_NIL)
+		return;
+	put(t, label);
+	if (!pyd_render_value(v, t))
+		put(t, "?");
+}
+
+void pyd_render_size(uint64_t bytes, struct pyd_text *t)
+{
+	static const char *const units[] = { "kB", "MB", "GB", "TB" };
+	double v = (double)bytes / 1000;
+	size_t i = 0;
+
+	if (bytes < 1000) {
+		pyd_text_printf(t, "%llu B", (unsigned long long)bytes);
+		return;
+	}
+	while (v >= 999.95 && i < 3) {
+		v /= 1000;
+		i++;
+	}
+	pyd_text_printf(t, "%.1f %s", v, units[i]);
+}
+
+void pyd_render_program(struct pyd_dump_value header, struct pyd_text *t)
+{
+	struct pyd_dump_value process = pyd_dump_value_get(header, "process");
+	struct pyd_dump_value v = pyd_dump_value_get(process, "argv");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+	size_t start = t->buf.len;
+	size_t n = 0;
+
+	while (!it.map && t->buf.len - start < 200 &&
+	       pyd_dump_iter_next(&it, NULL, &v)) {
+		if (n++)
+			put(t, " ");
+		pyd_render_value(v, t);
+	}
+	if (!n && !pyd_render_value(pyd_dump_value_get(process, "exe"), t))
+		pyd_render_value(pyd_dump_value_get(process, "comm"), t);
+}
+
+static enum pyd_code flush(struct render *r, struct pyd_err *err)
+{
+	enum pyd_code code = r->t.code;
+
+	if (!code && r->t.buf.len)
+		code = r->sink->write(r->sink->ctx, (const char *)r->t.buf.data,
+				      r->t.buf.len, err);
+	pyd_buf_clear(&r->t.buf);
+	return code;
+}
+
+/* -- the head -- */
+
+static double seconds(struct pyd_dump_value map, const char *key)
+{
+	uint64_t ns;
+
+	if (!pyd_dump_value_u64(pyd_dump_value_get(map, key), &ns))
+		return -1;
+	return (double)ns / 1e9;
+}
+
+static void put_capture(struct render *r, struct pyd_dump_value header)
+{
+	struct pyd_dump_value capture = pyd_dump_value_get(header, "capture");
+	struct pyd_dump_value end = pyd_dump_end(r->d);
+	double pause = seconds(end, "pause_ns");
+	double total = seconds(end, "total_ns");
+	bool torn = false;
+
+	put(&r->t, "  capture:");
+	labelled(&r->t, " ", pyd_dump_value_get(capture, "mode"));
+	if (pause >= 0)
+		pyd_text_printf(&r->t, ", paused %.1f ms", pause * 1e3);
+	if (total >= 0)
+		pyd_text_printf(&r->t, ", %.2f s in all", total);
+	if (pyd_dump_value_bool(pyd_dump_value_get(capture, "torn"), &torn) &&
+	    torn)
+		put(&r->t, "; the program ran meanwhile, values may be torn");
+	put(&r->t, "\n");
+}
+
+static void put_cut(struct render *r)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(pyd_dump_end(r->d), "cut");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+	struct pyd_dump_value key;
+	bool timeout = false;
+
+	while (it.map && pyd_dump_iter_next(&it, &key, &v)) {
+		put(&r->t, "  limit ");
+		pyd_render_value(key, &r->t);
+		put(&r->t, ": ");
+		pyd_render_value(v, &r->t);
+		put(&r->t, " references not followed\n");
+	}
+	if (pyd_dump_value_bool(
+		    pyd_dump_value_get(pyd_dump_end(r->d), "timeout"),
+		    &timeout) &&
+	    timeout)
+		put(&r->t, "  the time allowed ran out: not all was dumped\n");
+}
+
+static void put_head(struct render *r, const char *name)
+{
+	struct pyd_dump_value h = pyd_dump_header(r->d);
+	struct pyd_dump_value python = pyd_dump_value_get(h, "python");
+	struct pyd_dump_value process = pyd_dump_value_get(h, "process");
+	struct pyd_dump_value host = pyd_dump_value_get(h, "host");
+	struct pyd_dump_value trigger = pyd_dump_value_get(h, "trigger");
+	struct pyd_text *t = &r->t;
+	struct pyd_dump_info info;
+	bool debug = false;
+
+	pyd_dump_get_info(r->d, &info);
+	pyd_text_escaped(t, name, strlen(name), 0, 4096);
+	labelled(t, ": Python ", pyd_dump_value_get(python, "version"));
+	if (pyd_dump_value_bool(pyd_dump_value_get(python, "debug"), &debug) &&
+	    debug)
+		put(t, " (debug build)");
+	labelled(t, ", pid ", pyd_dump_value_get(process, "pid"));
+	labelled(t, " on ", pyd_dump_value_get(host, "hostname"));
+	labelled(t, ", ", pyd_dump_value_get(h, "time"));
+	put(t, "\n  program: ");
+	pyd_render_program(h, t);
+	labelled(t, "\n  trigger: ", pyd_dump_value_get(trigger, "kind"));
+	labelled(t, "\n  description: ", pyd_dump_value_get(h, "description"));
+	put(t, "\n");
+	put_capture(r, h);
+	pyd_text_printf(t, "  %llu threads, %llu frames, %llu objects, ",
+			(unsigned long long)info.threads,
+			(unsigned long long)info.frames,
+			(unsigned long long)info.objects);
+	pyd_render_size(info.size, t);
+	put(t, "\n");
+	put_cut(r);
+	if (!info.complete || *info.damage) {
+		put(t, "  incomplete: ");
+		pyd_text_escaped(t, info.damage, strlen(info.damage), 0, 400);
+		put(t, "; what can be read is shown\n");
+	}
+}
+
+/* -- frames -- */
+
+static void put_ref(struct render *r, uint64_t ref)
+{
+	pyd_repr(r->d, ref, &r->opts->limits, &r->t);
+}
+
+/* The contents of a cell; 0 and false when it is empty or none. */
+static bool open_cell(struct render *r, uint64_t ref, uint64_t *ret)
+{
+	struct pyd_dump_object o;
+	bool ok;
+
+	if (!ref || pyd_dump_object_get(r->d, ref, &o, NULL))
+		return false;
+	ok = o.kind == PYD_KIND_cell;
+	if (ok)
+		*ret = pyd_dump_object_field(r->d, &o, "contents");
+	pyd_dump_object_release(r->d, &o);
+	return ok;
+}
+
+static void put_var(struct render *r, struct pyd_dump_value var)
+{
+	struct pyd_dump_iter it = pyd_dump_value_iter(var);
+	struct pyd_dump_value name, v;
+	uint64_t kind = 0, ref = 0;
+
+	if (it.map || !pyd_dump_iter_next(&it, NULL, &name) ||
+	    !pyd_dump_iter_next(&it, NULL, &v) ||
+	    !pyd_dump_value_u64(v, &kind) ||
+	    !pyd_dump_iter_next(&it, NULL, &v) || !pyd_dump_value_u64(v, &ref))
+		return;
+	put(&r->t, "         ");
+	pyd_render_value(name, &r->t);
+	put(&r->t, " = ");
+	if ((kind == PYD_VAR_CELL || kind == PYD_VAR_FREE ||
+	     kind == PYD_VAR_CELLARG) &&
+	    open_cell(r, ref, &ref) && !ref)
+		put(&r->t, "<unset>");
+	else
+		put_ref(r, ref);
+	put(&r->t, "\n");
+}
+
+/* The names of a module or class body, but for those of the machinery. */
+static void put_names(struct render *r, uint64_t ref)
+{
+	struct pyd_dump_object o, key;
+	const uint64_t *items;
+	uint32_t n, shown = 0;
+
+	if (!ref || pyd_dump_object_get(r->d, ref, &o, NULL))
+		return;
+	items = pyd_dump_object_rest(r->d, &o, &n);
+	for (uint32_t i = 0; o.kind == PYD_KIND_dict && i + 1 < n; i += 2) {
+		bool named;
+
+		if (pyd_dump_object_get(r->d, items[i], &key, NULL))
+			continue;
+		named = key.kind == PYD_KIND_str &&
+			!(key.value_len >= 2 && !memcmp(key.value, "__", 2));
+		if (named && shown++ < MAX_NAMES) {
+			put(&r->t, "         ");
+			pyd_text_escaped(&r->t, (const char *)key.value,
+					 key.value_len, 0, 200);
+			put(&r->t, " = ");
+			put_ref(r, items[i + 1]);
+			put(&r->t, "\n");
+		}
+		pyd_dump_object_release(r->d, &key);
+	}
+	if (shown > MAX_NAMES)
+		pyd_text_printf(&r->t, "         ... %u names more\n",
+				shown - MAX_NAMES);
+	pyd_dump_object_release(r->d, &o);
+}
+
+static void put_locals(struct render *r, struct pyd_dump_value frame)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(frame, "vars");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+	uint64_t ref = 0;
+	size_t i = 0;
+
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v))
+		put_var(r, v);
+	if (pyd_dump_value_u64(pyd_dump_value_get(frame, "locals"), &ref))
+		put_names(r, ref);
+	it = pyd_dump_value_iter(pyd_dump_value_get(frame, "stack"));
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		if (!pyd_dump_value_u64(v, &ref))
+			continue;
+		pyd_text_printf(&r->t, "         [stack %zu] = ", i++);
+		put_ref(r, ref);
+		put(&r->t, "\n");
+	}
+}
+
+static enum pyd_code put_frame(void *ctx, uint64_t number,
+			       struct pyd_dump_value frame, struct pyd_err *err)
+{
+	struct render *r = ctx;
+	struct pyd_dump_value name = pyd_dump_value_get(frame, "qualname");
+
+	if (r->opts->max_frames && r->shown >= r->opts->max_frames)
+		return PYD_OK;
+	r->shown++;
+	if (pyd_dump_value_type(name) == PYD_DUMP_NIL)
+		name = pyd_dump_value_get(frame, "name");
+	pyd_text_printf(&r->t, "  #%-4llu ", (unsigned long long)number);
+	pyd_render_value(name, &r->t);
+	put(&r->t, "  ");
+	pyd_render_value(pyd_dump_value_get(frame, "file"), &r->t);
+	put(&r->t, ":");
+	if (!pyd_render_value(pyd_dump_value_get(frame, "line"), &r->t))
+		put(&r->t, "?");
+	put(&r->t, "\n");
+	labelled(&r->t, "         note: ", pyd_dump_value_get(frame, "note"));
+	if (pyd_dump_value_type(pyd_dump_value_get(frame, "note")) !=
+	    PYD_DUMP_NIL)
+		put(&r->t, "\n");
+	if (!r->opts->no_locals)
+		put_locals(r, frame);
+	return flush(r, err);
+}
+
+/* -- threads -- */
+
+static void put_exceptions(struct render *r, struct pyd_dump_value thread)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(thread, "exceptions");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		uint64_t ref = 0;
+
+		(void)pyd_dump_value_u64(pyd_dump_value_get(v, "value"), &ref);
+		put(&r->t, "  exception");
+		labelled(&r->t, ", ", pyd_dump_value_get(v, "role"));
+		put(&r->t, ": ");
+		put_ref(r, ref);
+		put(&r->t, "\n");
+	}
+}
+
+static enum pyd_code put_thread(struct render *r, struct pyd_dump_value thread,
+				uint64_t index, struct pyd_err *err)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(thread, "name");
+	struct pyd_text *t = &r->t;
+	uint64_t total = 0;
+	bool gil = false;
+	enum pyd_code code;
+
+	pyd_text_printf(t, "\nThread %llu", (unsigned long long)index);
+	if (pyd_dump_value_type(v) == PYD_DUMP_NIL)
+		v = pyd_dump_value_get(thread, "os_name");
+	if (pyd_dump_value_type(v) != PYD_DUMP_NIL) {
+		put(t, " \"");
+		pyd_render_value(v, t);
+		put(t, "\"");
+	}
+	labelled(t, ", ident ", pyd_dump_value_get(thread, "ident"));
+	labelled(t, ", native id ", pyd_dump_value_get(thread, "native_id"));
+	labelled(t, ", state ", pyd_dump_value_get(thread, "state"));
+	if (pyd_dump_value_u64(pyd_dump_value_get(thread, "interpreter"),
+			       &total) &&
+	    total)
+		pyd_text_printf(t, ", interpreter %llu",
+				(unsigned long long)total);
+	if (pyd_dump_value_bool(pyd_dump_value_get(thread, "gil"), &gil) && gil)
+		put(t, ", holds the GIL");
+	put(t, "\n");
+	v = pyd_dump_value_get(thread, "note");
+	if (pyd_dump_value_type(v) != PYD_DUMP_NIL) {
+		labelled(t, "  note: ", v);
+		put(t, "\n");
+	}
+	put_exceptions(r, thread);
+	r->shown = 0;
+	code = pyd_dump_frames_each(r->d, index, 0, put_frame, r, err);
+	if (code == PYD_FORMAT && err) {
+		put(t, "  ");
+		pyd_text_escaped(t, err->msg, strlen(err->msg), 0, 400);
+		put(t, "\n");
+	} else if (code) {
+		return code;
+	}
+	total = 0;
+	(void)pyd_dump_value_u64(pyd_dump_value_get(thread, "nframes"), &total);
+	if (total > r->shown)
+		pyd_text_printf(t, "  %llu frames more\n",
+				(unsigned long long)(total - r->shown));
+	return flush(r, err);
+}
+
+enum pyd_code pyd_render_text(struct pyd_dump *d, const char *name,
+			      const struct pyd_render_options *opts,
+			      const struct pyd_sink *sink, struct pyd_err *err)
+{
+	struct pyd_err local;
+	struct render r = { .d = d, .opts = opts, .sink = sink };
+	struct pyd_dump_value v =
+		pyd_dump_value_get(pyd_dump_threads(d), "threads");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+	uint64_t index = 0;
+	enum pyd_code code;
+
+	if (!err)
+		err = &local;
+	r.t.err = err;
+	put_head(&r, name);
+	code = flush(&r, err);
+	for (; !code && !it.map && pyd_dump_iter_next(&it, NULL, &v); index++)
+		if (opts->thread < 0 || (uint64_t)opts->thread == index)
+			code = put_thread(&r, v, index, err);
+	if (!code && opts->thread >= 0 && (uint64_t)opts->thread >= index)
+		code = pyd_err_set(err, PYD_USAGE,
+				   "%s has %llu threads, numbered from 0; "
+				   "there is no thread %lld",
+				   name, (unsigned long long)index,
+				   (long long)opts->thread);
+	pyd_text_deinit(&r.t);
+	return code;
+}
