@@ -55,9 +55,9 @@ static void field(struct pyd_text *t, const char *label,
 /* The first exception that any thread had, raised ones before handled. */
 static void exception(struct pyd_dump *d, struct pyd_text *t)
 {
-	static const struct pyd_repr_limits limits = { .depth = 1,
-						       .items = 3,
-						       .chars = 60 };
+	static const struct pyd_repr_limits limits = {
+		.depth = 1, .items = 3, .chars = 60, .bytes = 200
+	};
 	struct pyd_dump_value v =
 		pyd_dump_value_get(pyd_dump_threads(d), "threads");
 	struct pyd_dump_iter it = pyd_dump_value_iter(v);

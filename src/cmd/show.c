@@ -17,6 +17,7 @@ enum {
 	OPT_MAX_FRAMES,
 	OPT_CHARS,
 	OPT_ITEMS,
+	OPT_BYTES,
 };
 
 static const struct argp_option options[] = {
@@ -29,6 +30,8 @@ static const struct argp_option options[] = {
 	  "Characters of a string that are shown (default 120)", 2 },
 	{ "items", OPT_ITEMS, "N", 0,
 	  "Items of a container that are shown (default 8)", 2 },
+	{ "value-bytes", OPT_BYTES, "N", 0,
+	  "About how long the text of one value may be (default 300)", 2 },
 	{ 0 },
 };
 
@@ -74,6 +77,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_ITEMS:
 		a->render.limits.items =
 			(unsigned int)number(state, "items", arg, 1000000);
+		return 0;
+	case OPT_BYTES:
+		a->render.limits.bytes = (unsigned int)number(
+			state, "value-bytes", arg, 100000000);
 		return 0;
 	case 't':
 		a->render.thread =

@@ -10,15 +10,13 @@ const struct pyd_repr_limits pyd_repr_default = {
 	.depth = 3,
 	.items = 8,
 	.chars = 120,
+	.bytes = 300,
 };
 
 #define MAX_DEPTH 8
 /* Bytes of an int that is given in decimal; Python itself stops at 4300
  * digits, which is about 1800 bytes. */
 #define MAX_INT 256
-/* Of one text, containers in containers and all: the items of each level
- * multiply. */
-#define MAX_TEXT 4096
 
 struct repr {
 	struct pyd_dump *d;
@@ -36,7 +34,7 @@ static void put(struct repr *r, const char *s)
 
 static bool full(const struct repr *r)
 {
-	return r->out->code || r->out->buf.len - r->start >= MAX_TEXT;
+	return r->out->code || r->out->buf.len - r->start >= r->lim.bytes;
 }
 
 static void one(struct repr *r, uint64_t ref);
@@ -810,8 +808,12 @@ static void one(struct repr *r, uint64_t ref)
 	int64_t small;
 	enum pyd_code code;
 
-	if (full(r))
+	/* Items of containers in containers multiply: what has begun is closed,
+	 * nothing more is begun. */
+	if (full(r)) {
+		put(r, "...");
 		return;
+	}
 	if (!ref) {
 		put(r, "<NULL>");
 		return;

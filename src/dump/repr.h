@@ -13,6 +13,7 @@ struct pyd_repr_limits {
 	unsigned int depth; /* of containers in containers, at most 8 */
 	unsigned int items; /* of one container */
 	unsigned int chars; /* of one str or bytes */
+	unsigned int bytes; /* of the whole text, about */
 };
 
 extern const struct pyd_repr_limits pyd_repr_default;
