@@ -143,7 +143,7 @@ static int run_load(int argc, char **argv)
 {
 	char own[PATH_MAX], folder[PATH_MAX + 32] = "";
 	char built[PATH_MAX + 32], installed[PATH_MAX + 32];
-	const char *candidates[4];
+	const char *candidates[5];
 	const char *asked = getenv("PYDUMPD_PYTHON");
 	size_t n = 0;
 
@@ -162,6 +162,7 @@ static int run_load(int argc, char **argv)
 	}
 	candidates[n++] = "python3";
 	candidates[n++] = "python";
+	candidates[n++] = "/usr/bin/python3";
 
 	if (asked && asked[0]) {
 		int status = try_python(asked, folder, argc, argv);
@@ -184,8 +185,8 @@ static int run_load(int argc, char **argv)
 			      "zstandard, or set PYDUMPD_PYTHON");
 	else
 		pyd_log_error("no Python 3.8 or later with the loader; run: "
-			      "python3 -m pip install pydumpd/tools/loader, "
-			      "or set PYDUMPD_PYTHON");
+			      "python3 -m pip install ./tools/loader (in "
+			      "the source tree), or set PYDUMPD_PYTHON");
 	return PYD_EXIT_FAILED;
 }
 
