@@ -70,12 +70,12 @@ static void put_type(struct repr *r, pyd_addr type, bool with_module)
 	enum pyd_code code = pyd_dump_object_get(r->d, type, &o, NULL);
 
 	if (code) {
-		pyd_text_printf(r->out, "type at 0x%llx",
+		pyd_text_printf(r->out, "type@0x%llx",
 				(unsigned long long)type);
 		return;
 	}
 	if (!type_names(&o, &module, &module_len, &name, &name_len)) {
-		pyd_text_printf(r->out, "type at 0x%llx",
+		pyd_text_printf(r->out, "type@0x%llx",
 				(unsigned long long)type);
 	} else {
 		if (with_module && module_len &&
