@@ -32,7 +32,7 @@ if [ -z "$tests" ]; then
 	"$out/venv/bin/python" tests/e2e/interpreters.py
 
 	echo "== unit tests"
-	"$out/unit" -j"$(nproc)" || failed="$failed unit"
+	"$out/unit" -j"$(nproc)" --timeout 120 || failed="$failed unit"
 	tests=$(for t in tests/e2e tests/loader tests/offsets; do
 		[ ! -d "$t" ] || echo "$t"
 	done)

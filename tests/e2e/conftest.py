@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         )
     if "shared_root" in metafunc.fixturenames:
         # Where a test needs no more than each version once, on our own files.
-        chosen = {i.short: i for i in EVERY if i.root is None and i.version >= (3, 7)}
+        chosen = {i.short: i for i in EVERY if i.root is None}
         metafunc.parametrize(
             "shared_root", chosen.values(), ids=list(chosen), scope="session"
         )

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Iterator
 
-OLDEST = (3, 6)
+OLDEST = (3, 7)
 PROBE = """
 import sys, sysconfig, json
 print(json.dumps({

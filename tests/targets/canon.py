@@ -5,7 +5,7 @@ The target canonicalises its own objects, the test those that the loader gives;
 both results must be equal. The result is plain JSON. Containers and instances
 are numbered in the order of the first visit and referred to by number after
 that, so that identity, aliasing and cycles are compared too. Types are told
-apart by name, because the loader shows stand-ins. Runs on Python 3.6 and later.
+apart by name, because the loader shows stand-ins. Runs on Python 3.7 and later.
 """
 
 import struct

@@ -3,7 +3,7 @@
 
 graphs.py FIRST COUNT: the graphs of the seeds FIRST to FIRST + COUNT - 1 hang in
 the local "graphs" of the function hold_graphs(); a last line "ready" ends them.
-Waits for the end of standard input. Runs on Python 3.6 to 3.15.
+Waits for the end of standard input. Runs on Python 3.7 to 3.15.
 """
 
 import json

@@ -3,7 +3,7 @@
 
 simple.py dlopen FILE: maps FILE, a second libpython, first.
 simple.py subinterpreter: a thread runs code of a second interpreter.
-Ends with the line "bye" when standard input ends. Python 3.6 to 3.15.
+Ends with the line "bye" when standard input ends. Python 3.7 to 3.15.
 """
 
 import json

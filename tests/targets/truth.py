@@ -8,7 +8,7 @@ prints "same" when everything is as it was told, "exit" ends it in good order.
 
 With --untouched only the readiness line is told, so that no frame object and no
 f_locals mapping was ever made; the truth of another run holds.
-Runs unchanged on Python 3.6 to 3.15.
+Runs unchanged on Python 3.7 to 3.15.
 """
 
 import _thread
@@ -628,7 +628,7 @@ def handler():
         try:
             int("no number")
         except ValueError as second:
-            hold(second, caught)
+            hold(second)
     return "done"
 
 
