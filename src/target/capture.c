@@ -309,7 +309,7 @@ static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 				   "which copies nothing",
 				   c->p->pid, (unsigned long long)(want / MIB),
 				   (unsigned long long)(have / MIB));
-	code = pyd_copy_chunk(&c->parts, (size_t)want, err);
+	code = pyd_copy_chunk(&c->parts, (size_t)want, true, err);
 	if (!code)
 		code = open_files(c, err);
 	return code;
@@ -445,8 +445,9 @@ static enum pyd_code take_runs(struct pyd_capture *c, uint64_t left,
 				code = flush(c, b, err);
 				if (!code && !room) {
 					c->stats.grown = 1;
-					code = pyd_copy_chunk(
-						&c->parts, (size_t)left, err);
+					code = pyd_copy_chunk(&c->parts,
+							      (size_t)left,
+							      true, err);
 					c->chunk_used = 0;
 				}
 				continue;

@@ -109,7 +109,7 @@ static pyd_addr first_bad(const struct pyd_vec *bad, pyd_addr addr, size_t len)
 }
 
 /* Page faults in the copy loop would cost the target ten times its pause. */
-static void prefault(uint8_t *data, size_t len)
+static void fault_in(uint8_t *data, size_t len)
 {
 	long page = sysconf(_SC_PAGESIZE);
 
@@ -121,7 +121,7 @@ static void prefault(uint8_t *data, size_t len)
 }
 
 enum pyd_code pyd_copy_chunk(struct pyd_copy_parts *c, size_t len,
-			     struct pyd_err *err)
+			     bool prefault, struct pyd_err *err)
 {
 	struct pyd_copy_chunk *v =
 		realloc(c->chunks, (c->nchunks + 1) * sizeof(*v));
@@ -129,7 +129,8 @@ enum pyd_code pyd_copy_chunk(struct pyd_copy_parts *c, size_t len,
 	if (!v)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	c->chunks = v;
-	len = (len + (2U << 20) - 1) & ~(size_t)((2U << 20) - 1);
+	if (prefault) /* whole huge pages */
+		len = (len + (2U << 20) - 1) & ~(size_t)((2U << 20) - 1);
 
 	void *data = mmap(NULL, len, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -139,7 +140,8 @@ enum pyd_code pyd_copy_chunk(struct pyd_copy_parts *c, size_t len,
 				     "no memory for a copy of %zu MiB; use "
 				     "--capture=stop, which copies nothing",
 				     len >> 20);
-	prefault(data, len);
+	if (prefault)
+		fault_in(data, len);
 	c->chunks[c->nchunks++] = (struct pyd_copy_chunk) { data, len };
 	return PYD_OK;
 }

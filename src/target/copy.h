@@ -53,9 +53,10 @@ PYD_MUST_CHECK enum pyd_code pyd_copy_add(struct pyd_copy_parts *c,
 PYD_MUST_CHECK enum pyd_code pyd_copy_add_bad(struct pyd_copy_parts *c,
 					      pyd_addr start, pyd_addr end,
 					      struct pyd_err *err);
-/* A chunk of at least len bytes, with its pages faulted in. */
+/* A chunk of at least len bytes. prefault: with its pages faulted in. */
 PYD_MUST_CHECK enum pyd_code pyd_copy_chunk(struct pyd_copy_parts *c,
-					    size_t len, struct pyd_err *err);
+					    size_t len, bool prefault,
+					    struct pyd_err *err);
 PYD_MUST_CHECK enum pyd_code pyd_target_copy_create(struct pyd_copy_parts *c,
 						    struct pyd_target **ret,
 						    struct pyd_err *err);

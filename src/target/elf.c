@@ -80,7 +80,8 @@ static bool segment_is_mapped(const struct pyd_target *t,
 	if (!r)
 		return false;
 	if (r->inode != first->inode || r->dev != first->dev)
-		return true; /* text moved to huge pages, for example */
+		/* Some programs move their text to huge pages. */
+		return !r->inode && ph->p_flags & PF_X;
 	return r->file_offset + (at - r->start) == (ph->p_offset & ~(page - 1));
 }
 

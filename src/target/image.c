@@ -327,7 +327,7 @@ enum pyd_code pyd_image_parse(const uint8_t *data, size_t len,
 	if (len < sizeof(magic) || memcmp(data, magic, sizeof(magic)))
 		return bad(err, "wrong magic");
 
-	enum pyd_code code = pyd_copy_chunk(&parts, len, err);
+	enum pyd_code code = pyd_copy_chunk(&parts, len, false, err);
 
 	if (!code) {
 		memcpy(parts.chunks[0].data, data, len);

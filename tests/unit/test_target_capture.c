@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "child.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "target/capture.h"
+#include "target/image.h"
+#include "target/stop.h"
+
+#define MIB ((size_t)1 << 20)
+#define SMALL (3 * MIB)
+#define MORE (64 * MIB)
+
+static struct pyd_err err;
+static size_t page;
+
+static void setup(void)
+{
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	memset(&err, 0, sizeof(err));
+}
+
+TestSuite(capture, .init = setup, .timeout = 60);
+
+/* Constant text in the file of this program, and data that is written. */
+static const char constant[] = "a constant of the test program";
+static char variable[64] = "as it was";
+
+enum { SPARSE, HUGE, RELRO, GUARD, GROWN, FILED };
+
+static uint8_t *fresh(size_t len, int flags)
+{
+	uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+	if (p == MAP_FAILED)
+		_exit(73);
+	return p;
+}
+
+static void memory(struct child *c)
+{
+	uint8_t *p[8];
+	char path[] = "/tmp/pydumpd-unit-XXXXXX";
+	int fd = mkstemp(path);
+	uint8_t *block = malloc(16 * page);
+
+	/* Every third page is written; the others were never touched. */
+	p[SPARSE] = fresh(SMALL, 0);
+	for (size_t i = 0; i < SMALL / page; i += 3)
+		memset(p[SPARSE] + i * page, (int)(i % 251 + 1), page);
+	/* A reservation of a terabyte with two pages in use. */
+	p[HUGE] = fresh((size_t)1 << 40, MAP_NORESERVE);
+	p[HUGE][0] = 7;
+	p[HUGE][((size_t)1 << 40) - 1] = 9;
+	/* Written, then made read-only. */
+	p[RELRO] = fresh(2 * page, 0);
+	memset(p[RELRO], 0x5a, 2 * page);
+	mprotect(p[RELRO], 2 * page, PROT_READ);
+	p[GUARD] = fresh(3 * page, 0);
+	memset(p[GUARD], 3, 3 * page);
+	mprotect(p[GUARD] + page, page, PROT_NONE);
+	/* A private mapping of a file, one page changed. */
+	memset(block, 0xf1, 16 * page);
+	if (write(fd, block, 16 * page) != (ssize_t)(16 * page))
+		_exit(74);
+	p[FILED] = mmap(NULL, 16 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+			fd, 0);
+	p[FILED][5 * page] = 0xee;
+	mprotect(p[FILED], 16 * page, PROT_READ);
+	unlink(path);
+	p[GROWN] = fresh(MORE, 0);
+	for (size_t i = 0; i < 6; i++)
+		c->shared->addr[i] = (uint64_t)(uintptr_t)p[i];
+	child_tell(c);
+
+	/* After the preparation: it has grown. */
+	child_wait(c);
+	memset(p[GROWN], 0x77, MORE);
+	snprintf(variable, sizeof(variable), "before the stop");
+	child_tell(c);
+
+	/* After the release: all is changed. */
+	child_wait(c);
+	memset(p[GROWN], 0x11, MORE);
+	memset(p[SPARSE], 0x22, SMALL);
+	munmap(p[RELRO], 2 * page);
+	snprintf(variable, sizeof(variable), "after the stop");
+	child_tell(c);
+	child_wait(c);
+}
+
+static uint8_t byte_at(struct pyd_target *t, pyd_addr addr)
+{
+	uint8_t b = 0xbd;
+
+	cr_assert_eq(pyd_target_read(t, addr, &b, 1, &err), PYD_OK, "%s",
+		     err.msg);
+	return b;
+}
+
+static bool filled(const uint8_t *buf, size_t len, uint8_t value)
+{
+	return buf[0] == value && !memcmp(buf, buf + 1, len - 1);
+}
+
+/* What the memory was at the stop. */
+static void check(struct pyd_target *t, const struct child *c)
+{
+	const _Atomic uint64_t *a = c->shared->addr;
+	uint8_t *buf = malloc(MORE);
+	char text[64];
+
+	cr_assert_eq(pyd_target_read(t, a[SPARSE], buf, SMALL, &err), PYD_OK,
+		     "%s", err.msg);
+	for (size_t i = 0; i < SMALL / page; i++)
+		cr_assert(filled(buf + i * page, page,
+				 (uint8_t)(i % 3 ? 0 : i % 251 + 1)),
+			  "page %zu", i);
+	cr_expect_eq(byte_at(t, a[HUGE]), 7);
+	cr_expect_eq(byte_at(t, a[HUGE] + ((size_t)1 << 40) - 1), 9);
+	cr_expect_eq(byte_at(t, a[HUGE] + ((size_t)1 << 39)), 0);
+	cr_expect_eq(byte_at(t, a[RELRO]), 0x5a);
+	cr_expect_eq(byte_at(t, a[RELRO] + 2 * page - 1), 0x5a);
+	cr_expect_eq(byte_at(t, a[GUARD] + page - 1), 3);
+	cr_expect_eq(byte_at(t, a[GUARD] + 2 * page), 3);
+	cr_expect_eq(pyd_target_read(t, a[GUARD] + page - 1, buf, 2, &err),
+		     PYD_FAULT);
+	cr_expect_eq(byte_at(t, a[FILED] + 5 * page), 0xee);
+	cr_expect_eq(byte_at(t, a[FILED] + 5 * page + 1), 0xf1);
+	cr_expect_eq(byte_at(t, a[FILED] + 6 * page), 0xf1);
+	cr_assert_eq(pyd_target_read(t, a[GROWN], buf, MORE, &err), PYD_OK,
+		     "%s", err.msg);
+	cr_assert(filled(buf, MORE, 0x77));
+	cr_assert_eq(pyd_target_read_cstr(t, (pyd_addr)(uintptr_t)variable,
+					  text, sizeof(text), NULL, &err),
+		     PYD_OK);
+	cr_expect_str_eq(text, "before the stop");
+	cr_assert_eq(pyd_target_read_cstr(t, (pyd_addr)(uintptr_t)constant,
+					  text, sizeof(text), NULL, &err),
+		     PYD_OK, "%s", err.msg);
+	cr_expect_str_eq(text, constant);
+	cr_expect_eq(pyd_target_read(t, 8, buf, 8, &err), PYD_FAULT);
+	free(buf);
+}
+
+struct taken {
+	struct child c;
+	struct pyd_process p;
+	struct pyd_target *copy;
+	struct pyd_capture_stats stats;
+};
+
+static struct taken take(int no_vm_readv)
+{
+	struct taken x = { .c = child_start(memory) };
+	struct pyd_capture *cap;
+	struct pyd_stop *s;
+	uint64_t estimate;
+
+	child_listen(&x.c);
+	cr_assert_eq(pyd_process_open(x.c.pid, &x.p, &err), PYD_OK);
+	x.p.no_vm_readv = (uint8_t)no_vm_readv;
+	cr_assert_eq(pyd_capture_estimate(&x.p, &estimate, &err), PYD_OK, "%s",
+		     err.msg);
+	cr_expect_gt(estimate, SMALL / 3);
+	cr_expect_lt(estimate, SMALL + 200 * MIB);
+	cr_assert_eq(pyd_capture_prepare(&x.p, &cap, &err), PYD_OK, "%s",
+		     err.msg);
+	child_go(&x.c);
+	child_listen(&x.c);
+	cr_assert_eq(pyd_stop_all(&x.p, NULL, &s, &err), PYD_OK, "%s", err.msg);
+	cr_assert_eq(pyd_capture_take(cap, &x.copy, &x.stats, &err), PYD_OK,
+		     "%s", err.msg);
+	pyd_capture_destroy(cap);
+	pyd_stop_destroy(s);
+	child_go(&x.c);
+	child_listen(&x.c);
+	cr_expect_gt(x.stats.bytes, MORE);
+	cr_expect_lt(x.stats.bytes, MORE + SMALL + 200 * MIB);
+	cr_expect_eq(x.stats.unreadable, 0);
+	cr_expect_gt(x.stats.end_ns, x.stats.begin_ns);
+	return x;
+}
+
+Test(capture, is_frozen)
+{
+	struct taken x = take(0);
+
+	cr_expect(x.stats.grown);
+	check(x.copy, &x.c);
+	/* The process is not needed any more. */
+	pyd_process_close(&x.p);
+	kill(x.c.pid, SIGKILL);
+	waitpid(x.c.pid, NULL, 0);
+	check(x.copy, &x.c);
+	pyd_target_destroy(x.copy);
+}
+
+Test(capture, without_process_vm_readv)
+{
+	struct taken x = take(1);
+
+	check(x.copy, &x.c);
+	pyd_target_destroy(x.copy);
+	pyd_process_close(&x.p);
+	child_end(&x.c);
+}
+
+Test(capture, cache)
+{
+	struct child c = child_start(memory);
+	struct pyd_process p;
+	struct pyd_target *live;
+	struct pyd_target *cache;
+	struct pyd_stop *s;
+
+	child_listen(&c);
+	child_go(&c);
+	child_listen(&c);
+	cr_assert_eq(pyd_process_open(c.pid, &p, &err), PYD_OK);
+	cr_assert_eq(pyd_target_process_create(&p, &live, &err), PYD_OK);
+	cr_assert_eq(pyd_stop_all(&p, NULL, &s, &err), PYD_OK);
+	/* Three blocks only: they are pushed out all the time. */
+	cr_assert_eq(pyd_target_cache_create(live, 3 * 65536, &cache, &err),
+		     PYD_OK);
+	check(cache, &c);
+
+	pyd_addr a = c.shared->addr[SPARSE];
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		size_t at = (size_t)rand() % (SMALL - 64);
+		uint8_t one[64];
+		uint8_t two[64];
+
+		cr_assert_eq(pyd_target_read(live, a + at, one, 64, &err), 0);
+		cr_assert_eq(pyd_target_read(cache, a + at, two, 64, &err), 0);
+		cr_assert_arr_eq(one, two, 64);
+	}
+	pyd_target_destroy(cache);
+	pyd_stop_destroy(s);
+	pyd_target_destroy(live);
+	pyd_process_close(&p);
+	child_end(&c);
+}
+
+/* -- images -- */
+
+Test(capture, image_round_trip)
+{
+	struct taken x = take(0);
+	char path[] = "/tmp/pydumpd-unit-XXXXXX";
+	struct pyd_target *image;
+	uint64_t hint = 0;
+	struct stat st;
+
+	close(mkstemp(path));
+	cr_assert_eq(pyd_image_save(x.copy, 0x1234, path, &err), PYD_OK, "%s",
+		     err.msg);
+	cr_assert_eq(stat(path, &st), 0);
+	cr_expect_lt((size_t)st.st_size, MORE + 300 * MIB);
+	cr_assert_eq(pyd_image_load(path, &image, &hint, &err), PYD_OK, "%s",
+		     err.msg);
+	unlink(path);
+	cr_expect_eq(hint, 0x1234);
+	cr_assert_eq(image->nregions, x.copy->nregions);
+	for (size_t i = 0; i < image->nregions; i++) {
+		const struct pyd_region *r = &image->regions[i];
+		const struct pyd_region *q = &x.copy->regions[i];
+
+		cr_expect_eq(r->start, q->start);
+		cr_expect_eq(r->end, q->end);
+		cr_expect_eq(r->prot, q->prot);
+		cr_expect_eq(r->inode, q->inode);
+		cr_expect_eq(r->dev, q->dev);
+		cr_expect_eq(r->file_offset, q->file_offset);
+		cr_expect_str_eq(r->path, q->path);
+	}
+	check(image, &x.c);
+	pyd_target_destroy(image);
+	pyd_target_destroy(x.copy);
+	pyd_process_close(&x.p);
+	child_end(&x.c);
+}
+
+/* A small image, made by hand. */
+static size_t small_image(uint8_t *buf)
+{
+	static const uint64_t words[] = {
+		5,	2,	2, 1, /* hint, regions, segments, bad */
+		0x1000, 0x4000, 0, 0, 0, 3, 0, 0, /* anonymous */
+		0x8000, 0x9000, 0, 1, 2, 1, 1, 4, /* a file: "/bin" */
+	};
+	static const uint64_t rest[] = { 0x1100, 8,	0x6867666564636261,
+					 0x8000, 8,	0x1111111111111111,
+					 0x2000, 0x3000 };
+	size_t n = 8;
+
+	memcpy(buf, "PYDIMG1\n", 8);
+	memcpy(buf + n, words, sizeof(words));
+	n += sizeof(words);
+	memcpy(buf + n, "/bin", 4);
+	n += 4;
+	memcpy(buf + n, rest, sizeof(rest));
+	return n + sizeof(rest);
+}
+
+Test(capture, image_by_hand)
+{
+	uint8_t buf[1024];
+	size_t n = small_image(buf);
+	struct pyd_target *t;
+	uint64_t hint;
+	char text[9] = "";
+
+	cr_assert_eq(pyd_image_parse(buf, n, &t, &hint, &err), PYD_OK, "%s",
+		     err.msg);
+	cr_expect_eq(hint, 5);
+	cr_expect_str_eq(t->regions[1].path, "/bin");
+	cr_expect(t->regions[1].deleted);
+	cr_assert_eq(pyd_target_read(t, 0x1100, text, 8, &err), PYD_OK);
+	cr_expect_str_eq(text, "abcdefgh");
+	cr_expect_eq(byte_at(t, 0x1108), 0);
+	cr_expect_eq(byte_at(t, 0x10ff), 0);
+	cr_expect_eq(byte_at(t, 0x3fff), 0);
+	cr_expect_eq(byte_at(t, 0x8007), 0x11);
+	cr_expect_eq(pyd_target_read(t, 0x1fff, text, 2, &err), PYD_FAULT);
+	cr_expect_eq(pyd_target_read(t, 0x2fff, text, 1, &err), PYD_FAULT);
+	cr_expect_eq(pyd_target_read(t, 0x3fff, text, 2, &err), PYD_FAULT);
+	cr_expect_eq(pyd_target_read(t, 0x8008, text, 1, &err), PYD_FAULT);
+	pyd_target_destroy(t);
+}
+
+Test(capture, bad_images)
+{
+	uint8_t good[1024];
+	size_t n = small_image(good);
+	struct pyd_target *t;
+	uint8_t out[256];
+
+	for (size_t cut = 0; cut < n; cut++)
+		cr_expect_eq(pyd_image_parse(good, cut, &t, NULL, &err),
+			     PYD_FORMAT, "cut at %zu", cut);
+	for (int i = 0; i < 20000; i++) {
+		uint8_t bad[1024];
+
+		memcpy(bad, good, n);
+		for (int j = rand() % 4; j >= 0; j--)
+			bad[(size_t)rand() % n] = (uint8_t)rand();
+		if (pyd_image_parse(bad, n, &t, NULL, &err))
+			continue;
+		for (int j = 0; j < 20; j++)
+			(void)!pyd_target_read(t, (pyd_addr)rand() % 0xa000,
+					       out, (size_t)rand() % 256, &err);
+		for (size_t j = 0; j < t->nregions; j++)
+			(void)!pyd_target_read(t, t->regions[j].end - 4, out,
+					       (size_t)rand() % 256, &err);
+		pyd_target_destroy(t);
+	}
+}
