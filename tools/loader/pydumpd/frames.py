@@ -324,19 +324,17 @@ def _call_offset(code: types.CodeType) -> int:
 
 
 def _globals(graph: "Graph", addr: int, made: Dict[int, Dict[str, Any]]) -> Dict[str, Any]:
-    """A real dict for f_globals, with the builtins of this Python in it, so
-    that expressions typed at the prompt find them."""
+    """A dict for f_globals, with the builtins of this Python in it, so that
+    expressions typed at the prompt find them."""
     found = made.get(addr)
     if found is None:
-        value: Any = graph.get(addr) if addr else {}
-        if type(value) is not dict:
-            value = graph.materialise(value)
-        if not isinstance(value, dict) or type(value) is not dict:
-            fresh: Dict[str, Any] = {}
-            if isinstance(value, dict):
-                for k, ref in graph.namespace(addr).items():
-                    fresh[k] = graph.get(ref)
-            value = fresh
+        # A copy: what the dump says of the dict stays as it is.
+        value: Dict[str, Any] = {}
+        space = graph.get(addr) if addr else None
+        if type(space) is dict:
+            value.update(space)
+        else:
+            value.update((k, graph.get(ref)) for k, ref in graph.namespace(addr).items())
         value["__builtins__"] = builtins
         found = made[addr] = value
     return found
