@@ -13,11 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import harness
 import msgpack
 import pytest
 import zstandard
-
-import harness
 
 ORACLE = harness.TOP / "tests" / "oracle"
 sys.path.insert(0, str(ORACLE))
@@ -262,9 +261,7 @@ def test_show_json(sample: Path) -> None:
 def test_part_of_a_killed_dumper_opens(tmp_path: Path) -> None:
     """What the writer left when it was killed is a dump that was cut short."""
     for wait in (0.05, 0.2, 0.4):
-        writer = subprocess.Popen(
-            [TOOL, "write", str(tmp_path / "big.pydump"), "1", "3000000"]
-        )
+        writer = subprocess.Popen([TOOL, "write", str(tmp_path / "big.pydump"), "1", "3000000"])
         time.sleep(wait)
         writer.send_signal(signal.SIGKILL)
         writer.wait()

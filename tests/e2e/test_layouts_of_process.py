@@ -204,24 +204,21 @@ def test_hidden_files(one: Interpreter, tmp_path: Path) -> None:
     """Its files are not where its paths say, seen from here."""
     copy = Copy(one, tmp_path / "copy")
     inner = tmp_path / "copy"
+    source = os.open(inner, os.O_RDONLY)
     script = (
         f"mount -t tmpfs none {tmp_path} && mkdir -p {inner} && "
-        f"cp -r /proc/self/fd/9/. {inner}/ && exec {copy.program} {TARGETS}/simple.py"
+        f"cp -r /proc/self/fd/{source}/. {inner}/ && exec {copy.program} {TARGETS}/simple.py"
     )
-    source = os.open(inner, os.O_RDONLY)
     outside = tmp_path.with_name(tmp_path.name + "-out")
     outside.mkdir()
     try:
-        os.dup2(source, 9)
-        with start(
-            ["unshare", "--mount", "sh", "-c", script], env=copy.env, pass_fds=[9]
-        ) as target:
+        argv = ["unshare", "--mount", "sh", "-c", script]
+        with start(argv, env=copy.env, pass_fds=[source]) as target:
             first = target.line()
             shutil.rmtree(inner)
             target.pending = first.encode() + b"\n" + target.pending
             check(target, outside / "d")
     finally:
-        os.close(9)
         os.close(source)
 
 
