@@ -22,21 +22,17 @@ enum {
 static enum pyd_code text_of(struct pyd_reader *r, pyd_addr str, char **ret,
 			     struct pyd_err *err)
 {
-	char *text = malloc(PYD_NAME_MAX);
+	char buf[PYD_NAME_MAX];
+	enum pyd_code code = pyd_read_str(r, str, buf, sizeof(buf), err);
+	char *text;
 
+	if (code)
+		return code;
+	text = strdup(buf);
 	if (!text)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory for a name");
 
-	enum pyd_code code = pyd_read_str(r, str, text, PYD_NAME_MAX, err);
-
-	if (code) {
-		free(text);
-		return code;
-	}
-
-	char *fit = realloc(text, strlen(text) + 1);
-
-	*ret = fit ? fit : text;
+	*ret = text;
 	return PYD_OK;
 }
 
