@@ -109,7 +109,7 @@ static enum pyd_code by_data(const struct pyd_modules *m,
 		const struct pyd_region *r = &t->regions[i];
 		struct pyd_err ignored;
 
-		if (r->start < mod->start || r->end > mod->end ||
+		if (r->start < mod->start || r->start >= mod->end ||
 		    !(r->prot & PYD_PROT_W) || r->inode != mod->inode)
 			continue;
 		for (pyd_addr at = r->start; at < r->end && *budget && !code;) {
