@@ -12,29 +12,6 @@
 /* The target runs: what is read in the middle of a change is read again. */
 enum { ATTEMPTS = 4 };
 
-static const char *release_name(uint32_t hex)
-{
-	switch (hex >> 4 & 15) {
-	case 0xa:
-		return "a";
-	case 0xb:
-		return "b";
-	case 0xc:
-		return "rc";
-	default:
-		return "";
-	}
-}
-
-static void version_text(uint32_t hex, char *buf, size_t cap)
-{
-	int n = snprintf(buf, cap, "%u.%u.%u%s", hex >> 24, hex >> 16 & 255,
-			 hex >> 8 & 255, release_name(hex));
-
-	if (*release_name(hex) && n > 0 && (size_t)n < cap)
-		snprintf(buf + n, cap - (size_t)n, "%u", hex & 15);
-}
-
 /* -- does a table fit? -- */
 
 static enum pyd_code sys_str(struct pyd_reader *r, pyd_addr sysdict,
@@ -73,8 +50,8 @@ static enum pyd_code check_sys(struct pyd_reader *r, struct pyd_runtime *rt,
 		code = pyd_read_i64(r, value, &hex, err);
 	if (code)
 		return code;
-	if (hex < lay->hex_min || hex > lay->hex_max ||
-	    (probed && hex != probed))
+	if (hex < 0 || hex > UINT32_MAX ||
+	    !pyd_layout_covers(lay, (uint32_t)hex) || (probed && hex != probed))
 		return pyd_err_set(err, PYD_CORRUPT,
 				   "sys.hexversion is 0x%llx, not that of "
 				   "table %s",
@@ -187,7 +164,7 @@ static enum pyd_code try_table(struct pyd_target *t,
 	if (code)
 		return code;
 	read_finalizing(t, rt);
-	version_text(rt->hex, rt->version, sizeof(rt->version));
+	pyd_version_text(rt->hex, rt->version, sizeof(rt->version));
 	snprintf(rt->module, sizeof(rt->module), "%s", c->module);
 	rt->shared = t->pid ? !c->is_exe : strstr(c->module, ".so") != NULL;
 	return PYD_OK;
