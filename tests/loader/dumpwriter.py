@@ -166,7 +166,7 @@ class Writer:
         pairs = []
         for key, value in (namespace or {}).items():
             pairs += [self.add(key), value]
-        value = ("%s\0%s\0" % (module, qualname or name)).encode("utf-8", "surrogateescape")
+        value = ("%s\0%s\0" % (module, qualname or name)).encode("utf-8", "surrogatepass")
         return self.node(
             "type",
             {
@@ -293,7 +293,8 @@ class Writer:
         refs = [cls.__bases__, cls.__mro__, namespace, cls.__qualname__]
         self.keep += refs
         value = ("%s\0%s\0" % (cls.__module__, cls.__qualname__)).encode()
-        value += struct.pack("<qqQ", cls.__basicsize__, cls.__itemsize__, cls.__flags__ & (1 << 63) - 1)
+        flags = cls.__flags__ & (1 << 63) - 1
+        value += struct.pack("<qqQ", cls.__basicsize__, cls.__itemsize__, flags)
         self.node("type", list(map(id, refs)), value, type=id(type(cls)), addr=id(cls))
         return [*refs, type(cls)]
 

@@ -142,7 +142,7 @@ def test_instance(load):
     assert {"x", "y", "method", "prop", "shared"} <= set(dir(got))
     assert "method" in type(got).__mro__[1].__dict__
     with pytest.raises(AttributeError, match="is not run"):
-        got.missing
+        got.missing  # noqa: B018
     assert bool(got) and got == got and hash(got) == hash(got)  # identity
     with pytest.raises(TypeError):
         len(got)
@@ -173,9 +173,9 @@ def test_slots(load):
     got, _, _ = load(obj)
     assert got.a == [1]
     with pytest.raises(AttributeError):
-        got.b
+        got.b  # noqa: B018
     with pytest.raises(AttributeError):
-        got.__dict__
+        got.__dict__  # noqa: B018
     assert "a" in dir(got)
 
 
@@ -197,6 +197,10 @@ def test_subclasses_of_builtins(load):
     assert isinstance(gs, str) and gs == "s" and type(gs).__name__ == "StrLike"
     assert isinstance(gp, tuple) and gp == (1, [2]) and gp._fields == ("x", "y")
     assert isinstance(gc, int) and gc == 1 and type(gc).__name__ == "Color"
+    assert repr(gl) == "[1, 2]" and repr(gi) == "7" and repr(gs) == "'s'"
+    # They have a repr of their own, which is not run.
+    assert repr(gp).endswith("(1, [2])>") and repr(gp).startswith("<%s.Point object" % __name__)
+    assert repr(gc).startswith("<") and repr(gc).endswith(": 1>")
 
 
 def test_types_of_the_interpreter_are_the_same_here(load):
@@ -218,7 +222,7 @@ def test_inline_and_member_and_guess(load, tmp_path):
     assert got.__dict__ == {"a": 1} and got.__dict__ is got.__dict__
     assert getattr(got, "+24") == [3] and "+24" in dir(got)
     with pytest.raises(AttributeError):
-        got.unset
+        got.unset  # noqa: B018
 
 
 def test_functions_and_friends(load):

@@ -298,6 +298,35 @@ class DumpPdb(pdb.Pdb):
 
     # -- values
 
+    def _locals(self) -> Any:
+        """The variables of the frame, with what was assigned at the prompt.
+        Up to 3.12 each look at f_locals would undo that."""
+        if sys.version_info >= (3, 13):
+            return self.curframe.f_locals
+        return self.curframe_locals
+
+    def _evaluate(self, expression: Any) -> Any:
+        # The locals are among the globals too: the scopes of comprehensions
+        # and lambdas see no others.
+        space = self._locals()
+        return eval(expression, {**self.curframe.f_globals, **space}, space)
+
+    def _getval(self, arg: str) -> Any:
+        try:
+            return self._evaluate(arg)
+        except Exception as e:
+            self.error("%s: %s" % (type(e).__name__, e) if str(e) else type(e).__name__)
+            raise
+
+    def default(self, line: str) -> Any:
+        """An expression is printed; any other statement is pdb's matter."""
+        try:
+            code = compile(line[1:] if line[:1] == "!" else line, "<stdin>", "eval")
+        except (SyntaxError, ValueError):
+            return super().default(line)
+        self.displayhook(self._evaluate(code))
+        return None
+
     def displayhook(self, obj: Any) -> None:
         if obj is not None:
             self.message(text(obj))
@@ -342,7 +371,7 @@ class DumpPdb(pdb.Pdb):
         Print the arguments of the current function.
         """
         code = self.curframe.f_code
-        values = self.curframe.f_locals
+        values = self._locals()
         n = code.co_argcount + code.co_kwonlyargcount
         n += bool(code.co_flags & inspect.CO_VARARGS)
         n += bool(code.co_flags & inspect.CO_VARKEYWORDS)
@@ -407,14 +436,11 @@ class DumpPdb(pdb.Pdb):
         Replace the local variable NAME, a stand-in for a big container, by a
         real builtin with all that it holds.
         """
-        if arg not in self.curframe.f_locals:
+        space = self._locals()
+        if arg not in space:
             self.error("no local variable %r" % arg)
             return
-        value = self.dump.materialise(self.curframe.f_locals[arg])
-        space = self.curframe.f_locals
-        if sys.version_info < (3, 13):
-            space = self.curframe_locals
-        space[arg] = value
+        value = space[arg] = self.dump.materialise(space[arg])
         self.message("%s is a real %s of %d now" % (arg, type(value).__name__, len(value)))
 
     def do_stack(self, arg: str) -> None:
@@ -609,7 +635,7 @@ class DumpPdb(pdb.Pdb):
 
     def _refuse(self, name: str, arg: str) -> None:
         more = ""
-        if not arg and self.curframe is not None and name in self.curframe.f_locals:
+        if not arg and self.curframe is not None and name in self._locals():
             more = "; for the variable: p %s" % name
         self.error("this is a dump; nothing runs (%s)%s" % (name, more))
 

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from .dumpfile import DumpError, DumpFile
+from .dumpfile import DumpError, DumpFile, utf8
 from .natives import code_names
 from .objects import BUDGET, Graph
 
@@ -23,7 +23,7 @@ def _address(value: Any) -> int:
 
 def _str(value: Any, default: Any = None) -> Any:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
+        return utf8(value)
     return value if isinstance(value, str) else default
 
 

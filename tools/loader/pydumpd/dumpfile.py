@@ -325,9 +325,17 @@ class Batch:
         )
 
 
+def utf8(data: bytes) -> str:
+    """Text as the program had it, or bytes that are no text escaped."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape")
+        return utf8(value)
     return value if isinstance(value, str) else str(value)[:200]
 
 
@@ -575,7 +583,10 @@ class DumpFile:
             raise DumpError("%s has another length than it says" % where)
         try:
             # Its own length bounds what it can hold.
-            frame = msgpack.unpackb(raw, raw=False, unicode_errors="surrogateescape")
+            try:
+                frame = msgpack.unpackb(raw, raw=False, unicode_errors="surrogatepass")
+            except UnicodeDecodeError:
+                frame = msgpack.unpackb(raw, raw=False, unicode_errors="surrogateescape")
         except Exception as e:  # msgpack raises a dozen types for bad data
             raise DumpError("%s is no msgpack map: %s" % (where, e)) from None
         if not isinstance(frame, dict):

@@ -10,6 +10,7 @@ The outermost function is called from C in a thread of its own, so that no
 frame of the loader stands below the program's, and deep stacks have room.
 """
 
+import _thread
 import ast
 import builtins
 import itertools
@@ -20,8 +21,6 @@ import types
 import warnings
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
-
-import _thread
 
 from . import sources
 from .marks import Placeholder

@@ -11,7 +11,7 @@ import types
 import weakref
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
-from .dumpfile import Record
+from .dumpfile import Record, utf8
 from .marks import Placeholder, describe, printable
 from .refs import KEY, Ref, find_ref, ref_of
 from .surrogates import header, lookup, refuse
@@ -102,7 +102,7 @@ def _str(ref: Ref, field: str, default: str = "?") -> str:
 
 
 def _value(ref: Ref) -> str:
-    return ref.rec.data.decode("utf-8", "surrogateescape")
+    return utf8(ref.rec.data)
 
 
 def _type_name(graph: "Graph", addr: int) -> str:
@@ -130,13 +130,13 @@ class Function(Native):
 
     @staticmethod
     def _dict(ref: Ref) -> Any:
-        return _get("dict")(ref) or {}
+        return _get("dict")(ref) if ref.rec.field("dict") else {}
 
     @staticmethod
     def _annotations(ref: Ref) -> Any:
         found = _get("annotations")(ref)
         if isinstance(found, dict) or found is None:
-            return found or {}
+            return {} if found is None else found
         # A flat tuple of names and values is how 3.10 on keeps them.
         if isinstance(found, tuple) and len(found) % 2 == 0:
             return dict(zip(found[::2], found[1::2]))

@@ -5,7 +5,7 @@ import pprint
 from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from . import standins
-from .marks import NotDumpedError
+from .marks import NotDumpedError, printable
 
 #: Characters of one rendered value.
 LIMIT = 100000
@@ -31,9 +31,13 @@ def atom(value: Any, limit: int = LIMIT) -> str:
             return "%r... <%d of %d shown>" % (value[:limit], limit, len(value))
         return repr(value)
     except RecursionError:
-        return "<%s: nested too deep to print>" % type(value).__name__
+        return "<%s: nested too deep to print>" % _type_name(value)
     except Exception as e:
-        return "<%s: repr failed: %s>" % (type(value).__name__, type(e).__name__)
+        return "<%s: repr failed: %s>" % (_type_name(value), type(e).__name__)
+
+
+def _type_name(value: Any) -> str:
+    return printable(type.__getattribute__(type(value), "__name__"))
 
 
 def _long(value: int) -> str:
@@ -68,17 +72,13 @@ def _open(value: Any, kind: str, standin: bool) -> Tuple[Iterator[Any], int, str
     return base.__iter__(value), base.__len__(value), ""  # type: ignore
 
 
-def _prefix(value: Any, kind: str, standin: bool) -> Tuple[str, str]:
+def _prefix(value: Any) -> Tuple[str, str]:
     """What stands before and after the literal of a program's subclass."""
     from .refs import find_ref
+    from .surrogates import repr_frame
 
     ref = find_ref(value)
-    if ref is None:
-        return "", ""
-    rec, classes = ref.rec, ref.graph.classes
-    if classes.real(rec.type) is not None or not classes.info(rec.type)[1]:
-        return "", ""
-    return "<%s object at %#x: " % (classes.name(rec.type), rec.addr), ">"
+    return repr_frame(ref) if ref is not None else ("", "")
 
 
 def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
@@ -109,7 +109,7 @@ def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
         if len(stack) >= _DEPTH:
             emit("<%s of %d, nested too deep to print>" % (kind, n))
             return
-        before, after = _prefix(v, kind, standin)
+        before, after = _prefix(v)
         left, right = _BRACKETS[_BASES[kind]]
         if n == 0 and not note and kind in ("set", "frozenset"):
             emit(before + kind + "()" + after)
@@ -167,14 +167,14 @@ def _plain(value: Any, depth: int, items: int) -> Any:
     """A bounded copy in real builtins for pprint."""
     shape = shape_of(value)
     if shape is None:
-        if type(value) in (str, bytes, int, float, bool, type(None)) and (
-            not isinstance(value, (str, bytes)) or len(value) < LIMIT
-        ):
-            return value
+        if type(value) in (str, bytes) and len(value) < LIMIT:
+            return value  # pprint breaks long ones into lines
+        if type(value) in (int, float, bool) and abs(value) < 1 << 64:
+            return value  # and sorts sets of these
         return _Verbatim(atom(value))
     kind, standin = shape
     it, n, note = _open(value, kind, standin)
-    before, _ = _prefix(value, kind, standin)
+    before, _ = _prefix(value)
     if depth <= 0 or n > items or note or before:
         return _Verbatim(text(value, 20000, items))
     if kind == "dict":
@@ -201,11 +201,12 @@ def pretty(value: Any, width: int = 80) -> str:
 
     out = pprint.pformat(_plain(value, 6, 2000), width=width, sort_dicts=False)
     ref = find_ref(value)
-    if ref is not None and not isinstance(value, type) and ref.rec.kind.name in ("object", "exception"):
+    kind = ref.rec.kind.name if ref is not None and not isinstance(value, type) else ""
+    if ref is not None and kind in ("object", "exception"):
         attrs = ref.attributes()
         for name in list(attrs)[:200]:
             shown = text(ref.graph.get(attrs[name]), 2000, 50)
-            out += "\n  %s = %s" % (name, shown)
+            out += "\n  %s = %s" % (printable(name), shown)
         if len(attrs) > 200:
             out += "\n  ... %d more attributes" % (len(attrs) - 200)
     return out

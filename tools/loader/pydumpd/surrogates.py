@@ -10,7 +10,7 @@ import builtins
 import types
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from .dumpfile import Record
+from .dumpfile import Record, utf8
 from .marks import NotDumpedError, Placeholder, describe, printable
 from .refs import KEY, Ref, find_ref, ref_of
 
@@ -102,7 +102,7 @@ class Classes:
                 head, _, tail = rec.data.partition(b"\0")
                 name, _, nums = tail.partition(b"\0")
                 flags = int.from_bytes(nums[16:24], "little") if len(nums) >= 24 else 0
-                info = (_utf8(head), _utf8(name), flags)
+                info = (utf8(head), utf8(name), flags)
             self._info[addr] = info
         return info
 
@@ -331,10 +331,6 @@ class Classes:
             ) from None
 
 
-def _utf8(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
-
-
 def _usable(base: Any) -> bool:
     """Whether surrogates may have the storage of this real type."""
     return isinstance(base, type) and (
@@ -527,9 +523,21 @@ def _repr(self: Any) -> str:
     base = storage_base(type(self))
     if base is None:
         return header(self)
-    from .render import text
+    if base in (list, tuple, dict, set, frozenset):
+        from .render import text
 
-    return text(self)
+        return text(self)
+    before, after = repr_frame(ref)
+    return before + base.__repr__(self) + after
+
+
+def repr_frame(ref: Ref) -> Tuple[str, str]:
+    """What goes around the builtin repr of a subclass: its name and address,
+    when the program gave it a repr of its own, which is not run."""
+    rec, classes = ref.rec, ref.graph.classes
+    if classes.real(rec.type) is not None or not classes.overrides(rec.type, "__repr__"):
+        return "", ""
+    return "<%s object at %#x: " % (classes.name(rec.type), rec.addr), ">"
 
 
 def storage_base(cls: type) -> Optional[type]:
