@@ -33,7 +33,7 @@ static enum pyd_code check_sys(struct pyd_reader *r, struct pyd_runtime *rt,
 	const struct pyd_layout *lay = &rt->lay;
 	const struct pyd_interpreter *in = &rt->interps[0];
 	pyd_addr value = 0;
-	int64_t hex = 0;
+	int64_t said = 0;
 	enum pyd_code code;
 
 	if (!in->sysdict)
@@ -47,16 +47,17 @@ static enum pyd_code check_sys(struct pyd_reader *r, struct pyd_runtime *rt,
 				   "sys has no hexversion; Python is being "
 				   "initialised, or the table does not fit");
 	if (!code)
-		code = pyd_read_i64(r, value, &hex, err);
+		code = pyd_read_i64(r, value, &said, err);
 	if (code)
 		return code;
-	if (hex < 0 || hex > UINT32_MAX ||
-	    !pyd_layout_covers(lay, (uint32_t)hex) || (probed && hex != probed))
+	if (said < 0 || said > UINT32_MAX ||
+	    !pyd_layout_covers(lay, (uint32_t)said) ||
+	    (probed && said != probed))
 		return pyd_err_set(err, PYD_CORRUPT,
 				   "sys.hexversion is 0x%llx, not that of "
 				   "table %s",
-				   (unsigned long long)hex, lay->name);
-	rt->hex = (uint32_t)hex;
+				   (unsigned long long)said, lay->name);
+	rt->hex = (uint32_t)said;
 	code = sys_str(r, in->sysdict, "abiflags", rt->abiflags,
 		       sizeof(rt->abiflags), err);
 	if (!code)
