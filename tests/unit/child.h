@@ -47,8 +47,9 @@ static inline void child_wait(struct child *c)
 {
 	char byte;
 
-	while (read(c->to, &byte, 1) != 1)
-		;
+	/* The end of the file is the end of the test. */
+	if (read(c->to, &byte, 1) != 1)
+		_exit(0);
 }
 
 /* In the test. */

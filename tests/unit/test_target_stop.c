@@ -200,6 +200,7 @@ Test(stop, signals_arrive, .timeout = 60)
 	pid_t sender = fork();
 
 	if (!sender) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (int i = 1; i <= 2000; i++) {
 			union sigval v = { .sival_int = i };
 
@@ -349,10 +350,15 @@ Test(stop, tracer_killed_at_any_moment, .timeout = 120)
 		pid_t tracer = fork();
 
 		if (!tracer) {
-			struct pyd_process p = opened(&c);
+			struct pyd_process p;
+			struct pyd_stop *s;
 
-			for (;;)
-				pyd_stop_destroy(stopped(&p));
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (pyd_process_open(c.pid, &p, &err))
+				_exit(1);
+			while (!pyd_stop_all(&p, NULL, &s, &err))
+				pyd_stop_destroy(s);
+			_exit(1);
 		}
 		usleep((useconds_t)(rand() % 4000));
 		kill(tracer, SIGKILL);
@@ -374,6 +380,7 @@ Test(stop, already_traced, .timeout = 60)
 	pid_t tracer = fork();
 
 	if (!tracer) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, "rival");
 		if (ptrace(PTRACE_SEIZE, c.pid, NULL, NULL))
 			_exit(1);
