@@ -361,8 +361,11 @@ Test(stop, tracer_killed_at_any_moment, .timeout = 120)
 			_exit(1);
 		}
 		usleep((useconds_t)(rand() % 4000));
+		int status;
+
 		kill(tracer, SIGKILL);
-		cr_assert_eq(waitpid(tracer, NULL, 0), tracer);
+		cr_assert_eq(waitpid(tracer, &status, 0), tracer);
+		cr_assert(WIFSIGNALED(status), "the tracer failed");
 		cr_assert_eq(first_still(c.shared, THREADS), THREADS);
 	}
 	child_end(&c);
