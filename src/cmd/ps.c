@@ -270,6 +270,7 @@ static void print_table(const struct rows *rows)
 	int build = (int)width_of(rows, "BUILD", offsetof(struct row, build));
 	int user = (int)width_of(rows, "USER", offsetof(struct row, user));
 	size_t columns = terminal_width();
+	size_t refused = 0;
 
 	if (!rows->n) {
 		pyd_log_notice("no Python process here that you can see%s",
@@ -296,9 +297,11 @@ static void print_table(const struct rows *rows)
 		}
 		puts(line);
 		if (r->why[0])
-			printf("%7s  %s%s%s\n", "", r->why,
-			       r->cure[0] ? "; " : "", r->cure);
+			printf("%7s  %s\n", "", r->why);
+		refused += r->why[0] != 0;
 	}
+	if (refused && isatty(STDOUT_FILENO))
+		pyd_log_notice("'pydumpd doctor PID' says what to do");
 }
 
 static int run(int argc, char **argv)
