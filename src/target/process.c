@@ -297,17 +297,22 @@ enum pyd_code pyd_process_explain(const struct pyd_process *p, int errnum,
 			    "2, which needs CAP_SYS_PTRACE; run as root, or: "
 			    "sysctl kernel.yama.ptrace_scope=0",
 			    pid);
-	if (capable && (pyd_procfs_link(getpid(), "ns/user", ours, sizeof(ours),
-					&ignored) ||
-			pyd_procfs_link(pid, "ns/user", theirs, sizeof(theirs),
-					&ignored) ||
-			strcmp(ours, theirs)))
-		return perm(err, errnum,
-			    "cannot attach to %d: it lives in another user "
-			    "namespace (a container), where your capabilities "
-			    "do not count; run on the host as root, or inside "
-			    "that container",
-			    pid);
+	if (capable && !pyd_procfs_link(getpid(), "ns/user", ours, sizeof(ours),
+					&ignored)) {
+		bool known = !pyd_procfs_link(pid, "ns/user", theirs,
+					      sizeof(theirs), &ignored);
+
+		if (!known || strcmp(ours, theirs))
+			return perm(
+				err, errnum,
+				"cannot attach to %d: it lives in another "
+				"user namespace (a container), where your "
+				"capabilities do not count%s; run on the "
+				"host as root, or inside that container",
+				pid,
+				known ? ""
+				      : ", or a security module forbids it");
+	}
 	return perm(err, errnum,
 		    "cannot attach to %d: %s, though user and capabilities "
 		    "would allow it; a security module or seccomp filter "
