@@ -35,7 +35,8 @@ static const char probe[] =
 	PATH_SETUP "if sys.version_info < (3, 8): sys.exit(3)\n"
 		   "try:\n"
 		   "    import pydumpd.dumpfile\n"
-		   "    pydumpd.dumpfile._load_zstd()\n"
+		   "    pydumpd.dumpfile.load_zstd()\n"
+		   "    pydumpd.dumpfile.load_msgpack()\n"
 		   "except Exception: sys.exit(4)\n"
 		   "sys.exit(0)\n";
 static const char start[] = PATH_SETUP "from pydumpd.cli import main\n"

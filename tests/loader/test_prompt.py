@@ -14,7 +14,9 @@ LOADER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "loader")
 
 
 def run(*args, stdin="", cwd=None, env=None):
-    environ = dict(os.environ, PYTHONPATH=os.path.abspath(LOADER), NO_COLOR="1", TERM="dumb")
+    environ = dict(os.environ, NO_COLOR="1", TERM="dumb")
+    path = [os.path.abspath(LOADER), environ.get("PYTHONPATH", "")]
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     environ.update(env or {})
     return subprocess.run(
         [sys.executable, "-m", "pydumpd", *map(str, args)],

@@ -16,8 +16,6 @@ from collections import OrderedDict
 from itertools import accumulate
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-import msgpack
-
 FORMAT_VERSION = 1
 MAGIC = "pydump"
 
@@ -37,8 +35,8 @@ class DumpError(Exception):
     """The file is not a dump that can be read; the text is one line."""
 
 
-def _load_zstd() -> Any:
-    """A function (frame, raw size) -> bytes."""
+def load_zstd() -> Any:
+    """A function (frame, raw size) -> bytes, and the error that it raises."""
     try:
         from compression import zstd as stdlib  # type: ignore
     except ImportError:
@@ -69,6 +67,23 @@ def _load_zstd() -> Any:
         )
 
     return decompress_pkg, zstandard.ZstdError
+
+
+def load_msgpack() -> Any:
+    """A function bytes -> object."""
+    try:
+        import msgpack
+    except ImportError:
+        raise DumpError("no msgpack in %s: pip install msgpack" % sys.executable) from None
+
+    def unpack(raw: bytes) -> Any:
+        # The length of raw bounds what it can hold.
+        try:
+            return msgpack.unpackb(raw, raw=False, unicode_errors="surrogatepass")
+        except UnicodeDecodeError:
+            return msgpack.unpackb(raw, raw=False, unicode_errors="surrogateescape")
+
+    return unpack
 
 
 class FrameSpan(NamedTuple):
@@ -382,7 +397,8 @@ class DumpFile:
         self.path = path
         self._buf: Buffer = b""
         self._file: Any = None
-        self._decompress, self._zstd_error = _load_zstd()
+        self._decompress, self._zstd_error = load_zstd()
+        self._unpackb = load_msgpack()
         try:
             self._file = open(path, "rb")
             size = os.fstat(self._file.fileno()).st_size
@@ -582,11 +598,7 @@ class DumpFile:
         if len(raw) != real.raw:
             raise DumpError("%s has another length than it says" % where)
         try:
-            # Its own length bounds what it can hold.
-            try:
-                frame = msgpack.unpackb(raw, raw=False, unicode_errors="surrogatepass")
-            except UnicodeDecodeError:
-                frame = msgpack.unpackb(raw, raw=False, unicode_errors="surrogateescape")
+            frame = self._unpackb(raw)
         except Exception as e:  # msgpack raises a dozen types for bad data
             raise DumpError("%s is no msgpack map: %s" % (where, e)) from None
         if not isinstance(frame, dict):
