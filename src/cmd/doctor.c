@@ -357,6 +357,9 @@ static enum pyd_code list_threads(struct patient *x, struct pyd_err *err)
 		if (!code || !pyd_code_is_local(code))
 			break;
 		usleep(3000);
+		code = pyd_target_process_refresh(x->t, err);
+		if (code)
+			break;
 	}
 	return code;
 }

@@ -122,6 +122,17 @@ static void read_finalizing(struct pyd_target *t, struct pyd_runtime *rt)
 			 value;
 }
 
+/* Then what was in motion has settled; memory may have grown. */
+static void wait_a_moment(struct pyd_target *t)
+{
+	struct timespec pause = { .tv_nsec = 3000000 };
+	struct pyd_err ignored;
+
+	nanosleep(&pause, NULL);
+	if (pyd_target_process_refresh(t, &ignored))
+		pyd_log_debug("maps: %s", ignored.msg);
+}
+
 /* Tries rt->lay on the candidate; completes rt. */
 static enum pyd_code try_table(struct pyd_target *t,
 			       const struct pyd_candidate *c,
@@ -154,13 +165,11 @@ static enum pyd_code try_table(struct pyd_target *t,
 		rt->debug_offsets = !code;
 	}
 	for (int i = 0; i < ATTEMPTS; i++) {
-		struct timespec pause = { .tv_nsec = 3000000 };
-
 		code = check_table(t, rt, c->hex, err);
 		if (!code || !pyd_code_is_local(code) || !t->pid)
 			break;
 		if (i + 1 < ATTEMPTS)
-			nanosleep(&pause, NULL);
+			wait_a_moment(t);
 	}
 	if (code)
 		return code;
@@ -220,8 +229,6 @@ static enum pyd_code try_all(struct pyd_target *t,
 
 	/* Without a pause between attempts first: most tables are wrong. */
 	for (int round = 0; round < ATTEMPTS; round++) {
-		struct timespec pause = { .tv_nsec = 3000000 };
-
 		empty = tried = 0;
 		for (size_t i = 0; i < tables->n; i++) {
 			enum pyd_code code;
@@ -241,7 +248,7 @@ static enum pyd_code try_all(struct pyd_target *t,
 		}
 		if (!t->pid || (empty == tried && tried))
 			break;
-		nanosleep(&pause, NULL);
+		wait_a_moment(t);
 	}
 	/* The last message says it. */
 	if (tried && empty == tried)

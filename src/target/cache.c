@@ -215,6 +215,13 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 				      size_t max_bytes, struct pyd_target **ret,
 				      struct pyd_err *err)
 {
+	/* Of a process: it stands now, and what was read of its maps before
+	 * is old. PYD_USAGE: it is something else. */
+	enum pyd_code code = pyd_target_process_refresh(inner, err);
+
+	if (code && code != PYD_USAGE)
+		return code;
+
 	struct cache *c = calloc(1, sizeof(*c));
 
 	if (!c)
