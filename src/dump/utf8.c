@@ -61,7 +61,7 @@ size_t pyd_utf8_cut(const uint8_t *s, size_t n, size_t max)
 	if (n <= max)
 		return n;
 	/* Three bytes back at most: then it is no UTF-8, and any cut does. */
-	for (size_t back = 0; back < 4 && back < max; back++)
+	for (size_t back = 0; back < 4 && back <= max; back++)
 		if ((s[max - back] & 0xc0) != 0x80)
 			return max - back;
 	return max;

@@ -171,7 +171,7 @@ static inline void gen_shape(uint32_t shape, msgpack_sbuffer *ret)
 	msgpack_packer_init(&pk, ret, msgpack_sbuffer_write);
 	msgpack_pack_array(&pk, gen_shape_len(shape));
 	for (size_t i = 0; i < gen_shape_len(shape); i++) {
-		char name[32];
+		char name[48];
 
 		gen_shape_name(shape, i, name, sizeof(name));
 		msgpack_pack_array(&pk, 2);

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What pydumpd show makes of values, and the parts beneath it. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "../tools/dumpgen.h"
+#include "dump/mp.h"
+#include "dump/radix.h"
+#include "dump/repr.h"
+#include "dump/utf8.h"
+
+#define TYPE 0x100000ULL
+#define STR_TYPE 0x100100ULL
+#define LIST_TYPE 0x100200ULL
+#define INT_TYPE 0x100300ULL
+
+static char path[64];
+static struct pyd_writer *writer;
+static struct pyd_dump *dump;
+static struct pyd_node node;
+static msgpack_sbuffer map;
+
+static void begin(void)
+{
+	struct pyd_writer_options opts = { .path = path };
+	struct gen g = GEN_DEFAULT;
+	struct pyd_err err;
+
+	strcpy(path, "/tmp/pydumpd-repr-XXXXXX");
+	close(mkstemp(path));
+	unlink(path);
+	g.frames = 0;
+	msgpack_sbuffer_init(&map);
+	cr_assert_eq(pyd_writer_create(&opts, &writer, &err), PYD_OK);
+	gen_meta(&g, writer, &map);
+}
+
+static void end(void)
+{
+	pyd_dump_close(dump);
+	unlink(path);
+	pyd_node_deinit(&node);
+	msgpack_sbuffer_destroy(&map);
+}
+
+TestSuite(repr, .init = begin, .fini = end);
+
+static void start(uint64_t addr, enum pyd_kind kind, uint64_t type)
+{
+	pyd_node_clear(&node);
+	node.addr = addr;
+	node.kind = kind;
+	node.type = type;
+}
+
+static void value(const void *data, size_t len)
+{
+	struct pyd_err err;
+
+	cr_assert_eq(pyd_buf_append(&node.value, data, len, &err), PYD_OK);
+}
+
+static void ref(uint64_t to)
+{
+	struct pyd_err err;
+
+	cr_assert_eq(pyd_vec_push(&node.refs, to, &err), PYD_OK);
+}
+
+static void put(void)
+{
+	struct pyd_err err;
+
+	cr_assert_eq(pyd_writer_object(writer, &node, 0, NULL, &err), PYD_OK);
+}
+
+static void put_value(uint64_t addr, enum pyd_kind kind, const void *data,
+		      size_t len)
+{
+	start(addr, kind, 0);
+	value(data, len);
+	put();
+}
+
+static void put_type(uint64_t addr, const char *names, size_t len)
+{
+	static const char zeros[24];
+
+	start(addr, PYD_KIND_type, 0);
+	value(names, len);
+	value(zeros, sizeof(zeros));
+	put();
+}
+
+static void finish(void)
+{
+	struct pyd_err err;
+
+	cr_assert_eq(gen_end(writer, &map, &err), PYD_OK, "%s", err.msg);
+	pyd_writer_destroy(writer);
+	cr_assert_eq(pyd_dump_open(path, &dump, &err), PYD_OK, "%s", err.msg);
+}
+
+static void expect_limited(uint64_t to, const char *want,
+			   const struct pyd_repr_limits *limits)
+{
+	struct pyd_text t = { 0 };
+
+	pyd_repr(dump, to, limits, &t);
+	cr_assert_eq(t.code, PYD_OK);
+	cr_assert(t.buf.len == strlen(want) &&
+			  !memcmp(t.buf.data, want, t.buf.len),
+		  "%.*s, not %s", (int)t.buf.len, (const char *)t.buf.data,
+		  want);
+	pyd_text_deinit(&t);
+}
+
+static void expect(uint64_t to, const char *want)
+{
+	expect_limited(to, want, &pyd_repr_default);
+}
+
+Test(repr, numbers)
+{
+	/* What Python's repr() gives for each. */
+	static const struct {
+		double v;
+		const char *want;
+	} floats[] = {
+		{ 0.0, "0.0" },
+		{ -0.0, "-0.0" },
+		{ 0.1, "0.1" },
+		{ 1e16, "1e+16" },
+		{ 123456789.5, "123456789.5" },
+		{ 9999999999999998.0, "9999999999999998.0" },
+		{ 0.0001, "0.0001" },
+		{ 0.00001, "1e-05" },
+		{ 5e-324, "5e-324" },
+		{ 1.7976931348623157e308, "1.7976931348623157e+308" },
+		{ 2.0 / 3, "0.6666666666666666" },
+		{ 100.0, "100.0" },
+	};
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *want;
+	} ints[] = {
+		{ "", 0, "0" },
+		{ "\xff", 1, "-1" },
+		{ "\x80", 1, "-128" },
+		{ "\x7f", 1, "127" },
+		{ "\x00\x80", 2, "-32768" },
+		{ "\x00\x00\x00\x80", 4, "-2147483648" },
+		{ "\xff\xff\xff\xff\xff\xff\xff\xff\x00", 9,
+		  "18446744073709551615" },
+		{ "\x00\x00\x00\x00\x00\x00\x00\x00\x01", 9,
+		  "18446744073709551616" },
+		{ "\x00\x00\x00\x00\x00\x00\x00\x00\xff", 9,
+		  "-18446744073709551616" },
+	};
+	static const double complexes[][2] = { { 0, 1 }, { 1.5, -2 } };
+	char huge[300];
+	uint64_t at = 0x1000;
+
+	memset(huge, 1, sizeof(huge));
+	for (size_t i = 0; i < sizeof(floats) / sizeof(floats[0]); i++)
+		put_value(at + 16 * i, PYD_KIND_float, &floats[i].v, 8);
+	for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++)
+		put_value(at + 0x1000 + 16 * i, PYD_KIND_int, ints[i].bytes,
+			  ints[i].len);
+	put_value(0x9000, PYD_KIND_complex, complexes[0], 16);
+	put_value(0x9010, PYD_KIND_complex, complexes[1], 16);
+	put_value(0x9020, PYD_KIND_int, huge, sizeof(huge));
+	put_value(0x9030, PYD_KIND_bool, "\1", 1);
+	put_value(0x9040, PYD_KIND_none, "", 0);
+	finish();
+	for (size_t i = 0; i < sizeof(floats) / sizeof(floats[0]); i++)
+		expect(at + 16 * i, floats[i].want);
+	for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++)
+		expect(at + 0x1000 + 16 * i, ints[i].want);
+	expect(0x9000, "1j");
+	expect(0x9010, "(1.5-2j)");
+	expect(0x9020, "<int of 2400 bits>");
+	expect(0x9030, "True");
+	expect(0x9040, "None");
+	expect((uint64_t)-5 << 2 | 3, "-5");
+	expect(0, "<NULL>");
+	expect(0x777770, "<not dumped: 0x777770>");
+}
+
+Test(repr, text)
+{
+	put_value(0x1000, PYD_KIND_str, "it's", 4);
+	put_value(0x1010, PYD_KIND_str, "'\"\\\n\x1b[0m", 8);
+	put_value(0x1020, PYD_KIND_str, "\xed\xa0\x80\xe2\x80\xae\xc3\xa9", 8);
+	put_value(0x1030, PYD_KIND_str, "\xff\xc2", 2);
+	put_value(0x1040, PYD_KIND_bytes, "a\0\xff'", 4);
+	put_value(0x1050, PYD_KIND_bytearray, "x", 1);
+	start(0x1060, PYD_KIND_str, 0);
+	value("abcdefghij", 10);
+	node.mark = PYD_MARK_TRUNCATED;
+	node.mark_total = 5000;
+	put();
+	finish();
+	expect(0x1000, "\"it's\"");
+	expect(0x1010, "'\\'\"\\\\\\n\\x1b[0m'");
+	expect(0x1020, "'\\ud800\\u202e\xc3\xa9'");
+	expect(0x1030, "'\\xff\\xc2'");
+	expect(0x1040, "b\"a\\x00\\xff'\"");
+	expect(0x1050, "bytearray(b'x')");
+	expect(0x1060, "'abcdefghij'... (truncated, of 5000)");
+}
+
+Test(repr, containers_cycles_and_classes)
+{
+	struct pyd_repr_limits two = pyd_repr_default;
+
+	two.items = 2;
+	put_type(TYPE, "shop\0Cart\0", 10);
+	put_type(LIST_TYPE, "builtins\0list\0", 14);
+	put_type(INT_TYPE, "builtins\0int\0", 13);
+	start(0x1000, PYD_KIND_list, LIST_TYPE); /* holds itself */
+	for (int i = 0; i < 4; i++)
+		ref(i == 1 ? 0x1000 : 0x1100);
+	put();
+	start(0x1100, PYD_KIND_int, INT_TYPE);
+	value("\7", 1);
+	put();
+	start(0x1200, PYD_KIND_list, TYPE); /* of a class of its own */
+	ref(0x1100);
+	put();
+	start(0x1300, PYD_KIND_dict, 0);
+	ref(0x1100);
+	ref(0x1300);
+	put();
+	start(0x1400, PYD_KIND_tuple, 0);
+	ref(0x1100);
+	put();
+	start(0x1500, PYD_KIND_set, 0);
+	put();
+	start(0x1600, PYD_KIND_object, TYPE);
+	put();
+	start(0x1700, PYD_KIND_cell, 0); /* cells round about */
+	ref(0x1700);
+	put();
+	start(0x1800, PYD_KIND_placeholder, TYPE);
+	value("it was \x1b away", 13);
+	node.mark = PYD_MARK_UNREADABLE;
+	strcpy(node.mark_text, "cannot read 8 bytes");
+	put();
+	start(0x1900, PYD_KIND_int, INT_TYPE);
+	value("\7", 1);
+	node.mark = PYD_MARK_TORN;
+	put();
+	finish();
+	expect(0x1000, "[7, [...], 7, 7]");
+	expect_limited(0x1000, "[7, [...], ... 2 more]", &two);
+	expect(0x1200, "Cart([7])");
+	expect(0x1300, "{7: {...}}");
+	expect(0x1400, "(7,)");
+	expect(0x1500, "set()");
+	expect(0x1600, "<shop.Cart at 0x1600>");
+	expect(0x1700, "<cell at 0x1700: <cell at 0x1700: ...>>");
+	expect(0x1800, "<unreadable: cannot read 8 bytes: it was \\x1b away at "
+		       "0x1800>");
+	expect(0x1900, "7 <torn>");
+	expect(TYPE, "<class 'shop.Cart'>");
+	expect(INT_TYPE, "<class 'int'>");
+}
+
+Test(repr, is_bounded_in_every_direction)
+{
+	struct pyd_repr_limits wide = {
+		.depth = 1000, .items = 1000, .chars = 1000, .bytes = 2000
+	};
+	struct pyd_text t = { 0 };
+
+	/* 300 lists of 300 of the next, and so on: 300**300 paths. */
+	for (uint64_t i = 0; i < 300; i++) {
+		start(0x100000 + i * 16, PYD_KIND_list, 0);
+		for (int k = 0; k < 300; k++)
+			ref(0x100000 + (i + 1) * 16);
+		put();
+	}
+	finish();
+	pyd_repr(dump, 0x100000, &wide, &t);
+	cr_assert_lt(t.buf.len, 8000);
+	pyd_text_deinit(&t);
+}
+
+Test(parts, msgpack_heads_and_skips)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		bool whole;
+	} cases[] = {
+		{ "\xc0", 1, true },
+		{ "\xc1", 1, false },
+		{ "\x93\1\2\3", 4, true },
+		{ "\x93\1\2", 3, false },
+		{ "\x82\1\2\3\4", 5, true },
+		{ "\xdd\xff\xff\xff\xff\1", 6, false },
+		{ "\xc6\xff\xff\xff\xff", 5, false },
+		{ "\xdb\0\0\0\1x", 6, true },
+		{ "\xcf\1\2\3\4\5\6\7", 8, false },
+		{ "\xd4\1\2", 3, true },
+		{ "\xd8\1", 2, false },
+		{ "\xc7\2\1xy", 5, true },
+		{ "", 0, false },
+	};
+	uint8_t deep[64];
+	const uint8_t *p;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		p = (const uint8_t *)cases[i].bytes;
+		cr_assert_eq(pyd_mp_skip(&p, p + cases[i].len), cases[i].whole,
+			     "case %zu", i);
+		if (cases[i].whole)
+			cr_assert_eq(p, (const uint8_t *)cases[i].bytes +
+						cases[i].len);
+	}
+	memset(deep, 0x91, sizeof(deep));
+	deep[PYD_MP_DEPTH] = 1;
+	p = deep;
+	cr_assert(pyd_mp_skip(&p, deep + sizeof(deep)));
+	deep[PYD_MP_DEPTH] = 0x91;
+	p = deep;
+	cr_assert_not(pyd_mp_skip(&p, deep + sizeof(deep)));
+}
+
+Test(parts, msgpack_written_is_read)
+{
+	static const uint64_t numbers[] = { 0,	   127,	       128,
+					    255,   256,	       65535,
+					    65536, UINT32_MAX, UINT64_MAX };
+	struct pyd_buf b = { 0 };
+	struct pyd_mp_out o = { .buf = &b };
+	struct pyd_mp_head h;
+	const uint8_t *p;
+	char text[300];
+
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		pyd_mp_put_uint(&o, numbers[i]);
+	pyd_mp_put_str(&o, "");
+	pyd_mp_put_str(&o, text);
+	pyd_mp_put_map(&o, 100);
+	cr_assert_eq(o.code, PYD_OK);
+	p = b.data;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		cr_assert(pyd_mp_head(&p, b.data + b.len, &h));
+		cr_assert_eq(h.type, PYD_MP_UINT);
+		cr_assert_eq(h.u, numbers[i]);
+	}
+	cr_assert(pyd_mp_head(&p, b.data + b.len, &h) && h.type == PYD_MP_STR &&
+		  h.s.len == 0);
+	cr_assert(pyd_mp_head(&p, b.data + b.len, &h) && h.type == PYD_MP_STR &&
+		  h.s.len == 299);
+	cr_assert(pyd_mp_head(&p, b.data + b.len, &h) && h.type == PYD_MP_MAP &&
+		  h.n == 100);
+	cr_assert_eq(p, b.data + b.len);
+	pyd_buf_deinit(&b);
+}
+
+Test(parts, radix_sort)
+{
+	enum { N = 5000 };
+	static struct pyd_radix_item items[N], tmp[N];
+	uint64_t rng = 3;
+
+	for (uint32_t i = 0; i < N; i++) {
+		uint64_t r = gen_next(&rng);
+
+		items[i].key = i % 3 ? r : r & 0xff00;
+		items[i].major = (uint32_t)(r >> 60) << 20 | (i & 1);
+		items[i].tag = i;
+	}
+	pyd_radix_sort(items, tmp, N);
+	for (uint32_t i = 1; i < N; i++) {
+		const struct pyd_radix_item *a = &items[i - 1], *b = &items[i];
+
+		cr_assert(a->major < b->major ||
+			  (a->major == b->major &&
+			   (a->key < b->key ||
+			    (a->key == b->key && a->tag < b->tag))));
+	}
+	pyd_radix_sort(items, tmp, 0);
+}
+
+Test(parts, utf8)
+{
+	char text[] = "a\xc3\xa9\xff\xed\xa0\x80z";
+	uint32_t c = 0;
+
+	cr_assert_eq(pyd_utf8_char((const uint8_t *)"\xc0\x80", 2, &c), 0);
+	cr_assert_eq(pyd_utf8_char((const uint8_t *)"\xe0\x80\x80", 3, &c), 0);
+	cr_assert_eq(pyd_utf8_char((const uint8_t *)"\xf4\x90\x80\x80", 4, &c),
+		     0);
+	cr_assert_eq(pyd_utf8_char((const uint8_t *)"\xf0\x9f\x98\x80", 4, &c),
+		     4);
+	cr_assert_eq(c, 0x1f600);
+	cr_assert_eq(pyd_utf8_char((const uint8_t *)"\xf0\x9f\x98", 3, &c), 0);
+	pyd_utf8_scrub(text);
+	cr_assert_str_eq(text, "a\xc3\xa9?\?\?\?z");
+	cr_assert_eq(pyd_utf8_cut((const uint8_t *)"ab\xc3\xa9", 4, 3), 2);
+	cr_assert_eq(pyd_utf8_cut((const uint8_t *)"ab\xc3\xa9", 4, 4), 4);
+	cr_assert_eq(pyd_utf8_cut((const uint8_t *)"\xe2\x82\xac", 3, 2), 0);
+}
