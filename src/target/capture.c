@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "target/capture.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "target/bulk.h"
 #include "target/copy.h"
 #include "target/pagemap.h"
 
 #define MIB ((uint64_t)1 << 20)
 
 enum {
-	IOVS = 1024, /* UIO_MAXIOV */
 	MAX_FILES = 256,
 	REST_CACHE = 16 << 20,
 };
@@ -43,7 +41,6 @@ struct pyd_capture {
 	size_t nruns;
 	size_t cap;
 	struct pyd_copy_parts parts;
-	size_t chunk_used; /* of the last chunk */
 	struct pyd_maps file_maps;
 	int *files; /* by region of file_maps, -1: none */
 	int *fds;   /* those in files, once each */
@@ -334,145 +331,115 @@ enum pyd_code pyd_capture_prepare(struct pyd_process *p,
 
 /* -- taking -- */
 
-struct batch {
-	struct iovec remote[IOVS];
-	size_t n;
-	size_t bytes;
-};
-
-static struct pyd_copy_chunk *current(struct pyd_capture *c)
-{
-	return &c->parts.chunks[c->parts.nchunks - 1];
-}
-
-/* Reads the batch's ranges to the buffer's end, one behind the other. What
- * cannot be read is left out page by page. */
-static enum pyd_code flush(struct pyd_capture *c, struct batch *b,
+/* Where each run goes in the buffer. */
+static enum pyd_code place(struct pyd_capture *c, uint64_t left,
+			   struct pyd_piece **ret, size_t *ret_n,
 			   struct pyd_err *err)
 {
-	uint8_t *to = current(c)->data + c->chunk_used;
-	size_t i = 0;
+	struct pyd_copy_chunk *chunk = &c->parts.chunks[0];
+	size_t used = 0;
+	size_t n = 0;
+	/* A run is cut where a piece is full and where a chunk ends. */
+	size_t cap = c->nruns + (size_t)(left / PYD_PIECE_MAX) + 2;
+	struct pyd_piece *v = calloc(cap, sizeof(*v));
 
-	while (i < b->n) {
-		struct iovec local = { to, b->bytes };
-		ssize_t n = -1;
+	if (!v)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; i < c->nruns; i++) {
+		for (pyd_addr at = c->runs[i].start; at < c->runs[i].end;) {
+			size_t len = (size_t)(c->runs[i].end - at);
 
-		if (!c->p->no_vm_readv)
-			n = process_vm_readv(c->p->pid, &local, 1,
-					     b->remote + i, b->n - i, 0);
-		if (n <= 0) {
-			/* One range alone: tells a fault from a refusal, and
-			 * has the other way of reading. */
-			size_t got;
-			enum pyd_code code = pyd_process_read_some(
-				c->p,
-				(pyd_addr)(uintptr_t)b->remote[i].iov_base, to,
-				b->remote[i].iov_len, &got, err);
+			if (used == chunk->len) {
+				enum pyd_code code = pyd_copy_chunk(
+					&c->parts, (size_t)left, true, err);
 
-			if (code)
-				return code;
-			n = (ssize_t)got;
-		}
-
-		size_t got = (size_t)n;
-
-		/* Account for what came. */
-		for (; i < b->n && got; i++) {
-			struct iovec *v = &b->remote[i];
-			size_t len = got < v->iov_len ? got : v->iov_len;
-			pyd_addr at = (pyd_addr)(uintptr_t)v->iov_base;
-			enum pyd_code code =
-				pyd_copy_add(&c->parts, at, at + len, to, err);
-
-			if (code)
-				return code;
-			to += len;
-			b->bytes -= len;
-			got -= len;
-			c->stats.bytes += len;
-			if (len < v->iov_len) {
-				v->iov_base = (uint8_t *)v->iov_base + len;
-				v->iov_len -= len;
-				break;
+				if (code) {
+					free(v);
+					return code;
+				}
+				c->stats.grown = 1;
+				chunk = &c->parts.chunks[c->parts.nchunks - 1];
+				used = 0;
 			}
+			len = len < PYD_PIECE_MAX ? len : PYD_PIECE_MAX;
+			len = len < chunk->len - used ? len : chunk->len - used;
+			assert(n < cap);
+			v[n++] = (struct pyd_piece) {
+				.start = at,
+				.len = len,
+				.to = chunk->data + used,
+			};
+			used += len;
+			at += len;
+			left -= len;
 		}
-		if (n > 0)
-			continue;
-
-		/* A fault at the first byte: leave this page out. */
-		struct iovec *v = &b->remote[i];
-		size_t page = (size_t)c->pm.page;
-		size_t skip = page - (uintptr_t)v->iov_base % page;
-
-		skip = skip < v->iov_len ? skip : v->iov_len;
-		c->stats.unreadable += skip;
-
-		enum pyd_code code = pyd_copy_add_bad(
-			&c->parts, (pyd_addr)(uintptr_t)v->iov_base,
-			(pyd_addr)(uintptr_t)v->iov_base + skip, err);
-
-		if (code)
-			return code;
-		v->iov_base = (uint8_t *)v->iov_base + skip;
-		v->iov_len -= skip;
-		b->bytes -= skip;
-		i += !v->iov_len;
 	}
-	c->chunk_used = (size_t)(to - current(c)->data);
-	b->n = 0;
-	b->bytes = 0;
+	*ret = v;
+	*ret_n = n;
 	return PYD_OK;
 }
 
-static enum pyd_code take_runs(struct pyd_capture *c, uint64_t left,
+/* A segment for each piece, but for the bad pages in it. bad is sorted, and
+ * its ranges do not overlap. */
+static enum pyd_code add_segments(struct pyd_capture *c,
+				  const struct pyd_piece *v, size_t n,
+				  const struct pyd_vec *bad,
+				  struct pyd_err *err)
+{
+	size_t j = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		pyd_addr end = v[i].start + v[i].len;
+		pyd_addr at = v[i].start;
+		enum pyd_code code = PYD_OK;
+
+		for (; !code && j + 1 < bad->len && bad->data[j] < end;
+		     j += 2) {
+			code = pyd_copy_add(&c->parts, at, bad->data[j],
+					    v[i].to + (at - v[i].start), err);
+			c->stats.bytes += bad->data[j] - at;
+			at = bad->data[j + 1];
+		}
+		if (!code)
+			code = pyd_copy_add(&c->parts, at, end,
+					    v[i].to + (at - v[i].start), err);
+		if (code)
+			return code;
+		c->stats.bytes += end - at;
+	}
+	return PYD_OK;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static enum pyd_code take_runs(struct pyd_capture *c, uint64_t bytes,
 			       struct pyd_err *err)
 {
-	struct batch *b = malloc(sizeof(*b));
-	enum pyd_code code = PYD_OK;
+	struct pyd_piece *pieces = NULL;
+	struct pyd_vec bad = { 0 };
+	size_t n = 0;
+	enum pyd_code code = place(c, bytes, &pieces, &n, err);
 
-	if (!b)
-		return pyd_err_set(err, PYD_NOMEM, "out of memory");
-	b->n = 0;
-	b->bytes = 0;
-	for (size_t i = 0; !code && i < c->nruns; i++) {
-		const struct capture_run *r = &c->runs[i];
-
-		for (pyd_addr at = r->start; !code && at < r->end;) {
-			size_t room =
-				current(c)->len - c->chunk_used - b->bytes;
-
-			if (!room || b->n == IOVS) {
-				code = flush(c, b, err);
-				if (!code && !room) {
-					c->stats.grown = 1;
-					code = pyd_copy_chunk(&c->parts,
-							      (size_t)left,
-							      true, err);
-					c->chunk_used = 0;
-				}
-				continue;
-			}
-
-			/* Bounded, so that one call copies less than
-			 * MAX_RW_COUNT. */
-			size_t n = r->end - at < 16 * MIB
-					   ? (size_t)(r->end - at)
-					   : (size_t)(16 * MIB);
-
-			n = n < room ? n : room;
-			b->remote[b->n].iov_base = (void *)(uintptr_t)at;
-			b->remote[b->n].iov_len = n;
-			b->n++;
-			b->bytes += n;
-			at += n;
-			left -= n;
-			if (b->bytes >= 256 * MIB)
-				code = flush(c, b, err);
-		}
-	}
 	if (!code)
-		code = flush(c, b, err);
-	free(b);
+		code = pyd_bulk_read(c->p, pieces, n, &bad, err);
+	/* Pairs; none reaches beyond its piece. */
+	if (bad.len)
+		qsort(bad.data, bad.len / 2, 2 * sizeof(*bad.data), by_start);
+	if (!code)
+		code = add_segments(c, pieces, n, &bad, err);
+	for (size_t i = 0; i + 1 < bad.len && !code; i += 2) {
+		c->stats.unreadable += bad.data[i + 1] - bad.data[i];
+		code = pyd_copy_add_bad(&c->parts, bad.data[i], bad.data[i + 1],
+					err);
+	}
+	pyd_vec_deinit(&bad);
+	free(pieces);
 	return code;
 }
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Many ranges of a process into our memory at once, by all processors: the
+ * target stands still meanwhile.
+ */
+#ifndef PYD_TARGET_BULK_H
+#define PYD_TARGET_BULK_H
+
+#include "base/buf.h"
+#include "target/process.h"
+
+struct pyd_piece {
+	pyd_addr start;
+	size_t len; /* at most PYD_PIECE_MAX */
+	uint8_t *to;
+};
+
+#define PYD_PIECE_MAX ((size_t)4 << 20)
+
+/*
+ * Reads all pieces. Pages that cannot be read are left out: their start and
+ * end are appended to bad, in any order. PYD_GONE, PYD_PERM, PYD_NOMEM.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_bulk_read(const struct pyd_process *p,
+					   const struct pyd_piece *pieces,
+					   size_t n, struct pyd_vec *bad,
+					   struct pyd_err *err);
+
+#endif
