@@ -207,6 +207,74 @@ Test(capture, without_process_vm_readv)
 	child_end(&x.c);
 }
 
+/* A file that has become shorter than its mapping, and guard pages within a
+ * region (from Linux 6.13 on). */
+static void with_holes(struct child *c)
+{
+	char path[] = "/tmp/pydumpd-unit-XXXXXX";
+	int fd = mkstemp(path);
+	uint8_t *file;
+	uint8_t *guarded = fresh(16 * page, 0);
+
+	unlink(path);
+	if (ftruncate(fd, (off_t)(16 * page)))
+		_exit(74);
+	file = mmap(NULL, 16 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
+		    0);
+	memset(file, 0x44, 2 * page);
+	if (ftruncate(fd, (off_t)(4 * page)))
+		_exit(74);
+	memset(guarded, 0x55, 16 * page);
+	c->shared->addr[2] = !madvise(guarded + 3 * page, 2 * page, 102);
+	c->shared->addr[0] = (uint64_t)(uintptr_t)file;
+	c->shared->addr[1] = (uint64_t)(uintptr_t)guarded;
+	child_tell(c);
+	child_wait(c);
+}
+
+Test(capture, pages_that_cannot_be_read)
+{
+	struct child c = child_start(with_holes);
+	struct pyd_process p;
+	struct pyd_capture *cap;
+	struct pyd_capture_stats stats;
+	struct pyd_target *copy;
+	struct pyd_stop *s;
+	uint8_t buf[8];
+
+	child_listen(&c);
+	cr_assert_eq(pyd_process_open(c.pid, &p, &err), PYD_OK);
+	cr_assert_eq(pyd_capture_prepare(&p, &cap, &err), PYD_OK);
+	cr_assert_eq(pyd_stop_all(&p, NULL, &s, &err), PYD_OK);
+	cr_assert_eq(pyd_capture_take(cap, &copy, &stats, &err), PYD_OK, "%s",
+		     err.msg);
+	pyd_capture_destroy(cap);
+	pyd_stop_destroy(s);
+
+	pyd_addr a = c.shared->addr[0];
+
+	cr_expect_geq(stats.unreadable, 12 * page);
+	cr_expect_eq(byte_at(copy, a + 2 * page - 1), 0x44);
+	cr_expect_eq(byte_at(copy, a + 4 * page - 1), 0);
+	cr_expect_eq(pyd_target_read(copy, a + 4 * page - 4, buf, 8, &err),
+		     PYD_FAULT);
+	cr_expect_eq(pyd_target_read(copy, a + 16 * page - 8, buf, 8, &err),
+		     PYD_FAULT);
+	a = c.shared->addr[1];
+	cr_expect_eq(byte_at(copy, a + 3 * page - 1), 0x55);
+	cr_expect_eq(byte_at(copy, a + 5 * page), 0x55);
+	if (c.shared->addr[2]) {
+		cr_expect_eq(pyd_target_read(copy, a + 3 * page, buf, 8, &err),
+			     PYD_FAULT, "a guard page was read");
+		cr_expect_eq(
+			pyd_target_read(copy, a + 5 * page - 8, buf, 8, &err),
+			PYD_FAULT, "a guard page was read");
+	}
+	pyd_target_destroy(copy);
+	pyd_process_close(&p);
+	child_end(&c);
+}
+
 Test(capture, cache)
 {
 	struct child c = child_start(memory);
