@@ -249,7 +249,8 @@ class Record(NamedTuple):
 
     def rest(self) -> "array[int]":
         """The references after the fields."""
-        return self.refs[len(self.kind.fields) :]
+        n = len(self.kind.fields)
+        return self.refs[n:] if n else self.refs
 
 
 _OBJECT_COLUMNS = (
@@ -376,8 +377,6 @@ class _Index:
         self.batches = [b for b in batches if isinstance(b, int)]
 
     def find(self, addr: int, file: "DumpFile") -> Optional[int]:
-        if not self.lo <= addr <= self.hi:
-            return None
         if self.addr is None:
             self.load(file)
         found = self.addr
@@ -656,9 +655,10 @@ class DumpFile:
         else:
             number = None
             for index in self._indexes:
-                number = index.find(addr, self)
-                if number is not None:
-                    break
+                if index.lo <= addr <= index.hi:
+                    number = index.find(addr, self)
+                    if number is not None:
+                        break
         if number is None:
             return None
         batch = self.batch(number)
