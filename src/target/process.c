@@ -32,6 +32,12 @@ static enum pyd_code refuse(const struct pyd_process *p, struct pyd_err *err)
 		return pyd_err_set(err, PYD_NOTFOUND,
 				   "%d is a thread of process %d; give %d", pid,
 				   p->status.tgid, p->status.tgid);
+	if (p->stat.state == 'Z' && p->stat.threads > 1)
+		return pyd_err_set(
+			err, PYD_UNSUPPORTED,
+			"the main thread of process %d (%s) has ended while "
+			"others run; such a process cannot be read",
+			pid, p->stat.comm);
 	if (p->stat.state == 'Z' || p->stat.state == 'X')
 		return pyd_err_set(
 			err, PYD_GONE,
