@@ -235,6 +235,8 @@ static enum pyd_code show_permission(struct patient *x, struct pyd_err *err)
 		return code;
 	}
 	step(x->r, MARK_OK, "permission", "its memory can be read");
+	if (pyd_process_ptrace(&x->p, err))
+		step(x->r, MARK_BAD, "ptrace", "%s", err->msg);
 	code = pyd_process_untraced(&x->p, err);
 	if (code)
 		step(x->r, MARK_BAD, "tracer", "%s", err->msg);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -209,6 +210,22 @@ enum pyd_code pyd_process_untraced(const struct pyd_process *p,
 			   p->pid, s.tracer, name);
 }
 
+enum pyd_code pyd_process_ptrace(const struct pyd_process *p,
+				 struct pyd_err *err)
+{
+	/* Of a process that we do not trace: ESRCH when we may ask at all. */
+	errno = 0;
+	if (ptrace(PTRACE_PEEKDATA, p->pid, NULL, NULL) != -1 || !errno ||
+	    errno == ESRCH || errno == EIO)
+		return PYD_OK;
+	return pyd_err_set(err, PYD_PERM,
+			   "cannot attach to %d: ptrace is refused to pydumpd "
+			   "by a seccomp filter; start its container with "
+			   "--cap-add SYS_PTRACE, run outside of it, or use "
+			   "--capture=live, which needs no trace",
+			   p->pid);
+}
+
 static bool read_int_file(const char *path, long *ret)
 {
 	FILE *f = fopen(path, "re");
@@ -250,6 +267,8 @@ enum pyd_code pyd_process_explain(const struct pyd_process *p, int errnum,
 		code = pyd_procfs_status(pid, 0, &it, err);
 	if (!code)
 		code = pyd_process_untraced(p, err);
+	if (!code)
+		code = pyd_process_ptrace(p, err);
 	if (code)
 		return code;
 

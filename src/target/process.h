@@ -50,6 +50,10 @@ void pyd_process_close(struct pyd_process *p);
 /* PYD_BUSY, with the tracer's pid and name, when somebody traces it. */
 PYD_MUST_CHECK enum pyd_code pyd_process_untraced(const struct pyd_process *p,
 						  struct pyd_err *err);
+/* PYD_PERM when ptrace is refused to us altogether, by a seccomp filter. The
+ * process is not touched. */
+PYD_MUST_CHECK enum pyd_code pyd_process_ptrace(const struct pyd_process *p,
+						struct pyd_err *err);
 /*
  * Finds out why the kernel said errnum (EPERM, EACCES) and what to do. Always
  * fails: PYD_PERM, or PYD_GONE, PYD_BUSY when that is the reason.
