@@ -162,6 +162,27 @@ def test_methods_are_there_but_refuse(load):
     assert got.klass.__self__ is type(got)
 
 
+class Meta(type):
+    def method(cls):
+        return ran("meta method")
+
+    @property
+    def prop(cls):
+        return ran("meta prop")
+
+
+class WithMeta(metaclass=Meta):
+    pass
+
+
+def test_metaclass(load):
+    got, _, _ = load(WithMeta)
+    assert got.__class__.__name__ == "Meta" and isinstance(got, got.__class__)
+    assert "not computed" in repr(got.prop) and got.method.__self__ is got
+    with pytest.raises(pydumpd.DumpCallError):
+        got.method()
+
+
 def test_descriptor_is_not_computed(load):
     got, _, _ = load(WithDescriptor())
     assert "not computed" in repr(got.d)
@@ -196,6 +217,7 @@ def test_subclasses_of_builtins(load):
     assert isinstance(gi, int) and gi == 7 and gi + 1 == 8 and type(gi).__name__ == "IntLike"
     assert isinstance(gs, str) and gs == "s" and type(gs).__name__ == "StrLike"
     assert isinstance(gp, tuple) and gp == (1, [2]) and gp._fields == ("x", "y")
+    assert gp.x == 1 and gp.y is gp[1]
     assert isinstance(gc, int) and gc == 1 and type(gc).__name__ == "Color"
     assert repr(gl) == "[1, 2]" and repr(gi) == "7" and repr(gs) == "'s'"
     # They have a repr of their own, which is not run.
@@ -276,6 +298,15 @@ def test_exceptions(load):
     assert repr(got) == "AppError('failed', 7)" and repr(got.__cause__) == "KeyError('k')"
     if hasattr(err, "add_note"):
         assert got.__notes__ == ["a note"]
+
+
+def test_notes_in_the_dict_of_an_exception(load):
+    w = Writer()
+    at = w.node("exception", {"args": w.add(()), "dict": w.add({"__notes__": ["n"], "z": 1})},
+                b"\0", type=w.add(KeyError))  # fmt: skip
+    _, _, dump = load(None, writer=w)
+    got = dump.object(at)
+    assert got.__notes__ == ["n"] and got.z == 1 and vars(got)["z"] == 1 and "z" in dir(got)
 
 
 def test_exceptions_in_a_long_chain(load):

@@ -459,6 +459,12 @@ class DumpPdb(pdb.Pdb):
             for i, value in enumerate(values):
                 self.message("%3d  %s" % (i, text(value, 2000)))
 
+    def print_stack_entry(self, frame_lineno: Any, *args: Any, **kw: Any) -> None:
+        super().print_stack_entry(frame_lineno, *args, **kw)
+        dumped = self.view.dumped.get(id(frame_lineno[0])) if self.view else None
+        if dumped is not None and dumped.note:
+            self.message("   [%s]" % printable(dumped.note))
+
     # -- source
 
     def _no_source(self) -> bool:

@@ -203,7 +203,7 @@ def pretty(value: Any, width: int = 80) -> str:
     ref = find_ref(value)
     kind = ref.rec.kind.name if ref is not None and not isinstance(value, type) else ""
     if ref is not None and kind in ("object", "exception"):
-        attrs = ref.attributes()
+        attrs = {k: v for k, v in ref.attributes().items() if k != "__dict__"}
         for name in list(attrs)[:200]:
             shown = text(ref.graph.get(attrs[name]), 2000, 50)
             out += "\n  %s = %s" % (printable(name), shown)

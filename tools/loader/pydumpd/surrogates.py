@@ -323,6 +323,9 @@ class Classes:
             return None
         if real is not None and name not in vars(type):
             return getattr(real, name)
+        meta, _ = self.find(rec.type, name)
+        if meta:  # the metaclass has it: cls is its instance
+            return _bind(graph, cls, meta, graph.kind_of(meta), name, rec)
         try:
             return type.__getattribute__(cls, name)
         except AttributeError:
@@ -394,6 +397,10 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
     found, real = graph.classes.find(rec.type, name)
     kind = graph.kind_of(found) if found else ""
     attrs = ref.attributes()
+    if found and kind in ("object", "property") and isinstance(obj, tuple):
+        index = _tuple_field(graph, rec, found, name)
+        if index is not None and index < len(obj):
+            return obj[index]
     if kind == "property":
         return _not_computed("property", name, found)
     if name in attrs:
@@ -410,6 +417,21 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         if origin == ORIGIN_GUESS and slot == name and value:
             return graph.get(value)
     raise AttributeError(_no_attribute(graph, rec, name))
+
+
+def _tuple_field(graph: "Graph", rec: Record, found: int, name: str) -> Optional[int]:
+    """The position of a field of a named tuple, when found is its getter."""
+    getter = graph.record(found)
+    if getter is None:
+        return None
+    if getter.kind.name == "property":
+        if graph.python >= (3, 8):  # where these are no properties
+            return None
+    elif graph.classes.name(getter.type).lstrip("_") != "collections._tuplegetter":
+        return None
+    at = graph.classes.find(rec.type, "_fields")[0]
+    fields = graph.strings(at) if at else []
+    return fields.index(name) if name in fields else None
 
 
 def _no_attribute(graph: "Graph", rec: Record, name: str) -> str:
@@ -431,6 +453,8 @@ def _bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Recor
     inner = graph.record(found)
     if kind == "function":
         return natives.BoundMethod(graph.get(found), obj)
+    if kind == "property":
+        return _not_computed("property", name, found)
     if kind == "staticmethod" and inner:
         return graph.get(inner.field("callable"))
     if kind == "classmethod" and inner:
@@ -461,7 +485,7 @@ def _exception_getattribute(self: Any, ref: Ref, name: str) -> Any:
     if name == "__suppress_context__":
         return rec.data[:1] == b"\1"
     if name == "__notes__":
-        at = rec.field("notes") or ref.attributes().get(name, 0)
+        at = rec.field("notes") or graph.namespace(rec.field("dict")).get(name, 0)
         if at:
             return graph.get(at)
         raise AttributeError(_no_attribute(graph, rec, name))
