@@ -16,6 +16,7 @@
 enum {
 	/* A walk this shallow is over before a copy of much memory is. */
 	SHALLOW_OBJECTS = 20000,
+	LIVE_TRIES = 10,
 	SMALL_BYTES = 64 << 20,
 };
 
@@ -190,6 +191,44 @@ static enum pyd_code take(struct snapshot *s, struct pyd_snapshot_stats *stats,
 	return PYD_OK;
 }
 
+/* Threads as the frozen memory has them: some may have come and gone. */
+static enum pyd_code list_threads(struct snapshot *s, struct pyd_err *err)
+{
+	enum pyd_code code =
+		pyd_reader_init(&s->reader, s->frozen, &s->runtime.lay, err);
+
+	if (code)
+		return code;
+	return pyd_runtime_threads(
+		&s->runtime, &s->reader,
+		s->stop ? pyd_stop_threads(s->stop) : &s->os_threads, err);
+}
+
+/* From the choice of the mode to the list of threads. A list that a running
+ * target changes while it is copied does not hold up; the next copy may. */
+static enum pyd_code capture(struct snapshot *s,
+			     struct pyd_snapshot_stats *stats,
+			     struct pyd_err *err)
+{
+	for (int tries = LIVE_TRIES;; tries--) {
+		enum pyd_code code = prepare(s, err);
+
+		if (!code)
+			code = take(s, stats, err);
+		if (!code)
+			code = list_threads(s, err);
+		if (!code || !pyd_code_is_local(code) || tries == 1 ||
+		    s->mode != PYD_CAPTURE_LIVE)
+			return code;
+		pyd_reader_deinit(&s->reader);
+		pyd_target_destroy(s->frozen);
+		s->frozen = NULL;
+		pyd_capture_destroy(s->capture);
+		s->capture = NULL;
+		pyd_threads_deinit(&s->os_threads);
+	}
+}
+
 static enum pyd_code add_sources(struct snapshot *s, struct pyd_err *err)
 {
 	struct pyd_reader *r = &s->reader;
@@ -274,15 +313,6 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	struct pyd_writer_totals totals;
 	enum pyd_code code;
 
-	/* Through the frozen memory: threads may have come and gone. */
-	code = pyd_reader_init(&s->reader, s->frozen, &s->runtime.lay, err);
-	if (code)
-		return code;
-	code = pyd_runtime_threads(
-		&s->runtime, &s->reader,
-		s->stop ? pyd_stop_threads(s->stop) : &s->os_threads, err);
-	if (code)
-		return code;
 	s->sources = (struct pyd_sources) {
 		.process = &s->process,
 		.reader = &s->reader,
@@ -359,11 +389,8 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	code = pyd_writer_create(&wopts, &s.writer, err);
 	if (code)
 		goto out;
-	code = prepare(&s, err);
-	if (code)
-		goto out;
 	clock_gettime(CLOCK_REALTIME, &now);
-	code = take(&s, &stats, err);
+	code = capture(&s, &stats, err);
 	if (code)
 		goto out;
 
