@@ -10,7 +10,9 @@ import pydumpd
 import pytest
 from dumpwriter import INLINE, Writer
 from pydumpd import frames, render
-from pydumpd.debugger import DumpPdb, View, header_lines, thread_line
+from pydumpd.debugger import DumpPdb
+from pydumpd.describe import header_lines, thread_line
+from pydumpd.views import View
 
 NAMES = [
     "__class__", "__dict__", "__del__", "__getattribute__", "__getattr__", "__init__", "__new__",

@@ -50,7 +50,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from .debugger import DumpPdb, find_thread, header_lines, thread_line
+    from .debugger import DumpPdb, find_thread
+    from .describe import header_lines, thread_line
 
     dump = Dump(args.file)
     sources.publish_all(dump)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .dumpfile import DumpError, DumpFile, utf8
-from .natives import code_names
+from .executions import code_names
 from .objects import BUDGET, Graph
 
 ARG, LOCAL, CELL, FREE, HIDDEN, CELLARG = range(6)

@@ -23,8 +23,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from . import sources
+from .executions import FrameData
 from .marks import Placeholder
-from .natives import FrameData
 
 if TYPE_CHECKING:
     from .dump import Dump, Frame
@@ -35,6 +35,7 @@ FRAMES_MAX = 50000
 #: Objects decoded eagerly for the frames of one stack, the shown end first.
 _EAGER = 60000
 _PER_FRAME = 4000
+_FAR = 20
 _LINE_MAX = 1 << 30
 _COL_MAX = 1 << 20
 _VALUES, _NEXT = "\0values", "\0next"
@@ -388,7 +389,7 @@ def spec_of_record(data: FrameData, line: int, made: Dict[int, Dict[str, Any]]) 
     """What the real frame of a frame object is made from, at a traceback's line."""
     graph = data.graph
     values = {}
-    from .natives import CodeNames, ints, open_cell
+    from .executions import CodeNames, ints, open_cell
 
     for name, kind, ref in data.variables():
         if kind in ("cell", "free"):
@@ -449,7 +450,7 @@ def thread_stack(dump: "Dump", frames: List["Frame"]) -> Stack:
     # Near the shown end values are decoded; far from it, containers wait.
     near = max(_EAGER // _PER_FRAME, 1)
     for i, frame in enumerate(frames):
-        budget = _PER_FRAME if i < near or i >= len(frames) - near else 0
+        budget = _PER_FRAME if i < near or i >= len(frames) - near else _FAR
         specs.append(spec_of(frame, budget, made))
     specs.reverse()
     return _stack(dump, specs, note)
@@ -472,7 +473,7 @@ def traceback_of(graph: "Graph", addr: int) -> Optional[types.TracebackType]:
     made: Dict[int, Dict[str, Any]] = {}
     specs: List[Spec] = []
     seen = set()
-    from .natives import ints
+    from .executions import ints
 
     while addr and addr not in seen and len(specs) < FRAMES_MAX:
         seen.add(addr)

@@ -311,11 +311,11 @@ class Classes:
                 inner = graph.record(found)
                 return graph.get(inner.field("callable")) if inner else None
             if kind == "classmethod":
-                from . import natives
+                from . import callables
 
                 inner = graph.record(found)
                 func = graph.get(inner.field("callable")) if inner else None
-                return natives.BoundMethod(func, cls)
+                return callables.BoundMethod(func, cls)
             return graph.get(found)
         if name == "__module__":
             return module
@@ -448,24 +448,24 @@ def _not_computed(what: str, name: str, addr: int) -> Placeholder:
 
 
 def _bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Record) -> Any:
-    from . import natives
+    from . import callables
 
     inner = graph.record(found)
     if kind == "function":
-        return natives.BoundMethod(graph.get(found), obj)
+        return callables.BoundMethod(graph.get(found), obj)
     if kind == "property":
         return _not_computed("property", name, found)
     if kind == "staticmethod" and inner:
         return graph.get(inner.field("callable"))
     if kind == "classmethod" and inner:
-        return natives.BoundMethod(graph.get(inner.field("callable")), graph.get(rec.type))
+        return callables.BoundMethod(graph.get(inner.field("callable")), graph.get(rec.type))
     if kind == "descriptor" and inner:
         what = inner.data.partition(b"\0")[0]
         if what == b"member":
             raise AttributeError(name)
         if what == b"getset":
             return _not_computed("attribute", name, found)
-        return natives.BoundMethod(graph.get(found), obj)
+        return callables.BoundMethod(graph.get(found), obj)
     if inner is not None and kind == "object" and graph.classes.overrides(inner.type, "__get__"):
         return _not_computed("descriptor", name, found)
     return graph.get(found)

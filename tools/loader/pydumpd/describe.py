@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines for people on a dump, its threads and exceptions."""
+
+from typing import Any, Dict, List
+
+from .dump import Dump, Thread
+from .marks import printable
+from .render import text
+
+
+def thread_name(thread: Thread) -> str:
+    """A thread's name for people."""
+    return printable(thread.name or thread.os_name or "ident %s" % thread.ident)
+
+
+def thread_line(thread: Thread) -> str:
+    """One line on a thread."""
+    bits = ["%d" % thread.index, thread_name(thread)]
+    if thread.native_id is not None:
+        bits.append("tid %d" % thread.native_id)
+    if thread.interpreter:
+        bits.append("interpreter %s" % thread.interpreter)
+    if thread.gil:
+        bits.append("holds the GIL")
+    for e in thread.exceptions:
+        bits.append("%s %s" % (e.role, summary(e.value)))
+    top = thread.frames[0] if thread.frames else None
+    if top is not None:
+        where = printable(top.qualname or top.name)
+        bits.append("%s at %s:%s" % (where, printable(top.file), top.line))
+        if len(thread.frames) > 1:
+            bits.append("%d frames" % len(thread.frames))
+    else:
+        bits.append("no frames")
+    if thread.note:
+        bits.append(printable(thread.note))
+    return ", ".join(bits[1:]) if not bits[0] else "%3s  %s" % (bits[0], ", ".join(bits[1:]))
+
+
+def summary(value: Any) -> str:
+    """ValueError: text, for an exception."""
+    if not isinstance(value, BaseException):
+        return text(value, 200) if value is not None else "an exception that was not dumped"
+    cls = value.__class__
+    name = cls.__qualname__
+    if cls.__module__ not in ("builtins", "__main__"):
+        name = "%s.%s" % (cls.__module__, name)
+    try:
+        shown = str(value)
+    except Exception:
+        shown = text(getattr(value, "args", ()), 200)
+    return printable("%s: %s" % (name, shown) if shown else name, 500)
+
+
+def header_lines(dump: Dump) -> List[str]:
+    """What the dump is of, for people."""
+    h = dump.header
+
+    def part(name: str) -> Dict[str, Any]:
+        found = h.get(name)
+        return found if isinstance(found, dict) else {}
+
+    process, python, host = part("process"), part("python"), part("host")
+    capture, limits = part("capture"), part("limits")
+    argv = process.get("argv")
+    words = [_str(a) for a in argv] if isinstance(argv, list) else []
+    out = ["program  %s" % (" ".join(words) or _str(process.get("exe")))]
+    where = "process  pid %s" % process.get("pid")
+    if process.get("user"):
+        where += ", user %s" % _str(process["user"])
+    where += ", on %s (%s)" % (_str(host.get("hostname")), _str(host.get("arch")))
+    out.append(where)
+    out.append("time     %s" % _str(h.get("time")))
+    build = [w for w in ("debug", "free_threaded") if python.get(w)]
+    what = "python   %s %s" % (_str(python.get("implementation")), _str(python.get("version")))
+    out.append(what + (" (%s)" % ", ".join(build) if build else ""))
+    threads = dump.threads
+    line = "threads  %d" % len(threads)
+    objects = dump.end.get("objects")
+    if isinstance(objects, int):
+        line += ", %s objects" % format(objects, ",")
+    out.append(line)
+    line = "capture  %s" % _str(capture.get("mode"))
+    pause = dump.end.get("pause_ns")
+    if isinstance(pause, int):
+        line += ", the program stood still for %.1f ms" % (pause / 1e6)
+    if capture.get("torn"):
+        line += "; it RAN MEANWHILE: values may not belong together"
+    out.append(line)
+    if h.get("description"):
+        out.append("note     %s" % _str(h["description"]))
+    trigger = part("trigger")
+    if trigger.get("kind") not in (None, "attach"):
+        out.append("trigger  %s" % _str(trigger.get("kind")))
+    cut = dump.end.get("cut")
+    if isinstance(cut, dict) and cut:
+        names = ["%s (%s references not followed)" % (_str(k), v) for k, v in cut.items()]
+        out.append("limits   %s" % "; ".join(names))
+    set_ = ["%s %s" % (k, v) for k, v in limits.items() if v is not None and type(v) is not bool]
+    if set_ and not cut:
+        out.append("limits   %s" % ", ".join(map(str, set_)))
+    if limits.get("globals") is False:
+        out.append("limits   globals were left out")
+    if dump.end.get("timeout"):
+        out.append("limits   the time for the dump ran out")
+    if not dump.complete:
+        why = dump.file.damage or "no end was written"
+        out.append("DAMAGED  %s; what is here is shown" % why)
+    return [printable(line, 2000) for line in out]
+
+
+def _str(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return "?" if value is None else str(value)
