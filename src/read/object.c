@@ -5,6 +5,9 @@
 
 #include "read/family.h"
 
+/* Pointers of one object: more than any address space of today holds. */
+#define COUNT_MAX (1ULL << 40)
+
 void pyd_node_clear(struct pyd_node *n)
 {
 	n->addr = 0;
@@ -71,31 +74,39 @@ enum pyd_code pyd_obj_fields(struct pyd_reader *r, const struct pyd_obj *o,
 	return PYD_OK;
 }
 
+/* True when regions that follow each other without a hole hold it all. */
+static bool is_mapped(const struct pyd_target *t, pyd_addr addr, uint64_t len)
+{
+	const struct pyd_region *end = t->regions + t->nregions;
+	const struct pyd_region *at = pyd_target_region(t, addr);
+
+	if (!t->nregions)
+		return true;
+	for (; at && at < end && addr >= at->start && addr < at->end; at++) {
+		if (len <= at->end - addr)
+			return true;
+		len -= at->end - addr;
+		addr = at->end;
+	}
+	return false;
+}
+
 enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
 				uint64_t count, struct pyd_vec *v,
 				struct pyd_err *err)
 {
+	enum pyd_code code;
+
 	if (!count)
 		return PYD_OK;
-	/* More than any address space holds: our allocation must not follow
-	 * a corrupt count. */
-	if (count > (1ULL << 32))
+	/* A corrupt count must not become our own memory. */
+	if (count > COUNT_MAX)
 		return pyd_err_at(err, PYD_CORRUPT, addr,
 				  "impossible item count %llu",
 				  (unsigned long long)count);
-
-	const struct pyd_region *region = pyd_target_region(r->target, addr);
-
-	if (r->target->nregions &&
-	    (!region || count > (region->end - addr) / sizeof(uint64_t)))
-		/* Neighbouring regions may continue each other; those the
-		 * read itself checks. */
-		if (!region || count > (1ULL << 28))
-			return pyd_err_at(err, PYD_FAULT, addr,
-					  "items are not mapped");
-
-	enum pyd_code code = pyd_vec_reserve(v, count, err);
-
+	if (!is_mapped(r->target, addr, count * sizeof(uint64_t)))
+		return pyd_err_at(err, PYD_FAULT, addr, "items are not mapped");
+	code = pyd_vec_reserve(v, count, err);
 	if (code)
 		return code;
 	code = pyd_target_read(r->target, addr, v->data + v->len,
