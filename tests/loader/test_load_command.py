@@ -11,7 +11,7 @@ from dumpwriter import Writer
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.environ.get("PYDUMPD_BUILD") or os.path.join(TOP, "build")
-BINARY = os.path.join(BUILD, "pydumpd")
+BINARY = os.path.abspath(os.path.join(BUILD, "pydumpd"))
 
 pytestmark = pytest.mark.skipif(not os.path.exists(BINARY), reason="pydumpd is not built")
 
