@@ -65,12 +65,10 @@ static enum pyd_code damaged(struct pyd_container *c, uint64_t offset,
 
 /* -- one frame -- */
 
-enum pyd_code pyd_container_load(struct pyd_container *c, size_t i,
-				 struct pyd_buf *out,
-				 struct pyd_dump_value *map,
-				 struct pyd_err *err)
+static enum pyd_code load(struct pyd_container *c,
+			  const struct pyd_frame_entry *f, struct pyd_buf *out,
+			  struct pyd_dump_value *map, struct pyd_err *err)
 {
-	const struct pyd_frame_entry *f = &c->frames[i];
 	enum pyd_code code;
 	size_t got;
 
@@ -111,6 +109,23 @@ enum pyd_code pyd_container_load(struct pyd_container *c, size_t i,
 	    pyd_dump_value_type(*map) != PYD_DUMP_MAP)
 		return damaged(c, f->offset, "its content does not parse", err);
 	return PYD_OK;
+}
+
+enum pyd_code pyd_container_load(struct pyd_container *c, size_t i,
+				 struct pyd_buf *out,
+				 struct pyd_dump_value *map,
+				 struct pyd_err *err)
+{
+	struct pyd_frame_entry *f = &c->frames[i];
+	enum pyd_code code;
+
+	/* Thousands of objects may be asked for of a frame that is lost. */
+	if (f->bad)
+		return damaged(c, f->offset, "it was found so before", err);
+	code = load(c, f, out, map, err);
+	if (code == PYD_FORMAT)
+		f->bad = true;
+	return code;
 }
 
 /* -- kinds -- */

@@ -465,6 +465,8 @@ static enum pyd_code load_frame(struct pyd_dump *d, uint32_t frame,
 	snprintf(what, sizeof(what), "the frame at byte %llu",
 		 (unsigned long long)d->c.frames[frame].offset);
 	code = pyd_objects_decode(d->specs, &raw, map, what, &b, err);
+	if (code == PYD_FORMAT)
+		d->c.frames[frame].bad = true;
 	if (code)
 		return code;
 	place = cache_place(d, b->bytes);
@@ -638,10 +640,11 @@ static enum pyd_code index_load(struct pyd_dump *d, size_t frame,
 		if (d->indexes[i].used < x->used)
 			x = &d->indexes[i];
 	}
-	index_clear(x);
 	code = pyd_container_load(&d->c, frame, &raw, &map, err);
 	if (!code) {
+		index_clear(x);
 		code = index_fill(d, map, x, err);
+		d->c.frames[frame].bad = code == PYD_FORMAT;
 		if (code == PYD_FORMAT)
 			pyd_err_prefix(
 				err, "the index at byte %llu is damaged",
@@ -649,7 +652,9 @@ static enum pyd_code index_load(struct pyd_dump *d, size_t frame,
 	}
 	pyd_buf_deinit(&raw);
 	if (code) {
-		index_clear(x);
+		/* Half of one; the frame number of a whole one is kept. */
+		if (!x->frame)
+			index_clear(x);
 		return code;
 	}
 	x->frame = frame + 1;
