@@ -92,7 +92,7 @@ void pyd_job_destroy(struct pyd_job *job)
 	free(job);
 }
 
-struct pyd_job *pyd_queue_job(struct pyd_queue *q, int type)
+struct pyd_job *pyd_queue_job(struct pyd_queue *q, enum pyd_job_type type)
 {
 	struct pyd_job *job = NULL;
 
@@ -302,7 +302,8 @@ static enum pyd_code note_frames(struct pyd_queue *q, const struct slot *s,
 		pyd_mp_put_uint(&o, f->csize);
 		pyd_mp_put_uint(&o, f->rsize);
 		pyd_mp_put_str(&o, s->job->kind);
-		pyd_mp_put_raw(&o, s->extra.data + extra, f->extra_len);
+		if (f->extra_len)
+			pyd_mp_put_raw(&o, s->extra.data + extra, f->extra_len);
 		extra += f->extra_len;
 		offset += f->csize;
 		q->ntoc++;

@@ -15,7 +15,7 @@ struct pyd_queue;
 /* One submission: a batch, a run of the index, or a frame packed already.
  * Whichever it is becomes nframes frames of the file. */
 struct pyd_job {
-	enum {
+	enum pyd_job_type {
 		PYD_JOB_FRAME,
 		PYD_JOB_BATCH,
 		PYD_JOB_INDEX,
@@ -48,7 +48,7 @@ PYD_MUST_CHECK enum pyd_code pyd_queue_submit(struct pyd_queue *q,
 					      struct pyd_err *err);
 /* An empty job of that type, used before when there is one; a BATCH has an
  * empty batch. NULL when memory is out. */
-struct pyd_job *pyd_queue_job(struct pyd_queue *q, int type);
+struct pyd_job *pyd_queue_job(struct pyd_queue *q, enum pyd_job_type type);
 /* Waits until all is written; fails when any of it failed. */
 PYD_MUST_CHECK enum pyd_code pyd_queue_drain(struct pyd_queue *q,
 					     struct pyd_err *err);

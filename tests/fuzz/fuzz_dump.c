@@ -45,9 +45,9 @@ static void prepare(void)
 	char path[] = "/tmp/pydumpd-fuzz-XXXXXX";
 	struct pyd_err err;
 	FILE *f;
-	long n;
+	long n = 0;
 
-	g.nodes = 400;
+	g.nodes = 150;
 	g.writer_threads = 1;
 	close(mkstemp(path));
 	unlink(path);
