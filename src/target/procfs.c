@@ -146,6 +146,9 @@ static void parse_status_line(struct pyd_proc_status *s, const char *line)
 	    sscanf(line, "TracerPid: %d", &s->tracer) == 1 ||
 	    sscanf(line, "CapPrm: %" SCNx64, &s->cap_permitted) == 1 ||
 	    sscanf(line, "CapEff: %" SCNx64, &s->cap_effective) == 1 ||
+	    sscanf(line, "ShdPnd: %" SCNx64, &s->sig_pending) == 1 ||
+	    sscanf(line, "SigBlk: %" SCNx64, &s->sig_blocked) == 1 ||
+	    sscanf(line, "SigCgt: %" SCNx64, &s->sig_caught) == 1 ||
 	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
 	    sscanf(line, "Kthread: %d", &s->kthread) == 1)
 		return;

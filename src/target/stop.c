@@ -18,6 +18,7 @@
 
 #define DEFAULT_TIMEOUT_MS 5000U
 #define RELEASE_TIMEOUT_NS 200000000U
+#define SIGNAL_TIMEOUT_NS 5000000U
 
 enum tracee_state {
 	TRACEE_SEIZED,	/* ours, running */
@@ -187,8 +188,9 @@ static enum pyd_code seize(struct pyd_stop *s, struct tracee *e,
 	return pyd_process_explain(s->p, e_num, err);
 }
 
-/* Seizes threads that are not known yet; *ret_new counts them. */
-static enum pyd_code seize_new(struct pyd_stop *s, size_t *ret_new,
+/* Seizes threads that are not known yet, the main thread or all others;
+ * *ret_new counts them. */
+static enum pyd_code seize_new(struct pyd_stop *s, bool main, size_t *ret_new,
 			       struct pyd_err *err)
 {
 	struct pyd_vec tids = { 0 };
@@ -198,7 +200,8 @@ static enum pyd_code seize_new(struct pyd_stop *s, size_t *ret_new,
 	for (size_t i = 0; !code && i < tids.len; i++) {
 		uint64_t known;
 
-		if (!pyd_map_get(&s->known, tids.data[i], &known))
+		if (main == (tids.data[i] == (uint64_t)s->p->pid) &&
+		    !pyd_map_get(&s->known, tids.data[i], &known))
 			code = add(s, (pid_t)tids.data[i], err);
 	}
 	pyd_vec_deinit(&tids);
@@ -306,19 +309,31 @@ static enum pyd_code wait_from(struct pyd_stop *s, size_t first,
 	}
 }
 
+/*
+ * The main thread comes last. The kernel gives it the signals that are sent to
+ * the process, unless it is stopped: then some other thread gets them, and a
+ * Python whose main thread waits in a system call would not run its handler
+ * before that call returns.
+ */
 static enum pyd_code stop_rounds(struct pyd_stop *s, struct pyd_err *err)
 {
+	enum { OTHERS, MAIN, LATECOMERS } round = OTHERS;
+
 	for (;;) {
 		size_t first = s->n;
 		size_t found;
-		enum pyd_code code = seize_new(s, &found, err);
+		enum pyd_code code = seize_new(s, round == MAIN, &found, err);
 
 		if (code)
 			return code;
 		/* Threads that run can start others; when all have stopped
 		 * and none is new, there are no more. */
-		if (!found)
+		if (!found && round == LATECOMERS)
 			return PYD_OK;
+		if (round != LATECOMERS)
+			round++;
+		if (!found)
+			continue;
 		interrupt_from(s, first);
 		if (pyd_now_ns() > s->deadline_ns)
 			return late(s, err);
@@ -432,6 +447,42 @@ static void detach(struct tracee *e)
 		e->state = TRACEE_DYING;
 }
 
+/*
+ * Whether another thread could still be given a signal that is meant for the
+ * main one, which was let go: such a signal waits, or the main thread has not
+ * run yet. Until it has, the kernel takes it for busy with a signal.
+ */
+static bool main_unsettled(const struct pyd_stop *s, const struct tracee *e)
+{
+	struct pyd_proc_status status;
+	struct pyd_proc_stat stat;
+	struct pyd_err ignored;
+
+	if (pyd_procfs_status(s->p->pid, s->p->pid, &status, &ignored) ||
+	    pyd_procfs_stat(s->p->pid, s->p->pid, &stat, &ignored))
+		return false;
+	return status.sig_pending & status.sig_caught & ~status.sig_blocked ||
+	       (e->t.state == 'S' && (stat.state == 'R' || stat.state == 't'));
+}
+
+/* Lets the main thread go first, and a moment before the others. */
+static void release_main(struct pyd_stop *s)
+{
+	uint64_t deadline = pyd_now_ns() + SIGNAL_TIMEOUT_NS;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct tracee *e = &s->v[i];
+
+		if (e->t.tid != s->p->pid || e->state != TRACEE_STOPPED)
+			continue;
+		detach(e);
+		while (s->n > 1 && !e->t.in_job_stop && main_unsettled(s, e) &&
+		       pyd_now_ns() < deadline)
+			nap(20000);
+		return;
+	}
+}
+
 void pyd_stop_release(struct pyd_stop *s)
 {
 	uint64_t deadline = pyd_now_ns() + RELEASE_TIMEOUT_NS;
@@ -440,6 +491,7 @@ void pyd_stop_release(struct pyd_stop *s)
 	if (s->released)
 		return;
 	s->released = 1;
+	release_main(s);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->v[i].state == TRACEE_STOPPED)
 			detach(&s->v[i]);
