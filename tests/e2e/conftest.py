@@ -13,15 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness  # noqa: E402
-from interpreters import Interpreter, discover, missing  # noqa: E402
+from interpreters import Interpreter, discover, missing, newest  # noqa: E402
 
 EVERY = discover()
-
-
-def newest() -> Interpreter:
-    """The newest release build that shares our file system."""
-    here = [i for i in EVERY if i.root is None and not i.debug]
-    return here[-1] if here else EVERY[-1]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -157,6 +157,12 @@ def discover() -> tuple[Interpreter, ...]:
     return tuple(sorted(found.values(), key=lambda i: (i.version, i.debug, i.origin)))
 
 
+def newest() -> Interpreter:
+    """The newest release build that shares our file system."""
+    here = [i for i in discover() if i.root is None and not i.debug]
+    return here[-1] if here else discover()[-1]
+
+
 def required() -> list[str]:
     """What must be there, by PYDUMPD_REQUIRE: "3.9 3.13-dbg"."""
     return os.environ.get("PYDUMPD_REQUIRE", "").replace(",", " ").split()

@@ -133,7 +133,8 @@ def test_max_objects(one: Interpreter, tmp_path: Path) -> None:
         attach(target, tmp_path / "few", "--max-objects", "1000")
         attach(target, tmp_path / "all")
     few, everything = record(tmp_path / "few", "end"), record(tmp_path / "all", "end")
-    assert few["objects"] <= 1000 and few["cut"]
+    # The types of what was dumped come on top.
+    assert 1000 <= few["objects"] <= 1200 and few["cut"]
     assert everything["objects"] > 150000 and not everything["cut"]
     assert record(tmp_path / "few", "header")["limits"]["max_objects"] == 1000
 

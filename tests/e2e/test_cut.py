@@ -17,7 +17,7 @@ CUTS = int(os.environ.get("PYDUMPD_CUTS") or 500)
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from conftest import newest
+    from interpreters import newest
 
     path = tmp_path_factory.mktemp("whole") / "whole.pydump"
     with start_script(newest(), "truth.py") as target:

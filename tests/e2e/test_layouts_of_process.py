@@ -11,12 +11,11 @@ from pathlib import Path
 
 import harness
 import pytest
-from conftest import EVERY
 from harness import TARGETS, Target, attach, open_dump, record, start, thread_with
-from interpreters import Interpreter
+from interpreters import Interpreter, discover
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-HERE = [i for i in EVERY if i.root is None]
+HERE = [i for i in discover() if i.root is None]
 
 
 def mapped_libpython(interpreter: Interpreter) -> Path | None:

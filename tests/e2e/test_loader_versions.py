@@ -12,11 +12,10 @@ from pathlib import Path
 
 import harness
 import pytest
-from conftest import EVERY
 from harness import TARGETS, TOP, attach, start_script
 from interpreters import Interpreter, environment
 
-LOADERS = [i for i in EVERY if i.version >= (3, 8) and not i.debug]
+LOADERS = [i for i in discover() if i.version >= (3, 8) and not i.debug]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Path, Path]]:
     """A dump and the truth of every interpreter."""
     folder = tmp_path_factory.mktemp("dumps")
     made = []
-    for interpreter in EVERY:
+    for interpreter in discover():
         path = folder / f"{interpreter.key}.pydump"
         with start_script(interpreter, "truth.py") as target:
             truth = target.line()
@@ -85,7 +84,7 @@ def test_opens_every_version(which: Interpreter, dumps: list[tuple[Path, Path]])
             timeout=harness.PATIENCE * 5,
         )
         assert done.returncode == 0, done.stdout[:6000]
-        assert done.stdout.count(" same\n") == len(EVERY), done.stdout[:6000]
+        assert done.stdout.count(" same\n") == len(discover()), done.stdout[:6000]
     finally:
         shutil.rmtree(folder)
 

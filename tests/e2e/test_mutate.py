@@ -15,13 +15,12 @@ from pathlib import Path
 
 import harness
 import pytest
-from conftest import EVERY
-from interpreters import Interpreter
+from interpreters import Interpreter, discover
 
 # 10,000 in all, whatever the number of interpreters; --tb of a failure names
 # the seed, with which imagetool repeats it.
 ROUNDS = int(os.environ.get("PYDUMPD_MUTATIONS") or 10_000)
-SUPPORTED = [i for i in EVERY if i.version >= (3, 7)]
+SUPPORTED = [i for i in discover() if i.version >= (3, 7)]
 
 
 def imagetool(*args: str | Path, patience: float = 600) -> str:
