@@ -9,6 +9,7 @@ line is JSON: how many requests it served and how many timer ticks it made.
 import asyncio
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -47,13 +48,25 @@ class Server(ThreadingMixIn, HTTPServer):
     request_queue_size = 100
 
 
+def wait_for_end():
+    """A read alone would miss signals that come just before it blocks."""
+    wake, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.set_wakeup_fd(write)
+    while True:
+        ready, _, _ = select.select([0, wake], [], [])
+        if wake in ready:
+            os.read(wake, 4096)
+        if 0 in ready and not os.read(0, 4096):
+            return
+
+
 def threaded():
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     print(json.dumps({"port": server.server_address[1]}), flush=True)
-    for _ in sys.stdin:
-        pass
+    wait_for_end()
     server.shutdown()
 
 
