@@ -2,50 +2,56 @@
 #include "target/stop.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/map.h"
+#include "target/tracee.h"
 
 #define DEFAULT_TIMEOUT_MS 5000U
-#define RELEASE_TIMEOUT_NS 200000000U
-#define SIGNAL_TIMEOUT_NS 5000000U
+#define DETACH_TIMEOUT_NS 1000000000U
 
-enum tracee_state {
-	TRACEE_SEIZED,	/* ours, running */
-	TRACEE_STOPPED, /* ours, in a ptrace stop */
-	TRACEE_DYING,	/* killed, not reaped yet */
-	TRACEE_GONE,	/* ended, or let go */
+enum phase {
+	PHASE_STOPPING,
+	PHASE_STOPPED,
+	PHASE_RELEASE, /* asked for by pyd_stop_release() */
+	PHASE_RESUMED,
 };
 
-struct tracee {
-	struct pyd_thread t;
-	enum tracee_state state;
-	int sig; /* to deliver when it is let go; 0: none */
-};
-
+/*
+ * ptrace belongs to a thread, so that one of our own does nothing else: it
+ * stops the target, waits, lets it go, and ends, by which the kernel detaches
+ * whatever is left, in any state.
+ */
 struct pyd_stop {
 	const struct pyd_process *p;
-	struct tracee *v;
+	/* Of the tracer thread until PHASE_STOPPED. */
+	struct pyd_tracee *v;
 	size_t n;
 	size_t cap;
 	struct pyd_map known; /* tid -> 1 */
 	struct pyd_threads threads;
-	uint64_t begin_ns;
-	uint64_t end_ns;
 	uint64_t timeout_ns;
 	uint64_t deadline_ns; /* from the first interrupt on */
-	int old_nice;
-	uint8_t released;
+	uint64_t begin_ns;
+	uint64_t end_ns;
+	int old_nice; /* of the thread that asked for the stop */
+
+	pthread_t tracer;
+	bool started;
+	pthread_mutex_t lock; /* of what follows, and end_ns */
+	pthread_cond_t change;
+	enum phase phase;
+	enum pyd_code code;
+	struct pyd_err err;
 };
 
 static void nap(uint64_t ns)
@@ -55,91 +61,13 @@ static void nap(uint64_t ns)
 	nanosleep(&ts, NULL);
 }
 
-/* -- what /proc says about a thread -- */
-
-static bool describe(const struct pyd_process *p, pid_t tid,
-		     struct pyd_thread *ret)
-{
-	struct pyd_thread t = { .tid = tid, .ns_tid = tid, .state = '?' };
-	struct pyd_proc_status status;
-	struct pyd_proc_stat stat;
-	struct pyd_err ignored;
-
-	if (pyd_procfs_stat(p->pid, tid, &stat, &ignored))
-		return false;
-	snprintf(t.comm, sizeof(t.comm), "%.19s", stat.comm);
-	t.state = stat.state;
-	if (p->other_pid_ns &&
-	    !pyd_procfs_status(p->pid, tid, &status, &ignored) &&
-	    status.n_ns_pids)
-		t.ns_tid = status.ns_pids[status.n_ns_pids - 1];
-	*ret = t;
-	return true;
-}
-
-static int main_first(const void *a, const void *b)
-{
-	const struct pyd_thread *x = a;
-	const struct pyd_thread *y = b;
-
-	return (x->tid > y->tid) - (x->tid < y->tid);
-}
-
-/* Ids can wrap around, so that the main thread is not always the lowest. */
-static void sort_threads(struct pyd_threads *t, pid_t pid)
-{
-	qsort(t->v, t->n, sizeof(*t->v), main_first);
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->v[i].tid != pid)
-			continue;
-
-		struct pyd_thread first = t->v[i];
-
-		memmove(t->v + 1, t->v, i * sizeof(*t->v));
-		t->v[0] = first;
-		break;
-	}
-}
-
-enum pyd_code pyd_threads_list(const struct pyd_process *p,
-			       struct pyd_threads *ret, struct pyd_err *err)
-{
-	struct pyd_vec tids = { 0 };
-	struct pyd_threads t = { 0 };
-	enum pyd_code code = pyd_procfs_tasks(p->pid, &tids, err);
-
-	if (!code) {
-		t.v = calloc(tids.len, sizeof(*t.v));
-		if (!t.v)
-			code = pyd_err_set(err, PYD_NOMEM, "out of memory");
-	}
-	for (size_t i = 0; !code && i < tids.len; i++)
-		t.n += describe(p, (pid_t)tids.data[i], &t.v[t.n]);
-	if (!code && !t.n)
-		code = pyd_err_set(err, PYD_GONE, "process %d is gone", p->pid);
-	pyd_vec_deinit(&tids);
-	if (code) {
-		pyd_threads_deinit(&t);
-		return code;
-	}
-	sort_threads(&t, p->pid);
-	*ret = t;
-	return PYD_OK;
-}
-
-void pyd_threads_deinit(struct pyd_threads *t)
-{
-	free(t->v);
-	*t = (struct pyd_threads) { 0 };
-}
-
 /* -- seizing -- */
 
 static enum pyd_code add(struct pyd_stop *s, pid_t tid, struct pyd_err *err)
 {
 	if (s->n == s->cap) {
 		size_t cap = s->cap ? s->cap * 2 : 64;
-		struct tracee *v = realloc(s->v, cap * sizeof(*v));
+		struct pyd_tracee *v = realloc(s->v, cap * sizeof(*v));
 
 		if (!v)
 			return pyd_err_set(err, PYD_NOMEM, "out of memory");
@@ -147,10 +75,10 @@ static enum pyd_code add(struct pyd_stop *s, pid_t tid, struct pyd_err *err)
 		s->cap = cap;
 	}
 
-	struct tracee *e = &s->v[s->n];
+	struct pyd_tracee *e = &s->v[s->n];
 
-	*e = (struct tracee) { .state = TRACEE_GONE };
-	if (!describe(s->p, tid, &e->t))
+	*e = (struct pyd_tracee) { .state = PYD_TRACEE_GONE };
+	if (!pyd_thread_describe(s->p, tid, &e->t))
 		return PYD_OK;
 
 	enum pyd_code code = pyd_map_put(&s->known, (uint64_t)tid, 1, err);
@@ -170,12 +98,12 @@ static bool thread_is_dead(const struct pyd_process *p, pid_t tid)
 	       stat.state == 'Z' || stat.state == 'X';
 }
 
-static enum pyd_code seize(struct pyd_stop *s, struct tracee *e,
+static enum pyd_code seize(struct pyd_stop *s, struct pyd_tracee *e,
 			   struct pyd_err *err)
 {
 	/* No options: EXITKILL would make our death its death. */
 	if (!ptrace(PTRACE_SEIZE, e->t.tid, NULL, NULL)) {
-		e->state = TRACEE_SEIZED;
+		e->state = PYD_TRACEE_RUNS;
 		return PYD_OK;
 	}
 
@@ -188,9 +116,8 @@ static enum pyd_code seize(struct pyd_stop *s, struct tracee *e,
 	return pyd_process_explain(s->p, e_num, err);
 }
 
-/* Seizes threads that are not known yet, the main thread or all others;
- * *ret_new counts them. */
-static enum pyd_code seize_new(struct pyd_stop *s, bool main, size_t *ret_new,
+/* Seizes threads that are not known yet; *ret_new counts them. */
+static enum pyd_code seize_new(struct pyd_stop *s, size_t *ret_new,
 			       struct pyd_err *err)
 {
 	struct pyd_vec tids = { 0 };
@@ -200,8 +127,7 @@ static enum pyd_code seize_new(struct pyd_stop *s, bool main, size_t *ret_new,
 	for (size_t i = 0; !code && i < tids.len; i++) {
 		uint64_t known;
 
-		if (main == (tids.data[i] == (uint64_t)s->p->pid) &&
-		    !pyd_map_get(&s->known, tids.data[i], &known))
+		if (!pyd_map_get(&s->known, tids.data[i], &known))
 			code = add(s, (pid_t)tids.data[i], err);
 	}
 	pyd_vec_deinit(&tids);
@@ -220,52 +146,20 @@ static void interrupt_from(struct pyd_stop *s, size_t first)
 		s->deadline_ns = s->begin_ns + s->timeout_ns;
 	}
 	for (size_t i = first; i < s->n; i++)
-		if (s->v[i].state == TRACEE_SEIZED &&
+		if (s->v[i].state == PYD_TRACEE_RUNS &&
 		    ptrace(PTRACE_INTERRUPT, s->v[i].t.tid, NULL, NULL))
-			s->v[i].state = TRACEE_DYING;
-}
-
-/* Looks once whether a thread has stopped or ended. */
-static void poll_tracee(struct tracee *e)
-{
-	int status;
-	pid_t got;
-
-	do
-		got = waitpid(e->t.tid, &status, __WALL | WNOHANG);
-	while (got < 0 && errno == EINTR);
-	if (!got)
-		return;
-	if (got < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
-		e->state = TRACEE_GONE;
-		return;
-	}
-	if (!WIFSTOPPED(status))
-		return;
-	e->state = TRACEE_STOPPED;
-	e->sig = 0;
-	if (status >> 16 == PTRACE_EVENT_STOP) {
-		/* SIGTRAP: our interrupt. A stop signal: job control had
-		 * stopped it, and the kernel resumes that stop after the
-		 * detach. */
-		if (WSTOPSIG(status) != SIGTRAP)
-			e->t.in_job_stop = 1;
-	} else if (!(status >> 16)) {
-		/* A signal is about to be delivered. It stays with the
-		 * thread (siginfo too) and goes on its way at the detach. */
-		e->sig = WSTOPSIG(status);
-	}
+			s->v[i].state = PYD_TRACEE_DYING;
 }
 
 static enum pyd_code late(const struct pyd_stop *s, struct pyd_err *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		const struct tracee *e = &s->v[i];
+		const struct pyd_tracee *e = &s->v[i];
 		struct pyd_thread now;
 
-		if (e->state != TRACEE_SEIZED)
+		if (e->state != PYD_TRACEE_RUNS)
 			continue;
-		if (!describe(s->p, e->t.tid, &now))
+		if (!pyd_thread_describe(s->p, e->t.tid, &now))
 			now = e->t;
 		return pyd_err_set(
 			err, PYD_BUSY,
@@ -293,9 +187,9 @@ static enum pyd_code wait_from(struct pyd_stop *s, size_t first,
 		size_t pending = 0;
 
 		for (size_t i = first; i < s->n; i++) {
-			if (s->v[i].state == TRACEE_SEIZED)
-				poll_tracee(&s->v[i]);
-			pending += s->v[i].state == TRACEE_SEIZED;
+			if (s->v[i].state == PYD_TRACEE_RUNS)
+				pyd_tracee_poll(&s->v[i]);
+			pending += s->v[i].state == PYD_TRACEE_RUNS;
 		}
 		if (!pending)
 			return PYD_OK;
@@ -309,31 +203,19 @@ static enum pyd_code wait_from(struct pyd_stop *s, size_t first,
 	}
 }
 
-/*
- * The main thread comes last. The kernel gives it the signals that are sent to
- * the process, unless it is stopped: then some other thread gets them, and a
- * Python whose main thread waits in a system call would not run its handler
- * before that call returns.
- */
 static enum pyd_code stop_rounds(struct pyd_stop *s, struct pyd_err *err)
 {
-	enum { OTHERS, MAIN, LATECOMERS } round = OTHERS;
-
 	for (;;) {
 		size_t first = s->n;
 		size_t found;
-		enum pyd_code code = seize_new(s, round == MAIN, &found, err);
+		enum pyd_code code = seize_new(s, &found, err);
 
 		if (code)
 			return code;
 		/* Threads that run can start others; when all have stopped
 		 * and none is new, there are no more. */
-		if (!found && round == LATECOMERS)
-			return PYD_OK;
-		if (round != LATECOMERS)
-			round++;
 		if (!found)
-			continue;
+			return PYD_OK;
 		interrupt_from(s, first);
 		if (pyd_now_ns() > s->deadline_ns)
 			return late(s, err);
@@ -351,16 +233,16 @@ static enum pyd_code save_registers(struct pyd_stop *s, struct pyd_err *err)
 	if (!t->v)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	for (size_t i = 0; i < s->n; i++) {
-		struct tracee *e = &s->v[i];
+		struct pyd_tracee *e = &s->v[i];
 
-		if (e->state != TRACEE_STOPPED)
+		if (e->state != PYD_TRACEE_STOPPED)
 			continue;
 
 		enum pyd_code code =
 			pyd_arch_get_regs(e->t.tid, &e->t.regs, err);
 
 		if (code == PYD_GONE) { /* SIGKILL ends ptrace stops */
-			e->state = TRACEE_DYING;
+			e->state = PYD_TRACEE_DYING;
 			continue;
 		}
 		if (code)
@@ -370,14 +252,54 @@ static enum pyd_code save_registers(struct pyd_stop *s, struct pyd_err *err)
 	if (!t->n)
 		return pyd_err_set(err, PYD_GONE, "process %d has ended",
 				   s->p->pid);
-	sort_threads(t, s->p->pid);
+	pyd_threads_sort(t, s->p->pid);
 	return PYD_OK;
+}
+
+static void enter(struct pyd_stop *s, enum phase phase)
+{
+	pthread_mutex_lock(&s->lock);
+	if (phase == PHASE_RESUMED)
+		s->end_ns = pyd_now_ns();
+	s->phase = phase;
+	pthread_cond_broadcast(&s->change);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void await(struct pyd_stop *s, enum phase phase)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->phase < phase)
+		pthread_cond_wait(&s->change, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void resumed(void *ctx)
+{
+	enter(ctx, PHASE_RESUMED);
+}
+
+static void *tracer(void *arg)
+{
+	struct pyd_stop *s = arg;
+
+	s->code = stop_rounds(s, &s->err);
+	/* What is traced cannot be recycled any more: now it is certain. */
+	if (!s->code)
+		s->code = pyd_process_check(s->p, &s->err);
+	if (!s->code)
+		s->code = save_registers(s, &s->err);
+	if (!s->code) {
+		enter(s, PHASE_STOPPED);
+		await(s, PHASE_RELEASE);
+	}
+	pyd_tracees_resume(s->p, s->v, s->n, resumed, s);
+	return NULL;
 }
 
 /*
  * Ahead of others while the target stands: a hundred busy threads of it would
- * else leave us a hundredth of the processor. Of this thread only, and only
- * where we may.
+ * else leave us a hundredth of the processor. Only where we may.
  */
 static void hurry(struct pyd_stop *s)
 {
@@ -388,6 +310,23 @@ static void hurry(struct pyd_stop *s)
 static void calm_down(const struct pyd_stop *s)
 {
 	(void)setpriority(PRIO_PROCESS, 0, s->old_nice);
+}
+
+static enum pyd_code start_tracer(struct pyd_stop *s, struct pyd_err *err)
+{
+	sigset_t all;
+	sigset_t old;
+	int e;
+
+	/* Signals are for the thread that looks at the flag they set. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	e = pthread_create(&s->tracer, NULL, tracer, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (e)
+		return pyd_err_errno(err, PYD_NOMEM, e, "no thread to trace");
+	s->started = true;
+	return PYD_OK;
 }
 
 enum pyd_code pyd_stop_all(const struct pyd_process *p,
@@ -407,13 +346,16 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	s->p = p;
 	s->timeout_ns = (uint64_t)ms * 1000000U;
-	hurry(s);
-	code = stop_rounds(s, err);
-	/* What is traced cannot be recycled any more: now it is certain. */
-	if (!code)
-		code = pyd_process_check(p, err);
-	if (!code)
-		code = save_registers(s, err);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->change, NULL);
+	hurry(s); /* the new thread too */
+	code = start_tracer(s, err);
+	if (!code) {
+		await(s, PHASE_STOPPED);
+		code = s->code;
+		if (code && err)
+			*err = s->err;
+	}
 	if (code) {
 		pyd_stop_destroy(s);
 		return code;
@@ -439,87 +381,36 @@ uint64_t pyd_stop_end_ns(const struct pyd_stop *s)
 	return s->end_ns;
 }
 
-static void detach(struct tracee *e)
-{
-	if (!ptrace(PTRACE_DETACH, e->t.tid, NULL, (void *)(intptr_t)e->sig))
-		e->state = TRACEE_GONE;
-	else
-		e->state = TRACEE_DYING;
-}
-
-/*
- * Whether another thread could still be given a signal that is meant for the
- * main one, which was let go: such a signal waits, or the main thread has not
- * run yet. Until it has, the kernel takes it for busy with a signal.
- */
-static bool main_unsettled(const struct pyd_stop *s, const struct tracee *e)
-{
-	struct pyd_proc_status status;
-	struct pyd_proc_stat stat;
-	struct pyd_err ignored;
-
-	if (pyd_procfs_status(s->p->pid, s->p->pid, &status, &ignored) ||
-	    pyd_procfs_stat(s->p->pid, s->p->pid, &stat, &ignored))
-		return false;
-	return status.sig_pending & status.sig_caught & ~status.sig_blocked ||
-	       (e->t.state == 'S' && (stat.state == 'R' || stat.state == 't'));
-}
-
-/* Lets the main thread go first, and a moment before the others. */
-static void release_main(struct pyd_stop *s)
-{
-	uint64_t deadline = pyd_now_ns() + SIGNAL_TIMEOUT_NS;
-
-	for (size_t i = 0; i < s->n; i++) {
-		struct tracee *e = &s->v[i];
-
-		if (e->t.tid != s->p->pid || e->state != TRACEE_STOPPED)
-			continue;
-		detach(e);
-		while (s->n > 1 && !e->t.in_job_stop && main_unsettled(s, e) &&
-		       pyd_now_ns() < deadline)
-			nap(20000);
-		return;
-	}
-}
-
 void pyd_stop_release(struct pyd_stop *s)
 {
-	uint64_t deadline = pyd_now_ns() + RELEASE_TIMEOUT_NS;
-	size_t pending;
+	bool first;
 
-	if (s->released)
+	if (!s->started)
 		return;
-	s->released = 1;
-	release_main(s);
-	for (size_t i = 0; i < s->n; i++)
-		if (s->v[i].state == TRACEE_STOPPED)
-			detach(&s->v[i]);
-	s->end_ns = pyd_now_ns();
+	pthread_mutex_lock(&s->lock);
+	first = s->phase == PHASE_STOPPED;
+	if (first) {
+		s->phase = PHASE_RELEASE;
+		pthread_cond_broadcast(&s->change);
+	}
+	pthread_mutex_unlock(&s->lock);
+	await(s, PHASE_RESUMED);
+	if (first)
+		calm_down(s);
+}
 
-	/* The stragglers: threads that were asked to stop and did not yet
-	 * (only a stopped one can be detached), and threads that were killed,
-	 * which stay zombies until their tracer has waited for them. What is
-	 * left at the end the kernel lets go when we exit. */
-	do {
-		pending = 0;
-		for (size_t i = 0; i < s->n; i++) {
-			struct tracee *e = &s->v[i];
+/* The end of a thread is seen a moment before the kernel has detached what it
+ * traced. Another trace could begin right after. */
+static void await_detached(const struct pyd_stop *s)
+{
+	uint64_t deadline = pyd_now_ns() + DETACH_TIMEOUT_NS;
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
 
-			if (e->state == TRACEE_SEIZED ||
-			    e->state == TRACEE_DYING)
-				poll_tracee(e);
-			if (e->state == TRACEE_STOPPED)
-				detach(e);
-			pending += e->state != TRACEE_GONE;
-		}
-		if (pending)
-			nap(500000);
-	} while (pending && pyd_now_ns() < deadline);
-	calm_down(s);
-	if (pending)
-		pyd_log_debug("%zu threads of %d are let go when pydumpd ends",
-			      pending, s->p->pid);
+	while (pyd_now_ns() < deadline &&
+	       !pyd_procfs_status(s->p->pid, 0, &status, &ignored) &&
+	       status.tracer)
+		nap(20000);
 }
 
 void pyd_stop_destroy(struct pyd_stop *s)
@@ -527,6 +418,13 @@ void pyd_stop_destroy(struct pyd_stop *s)
 	if (!s)
 		return;
 	pyd_stop_release(s);
+	if (s->started) {
+		pthread_join(s->tracer, NULL);
+		await_detached(s);
+	}
+	calm_down(s);
+	pthread_cond_destroy(&s->change);
+	pthread_mutex_destroy(&s->lock);
 	pyd_map_deinit(&s->known);
 	pyd_threads_deinit(&s->threads);
 	free(s->v);

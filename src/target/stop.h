@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stops all threads of a process and lets them go again. PTRACE_SEIZE, never
- * PTRACE_ATTACH: whenever we die, the kernel lets the target run on. All calls
- * on one struct pyd_stop must come from the thread that made it.
+ * PTRACE_ATTACH: whenever we die, the kernel lets the target run on. The
+ * tracing is done by a thread of its own, so that any thread may call these.
  */
 #ifndef PYD_TARGET_STOP_H
 #define PYD_TARGET_STOP_H
@@ -46,9 +46,10 @@ const struct pyd_threads *pyd_stop_threads(const struct pyd_stop *s);
  * not yet), CLOCK_MONOTONIC ns. */
 uint64_t pyd_stop_begin_ns(const struct pyd_stop *s);
 uint64_t pyd_stop_end_ns(const struct pyd_stop *s);
-/* Lets all threads go, with the signals that arrived. Idempotent. */
+/* Lets all threads go, with the signals that arrived. Returns when they run;
+ * for a moment they are still traced, so that no signal goes astray. */
 void pyd_stop_release(struct pyd_stop *s);
-/* Releases first. Accepts NULL. */
+/* Releases first, and waits until nothing is traced any more. Accepts NULL. */
 void pyd_stop_destroy(struct pyd_stop *s);
 
 /* The threads without stopping them (for capture mode live). */

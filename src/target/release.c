@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Letting a stopped process go without a trace in what it sees of signals.
+ *
+ * A thread that leaves a ptrace stop takes with it any signal that waits for
+ * the process as a whole, though the kernel would rather give it to the main
+ * thread. In Python that matters: another thread only notes the signal, and a
+ * main thread that sleeps in a system call does not run the handler before
+ * that call returns. Detaching needs a stop, and so has this gap.
+ *
+ * So threads are not detached. They are let run while still traced, and what
+ * another thread takes meanwhile goes to the main thread instead, as it was.
+ * When all are on their way, the tracer thread ends, by which the kernel lets
+ * running threads go without a stop.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "target/tracee.h"
+
+#define SETTLE_TIMEOUT_NS 300000000U
+
+enum { MAX_FORWARDS = 64 };
+
+struct release {
+	const struct pyd_process *p;
+	struct pyd_tracee *v;
+	size_t n;
+	struct pyd_tracee *main; /* NULL: it has ended */
+	uint64_t main_blocks;	 /* signals; bit n - 1 for number n */
+	/* Sent to the main thread, which has not stopped with them yet. */
+	siginfo_t forwards[MAX_FORWARDS];
+	size_t nforwards;
+};
+
+void pyd_tracee_poll(struct pyd_tracee *e)
+{
+	int status;
+	pid_t got;
+
+	do
+		got = waitpid(e->t.tid, &status, __WALL | WNOHANG);
+	while (got < 0 && errno == EINTR);
+	if (!got)
+		return;
+	if (got < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
+		e->state = PYD_TRACEE_GONE;
+		return;
+	}
+	if (!WIFSTOPPED(status))
+		return;
+	e->state = PYD_TRACEE_STOPPED;
+	e->sig = 0;
+	e->t.in_job_stop = 0;
+	if (status >> 16 == PTRACE_EVENT_STOP) {
+		/* SIGTRAP: our interrupt. A stop signal: job control had
+		 * stopped it, and the kernel resumes that stop when it is
+		 * not traced any more. */
+		e->t.in_job_stop = WSTOPSIG(status) != SIGTRAP;
+	} else if (!(status >> 16)) {
+		/* A signal is about to be delivered. */
+		e->sig = WSTOPSIG(status);
+		memset(&e->info, 0, sizeof(e->info));
+		(void)ptrace(PTRACE_GETSIGINFO, e->t.tid, NULL, &e->info);
+	}
+}
+
+static void let_run(struct pyd_tracee *e, int sig)
+{
+	e->sig = 0;
+	e->state = ptrace(PTRACE_CONT, e->t.tid, NULL, (void *)(intptr_t)sig)
+			   ? PYD_TRACEE_DYING
+			   : PYD_TRACEE_RUNS;
+}
+
+/* Was the signal for the process, and not for that very thread? Timers and
+ * faults are a thread's, or cannot be told. */
+static bool is_for_process(int sig, const siginfo_t *info)
+{
+	switch (sig) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGSYS:
+		return info->si_code == SI_USER;
+	case SIGCHLD:
+		return info->si_code != SI_TKILL;
+	default:
+		return info->si_code == SI_USER || info->si_code == SI_QUEUE ||
+		       info->si_code == SI_KERNEL;
+	}
+}
+
+/* Gives the signal that e is stopped with to the main thread. */
+static bool forward(struct release *r, const struct pyd_tracee *e)
+{
+	if (!r->main || e == r->main || r->main->state == PYD_TRACEE_GONE ||
+	    r->nforwards == MAX_FORWARDS || !is_for_process(e->sig, &e->info) ||
+	    r->main_blocks >> (e->sig - 1) & 1 ||
+	    syscall(SYS_tgkill, r->p->pid, r->p->pid, e->sig))
+		return false;
+	r->forwards[r->nforwards++] = e->info;
+	return true;
+}
+
+/* The main thread is stopped with a signal: is it one that we sent? Then it
+ * gets the information of the original. */
+static void complete_forward(struct release *r)
+{
+	struct pyd_tracee *m = r->main;
+
+	if (m->info.si_code != SI_TKILL || m->info.si_pid != getpid())
+		return;
+	for (size_t i = 0; i < r->nforwards; i++) {
+		if (r->forwards[i].si_signo != m->sig)
+			continue;
+		(void)ptrace(PTRACE_SETSIGINFO, m->t.tid, NULL,
+			     &r->forwards[i]);
+		r->nforwards--;
+		memmove(&r->forwards[i], &r->forwards[i + 1],
+			(r->nforwards - i) * sizeof(r->forwards[0]));
+		return;
+	}
+}
+
+/* A stop of a thread that was let run, or is to be. */
+static void serve(struct release *r, struct pyd_tracee *e)
+{
+	if (e->t.in_job_stop) {
+		/* It waits for SIGCONT, and tells it. */
+		e->settled = true;
+		e->state = ptrace(PTRACE_LISTEN, e->t.tid, NULL, NULL)
+				   ? PYD_TRACEE_DYING
+				   : PYD_TRACEE_RUNS;
+		return;
+	}
+	if (e->sig && e == r->main)
+		complete_forward(r);
+	let_run(e, e->sig && forward(r, e) ? 0 : e->sig);
+}
+
+static uint64_t run_time_of(const struct pyd_process *p, pid_t tid)
+{
+	struct pyd_buf buf = { 0 };
+	struct pyd_err ignored;
+	unsigned long long ns = 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "task/%d/schedstat", tid);
+	if (pyd_procfs_read(p->pid, name, 4096, &buf, &ignored) ||
+	    sscanf((const char *)buf.data, "%llu", &ns) != 1)
+		ns = 0;
+	pyd_buf_deinit(&buf);
+	return ns;
+}
+
+/* It sleeps again, or has run for a while. */
+static bool has_settled(const struct pyd_process *p, struct pyd_tracee *e)
+{
+	struct pyd_proc_stat stat;
+	struct pyd_err ignored;
+	uint64_t now;
+
+	if (pyd_procfs_stat(p->pid, e->t.tid, &stat, &ignored))
+		return true;
+	if (stat.state == 't')
+		return false;
+	if (stat.state != 'R')
+		return true;
+	now = run_time_of(p, e->t.tid);
+	if (!e->run_time)
+		e->run_time = now;
+	return now != e->run_time;
+}
+
+static void watch(struct release *r)
+{
+	uint64_t deadline = pyd_now_ns() + SETTLE_TIMEOUT_NS;
+	uint64_t pause = 20000;
+
+	for (;;) {
+		size_t pending = 0;
+
+		for (size_t i = 0; i < r->n; i++) {
+			struct pyd_tracee *e = &r->v[i];
+
+			if (e->state == PYD_TRACEE_GONE)
+				continue;
+			pyd_tracee_poll(e);
+			if (e->state == PYD_TRACEE_STOPPED)
+				serve(r, e);
+			if (e->state == PYD_TRACEE_RUNS && !e->settled)
+				e->settled = has_settled(r->p, e);
+			pending += e->state == PYD_TRACEE_DYING ||
+				   (e->state == PYD_TRACEE_RUNS && !e->settled);
+		}
+		/* A thread has settled before the look at its state, and may
+		 * have stopped with a signal before that: one more round. */
+		if (!pending && !r->nforwards && pause == 0)
+			return;
+		if (pyd_now_ns() > deadline)
+			break;
+		if (!pending && !r->nforwards) {
+			pause = 0;
+			continue;
+		}
+		pause = pause ? pause : 20000;
+		nanosleep(&(struct timespec) { 0, (long)pause }, NULL);
+		pause = pause < 1000000 ? pause * 3 / 2 : pause;
+	}
+	pyd_log_debug("not all threads of %d went on in time", r->p->pid);
+}
+
+void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
+			size_t n, void (*resumed)(void *ctx), void *ctx)
+{
+	struct release r = { .p = p, .v = v, .n = n };
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
+
+	for (size_t i = 0; i < n; i++)
+		if (v[i].t.tid == p->pid && v[i].state != PYD_TRACEE_GONE)
+			r.main = &v[i];
+	if (r.main && !pyd_procfs_status(p->pid, p->pid, &status, &ignored))
+		r.main_blocks = status.sig_blocked;
+
+	/* The main thread first: it is likely to win. */
+	if (r.main && r.main->state == PYD_TRACEE_STOPPED)
+		serve(&r, r.main);
+	for (size_t i = 0; i < n; i++)
+		if (v[i].state == PYD_TRACEE_STOPPED)
+			serve(&r, &v[i]);
+	resumed(ctx);
+	watch(&r);
+}
