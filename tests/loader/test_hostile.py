@@ -202,3 +202,23 @@ def test_rendering_is_bounded(tmp_path):
     assert render.text(dump.object(at[2])) == "[[...]]"
     while deep:
         deep = deep.pop()
+
+
+def test_objects_inside_themselves(tmp_path):
+    w = Writer()
+    d, m, p, e = (w.fresh() for _ in range(4))
+    w.node("dict", [d, w.add(1), m, d], addr=d, type=w.add(dict))
+    w.node("method", [m, m], addr=m)
+    w.node("mappingproxy", [p], addr=p)
+    w.node("exception", {"args": w.node("tuple", [e, e, d], type=w.add(tuple)), "cause": d},
+           addr=e, type=w.add(ValueError))  # fmt: skip
+    dump = pydumpd.open(w.write(tmp_path / "d"))
+    for at in (d, m, p, e):
+        got = dump.object(at)
+        assert len(repr(got)) < 100000 and len(render.pretty(got)) < 200000
+        try:
+            str(got), dir(got), getattr(got, "__name__", None), got == got
+        except RecursionError:
+            pass
+    assert isinstance(dump.object(e).__cause__, pydumpd.NotDumpedError)
+    assert [isinstance(k, pydumpd.EqualKey) for k in dump.object(d)] == [True, False]

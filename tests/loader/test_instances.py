@@ -262,8 +262,12 @@ def test_functions_and_friends(load):
     w = Writer()
     module = w.node("module", [w.add({"__name__": "builtins"}), 0], b"builtins")
     length = w.node("builtin", [module, w.add("builtins")], b"len")
+    at = w.node("descriptor", [0, 0, 0], b"getset\0g", type=w.add(types.GetSetDescriptorType))
+    lies = w.node("descriptor", [0, 0, 0], b"getset\0g", type=w.add(dict))
     (got, bound, prop), (addr, *_), dump = load(f, [].append, Base.prop, writer=w)
     builtin = dump.object(length)
+    assert inspect.isgetsetdescriptor(dump.object(at))
+    assert not isinstance(dump.object(lies), dict)
     assert isinstance(got, types.FunctionType) and inspect.isfunction(got)
     assert got.__name__ == "inner" and got.__qualname__ == f.__qualname__
     assert got.__doc__ == "doc" and got.__kwdefaults__ == {"c": 3} and got.attr == [1]

@@ -63,19 +63,37 @@ Function.table = {
 class BoundMethod:
     """A bound method: dumped, or made here from a class attribute."""
 
-    __slots__ = (KEY, "__func__", "__self__", "__weakref__")
+    __slots__ = (KEY, "_parts", "__weakref__")
 
     def __init__(self, func: Any, self_: Any, ref: Optional[Ref] = None) -> None:
-        object.__setattr__(self, "__func__", func)
-        object.__setattr__(self, "__self__", self_)
+        object.__setattr__(self, "_parts", (func, self_))
         object.__setattr__(self, KEY, ref)
+
+    @property
+    def __func__(self) -> Any:
+        ref = object.__getattribute__(self, KEY)
+        if ref is None:
+            return object.__getattribute__(self, "_parts")[0]
+        return ref.graph.get(ref.rec.field("func"))
+
+    @property
+    def __self__(self) -> Any:
+        ref = object.__getattribute__(self, KEY)
+        if ref is None:
+            return object.__getattribute__(self, "_parts")[1]
+        return ref.graph.get(ref.rec.field("self"))
 
     @property
     def __class__(self) -> type:  # type: ignore
         return types.MethodType
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(object.__getattribute__(self, "__func__"), name)
+        func = self.__func__
+        for _ in range(16):
+            if type(func) is not BoundMethod:
+                return getattr(func, name)
+            func = func.__func__
+        raise AttributeError(name)  # a method of a method of ...
 
     @property
     def __doc__(self) -> Any:  # type: ignore
@@ -100,7 +118,7 @@ class BoundMethod:
         raise refuse("%s()" % self._name())
 
     def _name(self) -> str:
-        func = object.__getattribute__(self, "__func__")
+        func = self.__func__
         for name in ("__qualname__", "__name__"):
             try:
                 return printable(str(getattr(func, name)))
@@ -109,7 +127,7 @@ class BoundMethod:
         return "?"
 
     def __repr__(self) -> str:
-        owner = object.__getattribute__(self, "__self__")
+        owner = self.__self__
         ref = find_ref(owner)
         if ref is not None and not isinstance(owner, type):
             shown = header(owner)
@@ -125,9 +143,7 @@ class BoundMethod:
 
 def make_method(graph: "Graph", rec: Record) -> Any:
     """A dumped bound method."""
-    return BoundMethod(
-        graph.get(rec.field("func")), graph.get(rec.field("self")), Ref(graph, rec)
-    )
+    return BoundMethod(None, None, Ref(graph, rec))
 
 
 class Builtin(Native):

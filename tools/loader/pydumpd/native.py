@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List
 from .dumpfile import Record, utf8
 from .marks import describe
 from .refs import KEY, Ref, ref_of
-from .surrogates import header, lookup
+from .surrogates import header, lookup, storage_base
 
 if TYPE_CHECKING:
     from .objects import Graph
@@ -33,8 +33,7 @@ class Native:
         ref = object.__getattribute__(self, KEY)
         cls = type(self)
         if name == "__class__":
-            made = ref.graph.classes.get(ref.rec.type) if ref.rec.type else cls.real
-            return made if ref.graph.classes.info(ref.rec.type)[1] else cls.real
+            return _claim(ref, cls.real)
         getter = cls.table.get(name)
         if getter is not None:
             return getter(ref)
@@ -81,6 +80,16 @@ class Native:
         """The repr."""
         name = ref.graph.classes.name(ref.rec.type) or ref.rec.kind.name
         return "<%s object at %#x>" % (name, ref.rec.addr)
+
+
+def _claim(ref: Ref, real: type) -> Any:
+    """The dumped class, unless that promises a storage that is not here."""
+    classes = ref.graph.classes
+    if not classes.info(ref.rec.type)[1]:
+        return real
+    made = classes.get(ref.rec.type)
+    mro = type.__getattribute__(made, "__mro__")
+    return real if storage_base(made) or type in mro or BaseException in mro else made
 
 
 def field(name: str) -> Getter:

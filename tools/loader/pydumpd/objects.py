@@ -88,7 +88,10 @@ class Graph:
         rec = self.record(addr)
         if rec is None or rec.kind.name != "str" or rec.mark is not None:
             return None
-        return _decode_str(rec.data)
+        try:
+            return _decode_str(rec.data)
+        except UnicodeDecodeError:
+            return None
 
     def strings(self, addr: int) -> List[str]:
         """The str items of the tuple at addr."""

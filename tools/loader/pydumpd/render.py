@@ -81,8 +81,24 @@ def _prefix(value: Any) -> Tuple[str, str]:
     return repr_frame(ref) if ref is not None else ("", "")
 
 
+# How many text() are at work inside one another: by way of the reprs of
+# exceptions, keys and the like.
+_nested = 0
+
+
 def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
     """The repr of a value, at most about `limit` characters of it."""
+    global _nested
+    if _nested >= 8:
+        return "<%s: nested too deep to print>" % _type_name(value)
+    _nested += 1
+    try:
+        return _text(value, limit, items)
+    finally:
+        _nested -= 1
+
+
+def _text(value: Any, limit: int, items: int) -> str:
     out: List[str] = []
     size = 0
     # A stack of open containers: [iterator, kind, index, count, note, tail, id]

@@ -481,7 +481,11 @@ def _exception_getattribute(self: Any, ref: Ref, name: str) -> Any:
         return ref.extra or None
     if name in ("__cause__", "__context__"):
         at = rec.field(name.strip("_"))
-        return graph.get(at) if at else None
+        cause = graph.get(at) if at else None
+        if cause is None or isinstance(cause, BaseException):
+            return cause
+        # What prints tracebacks takes nothing else here: say it as one.
+        return NotDumpedError("%r" % (cause,))
     if name == "__suppress_context__":
         return rec.data[:1] == b"\1"
     if name == "__notes__":
