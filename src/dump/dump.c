@@ -8,62 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dump/container.h"
-#include "dump/objects.h"
-
-/* Batches and index frames kept, by number and by bytes. */
-#define CACHE_BATCHES 64
-#define CACHE_BYTES (256UL << 20)
-#define CACHE_INDEXES 32
-
-struct kind {
-	struct pyd_dump_kind pub;
-	struct pyd_dump_value fields;
-};
-
-/* A decoded "index" frame. */
-struct index {
-	uint64_t frame; /* its number + 1; 0: unused */
-	uint64_t used;
-	uint64_t *addr;	 /* ascending */
-	uint32_t *batch; /* frame numbers */
-	size_t n;
-};
-
-/* What no index tells of a file that was cut short. */
-struct found {
-	uint64_t addr;
-	uint32_t frame;
-};
-
-struct pyd_dump {
-	struct pyd_container c;
-	char *name;
-	int own_fd; /* or -1 */
-	uint32_t format;
-
-	struct pyd_buf header_raw, threads_raw, end_raw;
-	struct pyd_dump_value header, threads, end;
-	struct pyd_column_spec specs[PYD_NCOLUMNS];
-	struct kind kinds[256];
-
-	uint32_t *batches; /* frame numbers of "objects" */
-	size_t nbatches;
-	uint64_t nobjects;
-
-	struct {
-		struct pyd_dump_batch *batch;
-		uint32_t frame;
-		uint64_t used;
-	} cache[CACHE_BATCHES];
-	struct index indexes[CACHE_INDEXES];
-	uint64_t clock;
-
-	/* Objects of batches that no index covers, sorted by address. */
-	bool searched;
-	struct found *found;
-	size_t nfound, found_cap;
-};
+#include "dump/lookup.h"
 
 /* -- opening -- */
 
@@ -121,7 +66,7 @@ static void read_kinds(struct pyd_dump *d)
 	struct pyd_dump_iter it = pyd_dump_value_iter(v);
 
 	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
-		struct kind *k;
+		struct pyd_dump_kind_entry *k;
 		const char *s;
 		uint64_t id;
 		size_t len;
@@ -291,13 +236,9 @@ void pyd_dump_close(struct pyd_dump *d)
 {
 	if (!d)
 		return;
-	for (size_t i = 0; i < CACHE_BATCHES; i++)
+	for (size_t i = 0; i < PYD_CACHE_BATCHES; i++)
 		pyd_objects_destroy(d->cache[i].batch);
-	for (size_t i = 0; i < CACHE_INDEXES; i++) {
-		free(d->indexes[i].addr);
-		free(d->indexes[i].batch);
-	}
-	free(d->found);
+	pyd_lookup_deinit(d);
 	free(d->batches);
 	pyd_buf_deinit(&d->header_raw);
 	pyd_buf_deinit(&d->threads_raw);
@@ -409,38 +350,37 @@ uint64_t pyd_dump_nbatches(const struct pyd_dump *d)
 }
 
 /* A free place in the cache, made by dropping what was longest unused and is
- * not held; CACHE_BATCHES when all are held. */
+ * not held; PYD_CACHE_BATCHES when all are held. */
 static size_t cache_place(struct pyd_dump *d, size_t more)
 {
 	for (;;) {
-		size_t oldest = CACHE_BATCHES, empty = CACHE_BATCHES;
+		size_t oldest = PYD_CACHE_BATCHES, empty = PYD_CACHE_BATCHES;
 		size_t bytes = more;
 
-		for (size_t i = 0; i < CACHE_BATCHES; i++) {
+		for (size_t i = 0; i < PYD_CACHE_BATCHES; i++) {
 			if (!d->cache[i].batch) {
 				empty = i;
 				continue;
 			}
 			bytes += d->cache[i].batch->bytes;
 			if (!d->cache[i].batch->refs_held &&
-			    (oldest == CACHE_BATCHES ||
+			    (oldest == PYD_CACHE_BATCHES ||
 			     d->cache[i].used < d->cache[oldest].used))
 				oldest = i;
 		}
-		if (empty < CACHE_BATCHES &&
-		    (bytes <= CACHE_BYTES || oldest == CACHE_BATCHES))
+		if (empty < PYD_CACHE_BATCHES &&
+		    (bytes <= PYD_CACHE_BYTES || oldest == PYD_CACHE_BATCHES))
 			return empty;
-		if (oldest == CACHE_BATCHES)
-			return CACHE_BATCHES;
+		if (oldest == PYD_CACHE_BATCHES)
+			return PYD_CACHE_BATCHES;
 		pyd_objects_destroy(d->cache[oldest].batch);
 		d->cache[oldest].batch = NULL;
 	}
 }
 
-/* The batch in that frame, held. */
-static enum pyd_code load_frame(struct pyd_dump *d, uint32_t frame,
-				struct pyd_dump_batch **ret,
-				struct pyd_err *err)
+enum pyd_code pyd_dump_load_frame(struct pyd_dump *d, uint32_t frame,
+				  struct pyd_dump_batch **ret,
+				  struct pyd_err *err)
 {
 	struct pyd_buf raw = { 0 };
 	struct pyd_dump_value map;
@@ -449,7 +389,7 @@ static enum pyd_code load_frame(struct pyd_dump *d, uint32_t frame,
 	size_t place;
 	char what[64];
 
-	for (size_t i = 0; i < CACHE_BATCHES; i++) {
+	for (size_t i = 0; i < PYD_CACHE_BATCHES; i++) {
 		if (!d->cache[i].batch || d->cache[i].frame != frame)
 			continue;
 		d->cache[i].used = ++d->clock;
@@ -472,11 +412,11 @@ static enum pyd_code load_frame(struct pyd_dump *d, uint32_t frame,
 	place = cache_place(d, b->bytes);
 	/* Refused rather than kept outside of the cache: it is a caller that
 	 * forgets to release. */
-	if (place == CACHE_BATCHES) {
+	if (place == PYD_CACHE_BATCHES) {
 		pyd_objects_destroy(b);
 		return pyd_err_set(err, PYD_LIMIT,
 				   "more than %d batches are held",
-				   CACHE_BATCHES);
+				   PYD_CACHE_BATCHES);
 	}
 	d->cache[place].batch = b;
 	d->cache[place].frame = frame;
@@ -493,7 +433,7 @@ enum pyd_code pyd_dump_batch_load(struct pyd_dump *d, uint64_t i,
 	if (i >= d->nbatches)
 		return pyd_err_set(err, PYD_NOTFOUND, "%s has %zu batches",
 				   d->name, d->nbatches);
-	return load_frame(d, d->batches[i], ret, err);
+	return pyd_dump_load_frame(d, d->batches[i], ret, err);
 }
 
 void pyd_dump_batch_release(struct pyd_dump *d, struct pyd_dump_batch *b)
@@ -556,258 +496,13 @@ void pyd_dump_batch_object(const struct pyd_dump *d, struct pyd_dump_batch *b,
 
 /* -- objects by address -- */
 
-static void index_clear(struct index *x)
-{
-	free(x->addr);
-	free(x->batch);
-	*x = (struct index) { 0 };
-}
-
-static enum pyd_code index_fill(struct pyd_dump *d, struct pyd_dump_value map,
-				struct index *x, struct pyd_err *err)
-{
-	struct pyd_dump_value v = pyd_dump_value_get(map, "batches");
-	struct pyd_dump_iter it = pyd_dump_value_iter(v);
-	struct pyd_vec batches = { 0 }, words = { 0 };
-	enum pyd_code code = PYD_OK;
-	const char *s;
-	size_t len, n;
-
-	while (!code && !it.map && pyd_dump_iter_next(&it, NULL, &v)) {
-		uint64_t frame;
-
-		/* One that is no batch stays in the list: positions count. */
-		if (!pyd_dump_value_u64(v, &frame))
-			frame = UINT64_MAX;
-		code = pyd_vec_push(&batches, frame, err);
-	}
-	if (!code &&
-	    !pyd_dump_value_text(pyd_dump_value_get(map, "addr"), &s, &len))
-		code = pyd_err_set(err, PYD_FORMAT, "column addr is missing");
-	if (!code)
-		code = pyd_column_decode(&d->specs[PYD_COLUMN_index_addr],
-					 (const uint8_t *)s, len, "addr",
-					 &words, err);
-	if (code)
-		goto out;
-	n = words.len;
-	x->n = n;
-	x->addr = words.data;
-	words = (struct pyd_vec) { 0 };
-	x->batch = calloc(n + 1, sizeof(*x->batch));
-	if (!x->batch) {
-		code = pyd_err_set(err, PYD_NOMEM, "out of memory");
-		goto out;
-	}
-	if (!pyd_dump_value_text(pyd_dump_value_get(map, "batch"), &s, &len))
-		code = pyd_err_set(err, PYD_FORMAT, "column batch is missing");
-	else
-		code = pyd_column_decode(&d->specs[PYD_COLUMN_index_batch],
-					 (const uint8_t *)s, len, "batch",
-					 &words, err);
-	if (!code && words.len != n)
-		code = pyd_err_set(err, PYD_FORMAT, "columns do not fit");
-	for (size_t i = 0; !code && i < n; i++) {
-		uint64_t frame = words.data[i] < batches.len
-					 ? batches.data[words.data[i]]
-					 : UINT64_MAX;
-
-		if (frame >= d->c.nframes ||
-		    d->c.frames[frame].kind != PYD_FRAME_OBJECTS)
-			frame = UINT32_MAX; /* told when it is asked for */
-		x->batch[i] = (uint32_t)frame;
-	}
-out:
-	pyd_vec_deinit(&batches);
-	pyd_vec_deinit(&words);
-	return code;
-}
-
-static enum pyd_code index_load(struct pyd_dump *d, size_t frame,
-				struct index **ret, struct pyd_err *err)
-{
-	struct index *x = &d->indexes[0];
-	struct pyd_buf raw = { 0 };
-	struct pyd_dump_value map;
-	enum pyd_code code;
-
-	for (size_t i = 0; i < CACHE_INDEXES; i++) {
-		if (d->indexes[i].frame == frame + 1) {
-			*ret = &d->indexes[i];
-			(*ret)->used = ++d->clock;
-			return PYD_OK;
-		}
-		if (d->indexes[i].used < x->used)
-			x = &d->indexes[i];
-	}
-	code = pyd_container_load(&d->c, frame, &raw, &map, err);
-	if (!code) {
-		index_clear(x);
-		code = index_fill(d, map, x, err);
-		d->c.frames[frame].bad = code == PYD_FORMAT;
-		if (code == PYD_FORMAT)
-			pyd_err_prefix(
-				err, "the index at byte %llu is damaged",
-				(unsigned long long)d->c.frames[frame].offset);
-	}
-	pyd_buf_deinit(&raw);
-	if (code) {
-		/* Half of one; the frame number of a whole one is kept. */
-		if (!x->frame)
-			index_clear(x);
-		return code;
-	}
-	x->frame = frame + 1;
-	x->used = ++d->clock;
-	*ret = x;
-	return PYD_OK;
-}
-
-static int by_addr(const void *a, const void *b)
-{
-	const struct found *x = a, *y = b;
-
-	return (x->addr > y->addr) - (x->addr < y->addr);
-}
-
-static enum pyd_code found_add(struct pyd_dump *d, uint32_t frame,
-			       struct pyd_err *err)
-{
-	struct pyd_dump_batch *b;
-	enum pyd_code code = load_frame(d, frame, &b, err);
-
-	if (code == PYD_FORMAT)
-		return PYD_OK; /* its objects are lost, not the others */
-	if (code)
-		return code;
-	if (b->n > d->found_cap - d->nfound) {
-		size_t cap = (d->nfound + b->n) * 2;
-		void *p = reallocarray(d->found, cap, sizeof(*d->found));
-
-		if (!p) {
-			pyd_dump_batch_release(d, b);
-			return pyd_err_set(err, PYD_NOMEM, "out of memory");
-		}
-		d->found = p;
-		d->found_cap = cap;
-	}
-	for (uint32_t i = 0; i < b->n; i++)
-		d->found[d->nfound++] =
-			(struct found) { .addr = b->addr[i], .frame = frame };
-	pyd_dump_batch_release(d, b);
-	return PYD_OK;
-}
-
-/* Looks through the batches that no readable index describes: those after the
- * last index of a file that was cut short, or of damaged index frames. */
-static enum pyd_code search_rest(struct pyd_dump *d, struct pyd_err *err)
-{
-	uint8_t *covered = calloc(d->c.nframes + 1, 1);
-	enum pyd_code code = PYD_OK;
-
-	if (!covered)
-		return pyd_err_set(err, PYD_NOMEM, "out of memory");
-	for (size_t i = 0; !code && i < d->c.nframes; i++) {
-		struct index *x;
-
-		if (d->c.frames[i].kind != PYD_FRAME_INDEX)
-			continue;
-		code = index_load(d, i, &x, err);
-		for (size_t k = 0; !code && k < x->n; k++)
-			if (x->batch[k] != UINT32_MAX)
-				covered[x->batch[k]] = 1;
-		if (code == PYD_FORMAT)
-			code = PYD_OK;
-	}
-	for (size_t i = 0; !code && i < d->nbatches; i++)
-		if (!covered[d->batches[i]])
-			code = found_add(d, d->batches[i], err);
-	free(covered);
-	if (code)
-		return code;
-	if (d->nfound)
-		qsort(d->found, d->nfound, sizeof(*d->found), by_addr);
-	d->searched = true;
-	return PYD_OK;
-}
-
-/* The frame that holds the object, by the index frames; UINT32_MAX when none
- * names it. A damaged index gives PYD_FORMAT if no other one knows. */
-static enum pyd_code by_index(struct pyd_dump *d, pyd_addr addr, uint32_t *ret,
-			      struct pyd_err *err)
-{
-	enum pyd_code failed = PYD_OK;
-
-	for (size_t i = 0; i < d->c.nframes; i++) {
-		const struct pyd_frame_entry *f = &d->c.frames[i];
-		struct index *x;
-		enum pyd_code code;
-		size_t lo = 0, hi;
-
-		if (f->kind != PYD_FRAME_INDEX || addr < f->a || addr > f->b)
-			continue;
-		code = index_load(d, i, &x, err);
-		if (code == PYD_FORMAT)
-			failed = code;
-		else if (code)
-			return code;
-		if (code)
-			continue;
-		hi = x->n;
-		while (lo < hi) {
-			size_t mid = lo + (hi - lo) / 2;
-
-			if (x->addr[mid] < addr)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		if (lo < x->n && x->addr[lo] == addr &&
-		    x->batch[lo] != UINT32_MAX) {
-			*ret = x->batch[lo];
-			return PYD_OK;
-		}
-	}
-	*ret = UINT32_MAX;
-	return failed;
-}
-
-static enum pyd_code locate(struct pyd_dump *d, pyd_addr addr, uint32_t *ret,
-			    struct pyd_err *err)
-{
-	enum pyd_code code = by_index(d, addr, ret, err);
-	size_t lo = 0, hi;
-
-	if (code && code != PYD_FORMAT)
-		return code;
-	if (*ret != UINT32_MAX || (d->c.complete && !code))
-		return PYD_OK;
-	if (!d->searched) {
-		code = search_rest(d, err);
-		if (code)
-			return code;
-	}
-	hi = d->nfound;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (d->found[mid].addr < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo < d->nfound && d->found[lo].addr == addr)
-		*ret = d->found[lo].frame;
-	return PYD_OK;
-}
-
 enum pyd_code pyd_dump_object_get(struct pyd_dump *d, pyd_addr addr,
 				  struct pyd_dump_object *ret,
 				  struct pyd_err *err)
 {
 	struct pyd_dump_batch *b;
 	uint32_t frame, i;
-	enum pyd_code code = locate(d, addr, &frame, err);
+	enum pyd_code code = pyd_lookup_frame(d, addr, &frame, err);
 
 	if (code)
 		return code;
@@ -815,7 +510,7 @@ enum pyd_code pyd_dump_object_get(struct pyd_dump *d, pyd_addr addr,
 		return pyd_err_at(err, PYD_NOTFOUND, addr,
 				  "%s holds no object at 0x%llx", d->name,
 				  (unsigned long long)addr);
-	code = load_frame(d, frame, &b, err);
+	code = pyd_dump_load_frame(d, frame, &b, err);
 	if (code)
 		return code;
 	i = pyd_objects_find(b, addr);

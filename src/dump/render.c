@@ -389,7 +389,7 @@ enum pyd_code pyd_render_text(struct pyd_dump *d, const char *name,
 			      const struct pyd_render_options *opts,
 			      const struct pyd_sink *sink, struct pyd_err *err)
 {
-	struct pyd_err local;
+	struct pyd_err local = { .code = PYD_OK };
 	struct render r = { .d = d, .opts = opts, .sink = sink };
 	struct pyd_dump_value v =
 		pyd_dump_value_get(pyd_dump_threads(d), "threads");

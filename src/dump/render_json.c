@@ -43,13 +43,9 @@ static struct json_object *string(const char *s)
 	return text(s, strlen(s));
 }
 
-/* depth: left. Values nest at most PYD_MP_DEPTH deep: the reader has checked
- * it. */
-static struct json_object *value(struct pyd_dump_value v, unsigned int depth)
+/* Without what is in it. */
+static struct json_object *shallow(struct pyd_dump_value v)
 {
-	struct pyd_dump_iter it = pyd_dump_value_iter(v);
-	struct pyd_dump_value key, e;
-	struct json_object *ret = NULL;
 	const char *s;
 	size_t len;
 	uint64_t u;
@@ -74,24 +70,64 @@ static struct json_object *value(struct pyd_dump_value v, unsigned int depth)
 	case PYD_DUMP_BYTES:
 		return pyd_dump_value_text(v, &s, &len) ? text(s, len) : NULL;
 	case PYD_DUMP_LIST:
-		ret = json_object_new_array();
-		while (depth && pyd_dump_iter_next(&it, NULL, &e))
-			json_object_array_add(ret, value(e, depth - 1));
-		return ret;
+		return json_object_new_array();
 	case PYD_DUMP_MAP:
-		ret = json_object_new_object();
-		while (depth && pyd_dump_iter_next(&it, &key, &e)) {
-			struct json_object *k = value(key, 1);
-			const char *name = json_object_get_string(k);
-
-			json_object_object_add(ret, name ? name : "null",
-					       value(e, depth - 1));
-			json_object_put(k);
-		}
-		return ret;
+		return json_object_new_object();
 	default:
 		return NULL;
 	}
+}
+
+static bool is_container(struct pyd_dump_value v)
+{
+	enum pyd_dump_type type = pyd_dump_value_type(v);
+
+	return type == PYD_DUMP_LIST || type == PYD_DUMP_MAP;
+}
+
+static void add_member(struct json_object *to, struct pyd_dump_value key,
+		       struct json_object *member)
+{
+	struct json_object *k = shallow(key);
+	const char *name = json_object_get_string(k);
+
+	json_object_object_add(to, name ? name : "null", member);
+	json_object_put(k);
+}
+
+static struct json_object *value(struct pyd_dump_value v)
+{
+	/* The reader has refused what nests deeper. */
+	struct {
+		struct pyd_dump_iter it;
+		struct json_object *to;
+	} open[PYD_MP_DEPTH + 1];
+	struct json_object *ret = shallow(v);
+	size_t depth = 0;
+
+	if (!ret || !is_container(v))
+		return ret;
+	open[0].it = pyd_dump_value_iter(v);
+	open[0].to = ret;
+	for (depth = 1; depth;) {
+		struct pyd_dump_value key, e;
+		struct json_object *to = open[depth - 1].to, *o;
+
+		if (!pyd_dump_iter_next(&open[depth - 1].it, &key, &e)) {
+			depth--;
+			continue;
+		}
+		o = shallow(e);
+		if (open[depth - 1].it.map)
+			add_member(to, key, o);
+		else
+			json_object_array_add(to, o);
+		if (!o || !is_container(e) || depth > PYD_MP_DEPTH)
+			continue;
+		open[depth].it = pyd_dump_value_iter(e);
+		open[depth++].to = o;
+	}
+	return ret;
 }
 
 static struct json_object *repr(struct render *r, uint64_t ref)
@@ -165,7 +201,7 @@ static struct json_object *variable(struct render *r, struct pyd_dump_value var)
 		(void)pyd_dump_value_u64(v, &ref);
 	cell = kind == PYD_VAR_CELL || kind == PYD_VAR_FREE ||
 	       kind == PYD_VAR_CELLARG;
-	json_object_object_add(ret, "name", value(name, 1));
+	json_object_object_add(ret, "name", value(name));
 	json_object_object_add(ret, "kind",
 			       kind < sizeof(kinds) / sizeof(kinds[0])
 				       ? string(kinds[kind])
@@ -206,14 +242,14 @@ static struct json_object *map_but(struct pyd_dump_value map,
 	struct pyd_dump_value key, v;
 
 	while (it.map && pyd_dump_iter_next(&it, &key, &v)) {
-		struct json_object *k = value(key, 1);
+		struct json_object *k = shallow(key);
 		const char *s = json_object_get_string(k);
 		bool skip = !s;
 
 		for (size_t i = 0; i < n && !skip; i++)
 			skip = !strcmp(s, names[i]);
 		if (!skip)
-			json_object_object_add(ret, s, value(v, PYD_MP_DEPTH));
+			json_object_object_add(ret, s, value(v));
 		json_object_put(k);
 	}
 	return ret;
@@ -330,7 +366,7 @@ enum pyd_code pyd_render_json(struct pyd_dump *d, const char *name,
 			      const struct pyd_sink *sink, struct pyd_err *err)
 {
 	static const char *const special[] = { "kind", "columns", "kinds" };
-	struct pyd_err local;
+	struct pyd_err local = { .code = PYD_OK };
 	struct render r = { .d = d, .opts = opts, .err = err ? err : &local };
 	struct pyd_dump_value v = pyd_dump_threads(d);
 	struct pyd_dump_iter it;
@@ -351,9 +387,8 @@ enum pyd_code pyd_render_json(struct pyd_dump *d, const char *name,
 			       json_object_new_uint64(info.objects));
 	json_object_object_add(o, "header",
 			       map_but(pyd_dump_header(d), special, 3));
-	json_object_object_add(
-		o, "interpreters",
-		value(pyd_dump_value_get(v, "interpreters"), PYD_MP_DEPTH));
+	json_object_object_add(o, "interpreters",
+			       value(pyd_dump_value_get(v, "interpreters")));
 	json_object_object_add(o, "threads", threads);
 	it = pyd_dump_value_iter(pyd_dump_value_get(v, "threads"));
 	for (; !code && !it.map && pyd_dump_iter_next(&it, NULL, &v); index++)
