@@ -535,6 +535,7 @@ class DumpFile:
         """Hops over the frames of a file that was cut short."""
         buf, end, pos = self._buf, len(self._buf), 0
         self.frames, self.frame_kinds, self._indexes = [], [], []
+        self._toc = []
         self._rebuilt = {}
         while pos < end:
             try:
@@ -549,6 +550,7 @@ class DumpFile:
                 continue
             number = len(self.frames)
             self.frames.append(span)
+            self._toc.append([])
             try:
                 frame = self._unpack(span)
             except DumpError as e:
@@ -557,6 +559,8 @@ class DumpFile:
                 continue
             kind = _text(frame.get("kind"))
             self.frame_kinds.append(kind)
+            if kind == "frames":
+                self._toc[number] = [*span, kind, frame.get("thread")]
             try:
                 if kind == "objects":
                     for a in self.column("addr").decode(frame.get("addr")):
