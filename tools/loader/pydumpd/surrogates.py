@@ -292,9 +292,10 @@ class Classes:
         if name == "__module__" and module:
             return module  # a static type's namespace has a descriptor there
         if name == "__dict__":
-            if rec.field("dict") and graph.record(rec.field("dict")) is not None:
-                return types.MappingProxyType(graph.get(rec.field("dict")))
-            return types.MappingProxyType({})
+            space = graph.get(rec.field("dict"))
+            if isinstance(space, dict):
+                return types.MappingProxyType(space)
+            raise AttributeError("the namespace of %s: %r" % (qualname, space))
         if name == "__mro__":
             return tuple(map(graph.get, self.mro(rec.addr)))
         if name == "__bases__":
