@@ -13,7 +13,7 @@ from pathlib import Path
 import harness
 import pytest
 from harness import TARGETS, TOP, attach, start_script
-from interpreters import Interpreter, environment
+from interpreters import Interpreter, discover, environment
 
 LOADERS = [i for i in discover() if i.version >= (3, 8) and not i.debug]
 

@@ -21,12 +21,13 @@ from interpreters import Interpreter, environment
 
 sys.path.insert(0, str(TOP / "tools" / "offsets"))
 
-import build  # noqa: E402
 import find  # noqa: E402
 from definitions import OFFSETS, load_fields, load_models  # noqa: E402
 from generate import differences  # noqa: E402
 from structs import StructsError  # noqa: E402
 from table import Table, make_table, read_table  # noqa: E402
+
+import build  # noqa: E402
 
 # No field or object that these models describe exists in the versions whose
 # tables do not check them: f_lasti up to 3.10, stack references from 3.11 on.

@@ -20,10 +20,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import build
 from definitions import OFFSETS, load_fields
 from structs import StructsError
 from table import Table, make_table, read_table
+
+import build
 
 
 def table_name(

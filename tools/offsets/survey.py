@@ -21,11 +21,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import build
 from definitions import OFFSETS
 from generate import differences, table_name
 from structs import StructsError
 from table import make_table, read_table
+
+import build
 
 _PARTS = ("Include", "Objects", "Python", "Parser", "Modules")
 
