@@ -26,6 +26,8 @@
 #include "target/tracee.h"
 
 #define SETTLE_TIMEOUT_NS 300000000U
+/* After this long nothing is forwarded any more: what was must arrive. */
+#define FORWARD_TIMEOUT_NS 100000000U
 
 enum { MAX_FORWARDS = 64 };
 
@@ -35,6 +37,7 @@ struct release {
 	size_t n;
 	struct pyd_tracee *main; /* NULL: it has ended */
 	uint64_t main_blocks;	 /* signals; bit n - 1 for number n */
+	uint64_t begin_ns;
 	/* Sent to the main thread, which has not stopped with them yet. */
 	siginfo_t forwards[MAX_FORWARDS];
 	size_t nforwards;
@@ -106,6 +109,7 @@ static bool forward(struct release *r, const struct pyd_tracee *e)
 	if (!r->main || e == r->main || r->main->state == PYD_TRACEE_GONE ||
 	    r->nforwards == MAX_FORWARDS || !is_for_process(e->sig, &e->info) ||
 	    r->main_blocks >> (e->sig - 1) & 1 ||
+	    pyd_now_ns() - r->begin_ns > FORWARD_TIMEOUT_NS ||
 	    syscall(SYS_tgkill, r->p->pid, r->p->pid, e->sig))
 		return false;
 	r->forwards[r->nforwards++] = e->info;
@@ -118,7 +122,9 @@ static void complete_forward(struct release *r)
 {
 	struct pyd_tracee *m = r->main;
 
-	if (m->info.si_code != SI_TKILL || m->info.si_pid != getpid())
+	/* Our id is 0 where the target's PID namespace does not have us. */
+	if (m->info.si_code != SI_TKILL ||
+	    m->info.si_pid != (r->p->other_pid_ns ? 0 : getpid()))
 		return;
 	for (size_t i = 0; i < r->nforwards; i++) {
 		if (r->forwards[i].si_signo != m->sig)
@@ -182,38 +188,53 @@ static bool has_settled(const struct pyd_process *p, struct pyd_tracee *e)
 	return now != e->run_time;
 }
 
+/* One look at each thread. Gives how many are not yet on their way, and
+ * whether any had stopped. */
+static size_t look(struct release *r, bool *ret_any)
+{
+	size_t pending = 0;
+
+	*ret_any = false;
+	for (size_t i = 0; i < r->n; i++) {
+		struct pyd_tracee *e = &r->v[i];
+
+		if (e->state == PYD_TRACEE_GONE)
+			continue;
+		pyd_tracee_poll(e);
+		if (e->state == PYD_TRACEE_STOPPED) {
+			serve(r, e);
+			*ret_any = true;
+		}
+		if (e->state == PYD_TRACEE_RUNS && !e->settled)
+			e->settled = has_settled(r->p, e);
+		pending += e->state == PYD_TRACEE_DYING ||
+			   (e->state == PYD_TRACEE_RUNS && !e->settled);
+	}
+	return pending + r->nforwards;
+}
+
 static void watch(struct release *r)
 {
-	uint64_t deadline = pyd_now_ns() + SETTLE_TIMEOUT_NS;
 	uint64_t pause = 20000;
+	bool once_more = true;
 
-	for (;;) {
-		size_t pending = 0;
+	while (pyd_now_ns() - r->begin_ns < SETTLE_TIMEOUT_NS) {
+		bool any;
+		size_t pending = look(r, &any);
 
-		for (size_t i = 0; i < r->n; i++) {
-			struct pyd_tracee *e = &r->v[i];
-
-			if (e->state == PYD_TRACEE_GONE)
-				continue;
-			pyd_tracee_poll(e);
-			if (e->state == PYD_TRACEE_STOPPED)
-				serve(r, e);
-			if (e->state == PYD_TRACEE_RUNS && !e->settled)
-				e->settled = has_settled(r->p, e);
-			pending += e->state == PYD_TRACEE_DYING ||
-				   (e->state == PYD_TRACEE_RUNS && !e->settled);
-		}
-		/* A thread has settled before the look at its state, and may
-		 * have stopped with a signal before that: one more round. */
-		if (!pending && !r->nforwards && pause == 0)
-			return;
-		if (pyd_now_ns() > deadline)
-			break;
-		if (!pending && !r->nforwards) {
-			pause = 0;
+		if (any) {
+			/* Signals come one at a time, each with a stop. */
+			pause = 20000;
+			once_more = true;
 			continue;
 		}
-		pause = pause ? pause : 20000;
+		if (!pending && !once_more)
+			return;
+		/* A thread may have stopped with a signal after it was asked
+		 * and before its state was looked at. */
+		once_more = pending;
+		if (!pending)
+			continue;
 		nanosleep(&(struct timespec) { 0, (long)pause }, NULL);
 		pause = pause < 1000000 ? pause * 3 / 2 : pause;
 	}
@@ -223,7 +244,12 @@ static void watch(struct release *r)
 void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
 			size_t n, void (*resumed)(void *ctx), void *ctx)
 {
-	struct release r = { .p = p, .v = v, .n = n };
+	struct release r = {
+		.p = p,
+		.v = v,
+		.n = n,
+		.begin_ns = pyd_now_ns(),
+	};
 	struct pyd_proc_status status;
 	struct pyd_err ignored;
 

@@ -232,6 +232,84 @@ Test(stop, signals_arrive, .timeout = 60)
 	child_end(&c);
 }
 
+static void on_one(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	test_shared->sum += (uint64_t)info->si_value.sival_int;
+	if (syscall(SYS_gettid) != getpid())
+		test_shared->count[100]++;
+	test_shared->signals++;
+}
+
+/* The main thread sleeps in a system call; others are busy, or sleep. */
+static void main_sleeps(struct child *c)
+{
+	static struct worker w[7];
+	struct sigaction sa = { .sa_sigaction = on_one,
+				.sa_flags = SA_SIGINFO };
+	pthread_t t;
+
+	test_shared = c->shared;
+	sigaction(SIGRTMIN, &sa, NULL);
+	for (size_t i = 0; i < 7; i++) {
+		w[i] = (struct worker) { c, i };
+		pthread_create(&t, NULL, work, &w[i]);
+	}
+	child_tell(c);
+	for (;;)
+		pause();
+}
+
+/* A signal to the process is the main thread's when that is idle; threads that
+ * come out of a stop must not take it. */
+Test(stop, signals_reach_the_main_thread, .timeout = 100)
+{
+	struct child c = child_start(main_sleeps);
+	uint64_t sum = 0;
+	pid_t tracer;
+
+	child_listen(&c);
+	tracer = fork();
+	if (!tracer) {
+		struct pyd_process p;
+		struct pyd_stop *s;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pyd_process_open(c.pid, &p, &err))
+			_exit(1);
+		while (!pyd_stop_all(&p, NULL, &s, &err)) {
+			usleep((useconds_t)(rand() % 1000));
+			pyd_stop_destroy(s);
+			usleep((useconds_t)(rand() % 1000));
+		}
+		_exit(1);
+	}
+	for (int i = 1; i <= 500; i++) {
+		union sigval v = { .sival_int = i };
+
+		usleep((useconds_t)(rand() % 2000));
+		cr_assert_eq(sigqueue(c.pid, SIGRTMIN, v), 0);
+		sum += (uint64_t)i;
+		for (int j = 0; j < 20000 && c.shared->signals < (uint64_t)i;
+		     j++)
+			usleep(500);
+		cr_assert_eq(c.shared->signals, i);
+	}
+
+	int status;
+
+	kill(tracer, SIGKILL);
+	cr_assert_eq(waitpid(tracer, &status, 0), tracer);
+	cr_expect(WIFSIGNALED(status), "the tracer failed");
+	cr_expect_eq(c.shared->sum, sum);
+	/* Where threads wait a tenth of a second for a processor, some may;
+	 * by detaching it were 5 to 20. */
+	cr_expect_leq(c.shared->count[100], 2, "%lu of 500 went astray",
+		      (unsigned long)c.shared->count[100]);
+	child_end(&c);
+}
+
 Test(stop, what_was_stopped_stays_stopped, .timeout = 60)
 {
 	struct child c = child_start(workers);
