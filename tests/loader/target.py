@@ -45,9 +45,7 @@ def recover():
         except LookupError as e:
             raise RuntimeError("pay failed") from e
     except RuntimeError as error:
-        told["exception"] = traceback.format_exception(
-            type(error), error, error.__traceback__
-        )
+        told["exception"] = traceback.format_exception(type(error), error, error.__traceback__)
         here("recover")
 
 
@@ -59,8 +57,6 @@ class Body:
     threading.Thread(target=recover, daemon=True, name="recover").start()
     ready.wait()
     told["pid"] = os.getpid()
-    told["stacks"]["main"] = traceback.format_list(
-        traceback.extract_stack(sys._getframe())[:-1]
-    )
+    told["stacks"]["main"] = traceback.format_list(traceback.extract_stack(sys._getframe())[:-1])
     print(json.dumps(told), flush=True)
     time.sleep(1000)

@@ -101,8 +101,15 @@ def test_nothing_is_imported_or_run(tmp_path, monkeypatch):
         (INLINE, "__reduce__", system), (INLINE, "f", run), (INLINE, "__getattr__", run),
     ])  # fmt: skip
     fake = w.type_node("system", "os", [w.add(object)])
-    w.thread([w.frame("f", variables={"obj": ("at", obj), "fake": ("at", fake)},
-                      globals={"__name__": "evil_module", "__loader__": 1, "__file__": "x"})])
+    w.thread(
+        [
+            w.frame(
+                "f",
+                variables={"obj": ("at", obj), "fake": ("at", fake)},
+                globals={"__name__": "evil_module", "__loader__": 1, "__file__": "x"},
+            )
+        ]
+    )
     dump = pydumpd.open(w.write(tmp_path / "d"))
     got = dump.object(obj)
     render.pretty(got)

@@ -205,9 +205,7 @@ def test_subclasses_of_builtins(load):
     d.attr = 2
     li = ListLike([1, 2])
     li.name = "n"
-    (gd, gl, gi, gs, gp, gc), _, _ = load(
-        d, li, IntLike(7), StrLike("s"), Point(1, [2]), Color.RED
-    )
+    (gd, gl, gi, gs, gp, gc), _, _ = load(d, li, IntLike(7), StrLike("s"), Point(1, [2]), Color.RED)
     assert isinstance(gd, dict) and dict(gd) == {"a": 1} and gd["a"] == 1 and gd.attr == 2
     assert type(gd).__name__ == "DictLike" and len(gd) == 1
     with pytest.raises(pydumpd.DumpCallError):

@@ -34,6 +34,9 @@ class DumpPdb(pdb.Pdb):
         self.views = Views(dump)
         self.view: Optional[View] = None
         self.prompt = "(pydumpd) "
+        line_editor = getattr(self, "pyrepl_input", None)  # 3.15
+        if line_editor is not None:
+            line_editor.prompt = self.prompt
         #: the chain of the exception that the prompt is on, oldest first
         self.chain: List[Any] = []
 

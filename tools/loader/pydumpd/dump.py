@@ -206,9 +206,7 @@ class Thread:
         """The frames, the newest first."""
         if self._frames is None:
             raw = self._dump._frame_maps(self.index)
-            self._frames = [
-                Frame(self._dump, self, number, f) for number, f in enumerate(raw)
-            ]
+            self._frames = [Frame(self._dump, self, number, f) for number, f in enumerate(raw)]
         return self._frames
 
     @property

@@ -57,14 +57,10 @@ def load_zstd() -> Any:
     try:
         import zstandard
     except ImportError:
-        raise DumpError(
-            "no zstd decoder in %s: pip install zstandard" % sys.executable
-        ) from None
+        raise DumpError("no zstd decoder in %s: pip install zstandard" % sys.executable) from None
 
     def decompress_pkg(frame: bytes, size: int) -> bytes:
-        return zstandard.ZstdDecompressor().decompress(
-            frame, max_output_size=max(size, 1)
-        )
+        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=max(size, 1))
 
     return decompress_pkg, zstandard.ZstdError
 
@@ -158,8 +154,7 @@ class Column:
         rest = [w for w in words[1:] if w != "raw"]
         if not code or rest not in ([], ["delta"], ["shuffle"], ["delta", "shuffle"]):
             raise DumpError(
-                "column %r is encoded as %r: this file needs a newer reader"
-                % (name, spec)
+                "column %r is encoded as %r: this file needs a newer reader" % (name, spec)
             )
         self.code = code
         self.width = array(code).itemsize
@@ -283,9 +278,7 @@ class Batch:
             raise DumpError("an objects frame has no values")
         self._values = values
         self._ref_at = array("Q", [0])
-        self._ref_at.extend(
-            accumulate(a + b for a, b in zip(cols["nrefs"], cols["nattrs"]))
-        )
+        self._ref_at.extend(accumulate(a + b for a, b in zip(cols["nrefs"], cols["nattrs"])))
         self._value_at = array("Q", [0])
         self._value_at.extend(accumulate(cols["vlen"]))
         if self._ref_at[-1] != len(self._refs) or self._value_at[-1] != len(values):
@@ -403,9 +396,7 @@ class DumpFile:
             size = os.fstat(self._file.fileno()).st_size
             if size:
                 try:
-                    self._buf = mmap.mmap(
-                        self._file.fileno(), 0, access=mmap.ACCESS_READ
-                    )
+                    self._buf = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
                 except (OSError, ValueError):  # a pipe, an odd file system
                     self._buf = self._file.read()
             elif not os.path.isfile(path):

@@ -47,9 +47,7 @@ class CodeNames:
                 else:
                     what = "local"
                 self.all.append((name, what))
-            self.varnames = [
-                n for i, n in enumerate(names) if i >= len(kinds) or kinds[i] & 0x20
-            ]
+            self.varnames = [n for i, n in enumerate(names) if i >= len(kinds) or kinds[i] & 0x20]
             self.cellvars = [n for n, k in zip(names, kinds) if k & 0x40]
             self.freevars = [n for n, k in zip(names, kinds) if k & 0x80]
         else:
@@ -311,6 +309,4 @@ def generator_class(prefix: str, real: type, awaiting: str) -> type:
     }
     if prefix == "cr":
         table["cr_origin"] = field("origin")
-    return type(
-        real.__name__, (Generator,), {"__slots__": (), "table": table, "real": real}
-    )
+    return type(real.__name__, (Generator,), {"__slots__": (), "table": table, "real": real})

@@ -51,9 +51,7 @@ def printable(s: str, limit: int = 400) -> str:
         s = s[:limit] + "..."
     if s.isprintable():
         return s
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in s
-    )
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in s)
 
 
 def describe(mark: Mark, have: Optional[int] = None, unit: str = "") -> str:

@@ -36,9 +36,7 @@ class Graph:
         version = python.get("hex") if isinstance(python, dict) else 0
         #: (3, 11) and so on: the interpreter of the program
         self.python = (
-            ((version >> 24) & 255, (version >> 16) & 255)
-            if isinstance(version, int)
-            else (0, 0)
+            ((version >> 24) & 255, (version >> 16) & 255) if isinstance(version, int) else (0, 0)
         )
         #: The Dump that this belongs to, for real frames.
         self.dump: Any = None

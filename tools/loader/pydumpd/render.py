@@ -194,9 +194,7 @@ def _plain(value: Any, depth: int, items: int) -> Any:
     if depth <= 0 or n > items or note or before:
         return _Verbatim(text(value, 20000, items))
     if kind == "dict":
-        return {
-            _hashable(_plain(k, depth - 1, items)): _plain(v, depth - 1, items) for k, v in it
-        }
+        return {_hashable(_plain(k, depth - 1, items)): _plain(v, depth - 1, items) for k, v in it}
     parts = [_plain(v, depth - 1, items) for v in it]
     if kind in ("set", "frozenset"):
         return _BASES[kind](map(_hashable, parts))

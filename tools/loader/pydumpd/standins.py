@@ -151,9 +151,7 @@ class Sequence(StandIn):
         return sum(1 for v in self if v is value or v == value)
 
     def _equals(self, other: Any) -> bool:
-        return len(self) == len(other) and all(
-            a is b or a == b for a, b in zip(self, other)
-        )
+        return len(self) == len(other) and all(a is b or a == b for a, b in zip(self, other))
 
     def __add__(self, other: Any) -> Any:
         if not isinstance(other, self.__class__):

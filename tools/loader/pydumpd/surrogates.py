@@ -175,9 +175,7 @@ class Classes:
         stack, active = [addr], {addr}
         while stack:
             top = stack[-1]
-            missing = [
-                b for b in self._bases(top) if b not in self._made and b not in active
-            ]
+            missing = [b for b in self._bases(top) if b not in self._made and b not in active]
             if missing:
                 stack.append(missing[0])
                 active.add(missing[0])
@@ -330,17 +328,13 @@ class Classes:
         try:
             return type.__getattribute__(cls, name)
         except AttributeError:
-            raise AttributeError(
-                "type object %r has no attribute %r" % (qualname, name)
-            ) from None
+            raise AttributeError("type object %r has no attribute %r" % (qualname, name)) from None
 
 
 def _usable(base: Any) -> bool:
     """Whether surrogates may have the storage of this real type."""
     return isinstance(base, type) and (
-        base in (object, type)
-        or base in _STORAGE
-        or issubclass(base, BaseException)
+        base in (object, type) or base in _STORAGE or issubclass(base, BaseException)
     )
 
 
