@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk/snapshot.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,22 +31,6 @@ const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
 	return names[mode];
 }
 
-/* MemAvailable, bytes; 0 when unknown. */
-static uint64_t memory_available(void)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[256];
-
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-			break;
-	fclose(f);
-	return kib << 10;
-}
-
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 					 const struct pyd_limits *limits,
 					 const char **ret_why)
@@ -57,7 +40,7 @@ enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 		*ret_why = "the walk is shallow and the memory large";
 		return PYD_CAPTURE_STOP;
 	}
-	if (estimate > memory_available() / 2) {
+	if (estimate > pyd_capture_memory() / 2) {
 		*ret_why = "a copy would take more than half of the free "
 			   "memory";
 		return PYD_CAPTURE_STOP;
