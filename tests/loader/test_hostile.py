@@ -229,3 +229,14 @@ def test_objects_inside_themselves(tmp_path):
             pass
     assert isinstance(dump.object(e).__cause__, pydumpd.NotDumpedError)
     assert [isinstance(k, pydumpd.EqualKey) for k in dump.object(d)] == [True, False]
+
+
+def test_unhashable_members(tmp_path):
+    w = Writer()
+    inner = [w.add(x) for x in ([1], {2}, {3: 4}, bytearray(b"x"))]
+    for kind, type_ in (("set", set), ("frozenset", frozenset)):
+        at = w.node(kind, inner + inner[:1], type=w.add(type_))
+        got = pydumpd.open(w.write(tmp_path / "d")).object(at)
+        assert sorted(map(repr, got)) == sorted(
+            ["<key [1]>", "<key [1]>", "<key {2}>", "<key {3: 4}>", "<key bytearray(b'x')>"]
+        )

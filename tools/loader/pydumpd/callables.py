@@ -2,7 +2,7 @@
 """Surrogates of functions, methods, builtins, descriptors and properties."""
 
 import types
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from .dumpfile import Record
 from .marks import printable
@@ -105,6 +105,11 @@ class BoundMethod:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("an object of a dump cannot be changed")
+
+    def __dir__(self) -> List[str]:
+        names = {"__func__", "__self__", "__class__", "__doc__", "__module__"}
+        func = self.__func__
+        return sorted(names | set(dir(func)) if isinstance(func, Native) else names)
 
     def __eq__(self, other: Any) -> Any:
         if type(other) is not BoundMethod:

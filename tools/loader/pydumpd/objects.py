@@ -386,6 +386,7 @@ def _cycle(ref: int) -> Placeholder:
 def hashable(key: Any, seen: Any) -> Any:
     """key, or a wrapper for it when it cannot be one of seen's keys."""
     try:
+        hash(key)  # a set in a set is looked up as a frozenset, but not added
         if key not in seen:
             return key
     except (TypeError, RecursionError):

@@ -286,7 +286,8 @@ class Classes:
             return qualname
         if name == "__class__":
             meta = self.get(rec.type)
-            return meta if isinstance(meta, SurrogateMeta) else type
+            mro = type.__getattribute__(meta, "__mro__")
+            return meta if isinstance(meta, SurrogateMeta) and type in mro else type
         if name == "__module__" and module:
             return module  # a static type's namespace has a descriptor there
         if name == "__dict__":
@@ -360,8 +361,8 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
     cls = graph.classes.get(rec.type)
     claim = None
     if not isinstance(cls, SurrogateMeta):
-        if cls is object:
-            claim = object
+        if cls is type or storage_base(cls) or issubclass(cls, BaseException):
+            return _without_storage(graph, rec)
         # An instance of a builtin type that the loader has no kind for.
         key = ("opaque", rec.type)
         made = graph.classes._wrapped.get(key)  # type: ignore
@@ -372,11 +373,13 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
     try:
         obj = object.__new__(cls)
     except TypeError:
-        return Placeholder(
-            "corrupt: %s at %#x without its storage" % (graph.classes.name(rec.type), rec.addr),
-            rec.addr,
-        )
+        return _without_storage(graph, rec)
     return adopt(obj, graph, rec, claim)
+
+
+def _without_storage(graph: "Graph", rec: Record) -> Placeholder:
+    name = graph.classes.name(rec.type)
+    return Placeholder("corrupt: %s at %#x without its storage" % (name, rec.addr), rec.addr)
 
 
 def lookup(obj: Any, ref: Ref, name: str) -> Any:
