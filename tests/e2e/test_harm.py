@@ -205,8 +205,10 @@ def test_killed_dumper(one: Interpreter, tmp_path: Path) -> None:
         attach(target, tmp_path / "first.pydump")
         whole = time.monotonic() - begin
         (tmp_path / "first.pydump").unlink()
-        killed = 0
-        for number in range(KILLS):
+        killed = number = 0
+        while killed < KILLS:
+            number += 1
+            assert number < 20 * KILLS, "the dumper is hardly ever hit"
             path = tmp_path / f"{number}.pydump"
             mode = ("auto", "copy", "stop")[number % 3]
             dumper = subprocess.Popen(
@@ -217,7 +219,11 @@ def test_killed_dumper(one: Interpreter, tmp_path: Path) -> None:
             )
             time.sleep(moments.uniform(0, whole))
             dumper.kill()
-            killed += dumper.wait() == -signal.SIGKILL
+            hit = dumper.wait() == -signal.SIGKILL
+            killed += hit
+            # The moments follow what a dump takes now: the machine may be
+            # busier, or idler, than it was for the first one.
+            whole *= 1.02 if hit else 0.95
             # The kernel lets go of the threads while the tracer dies.
             assert target.ask(str(number)) == f"echo {number}"
             deadline = time.monotonic() + 10
@@ -227,7 +233,6 @@ def test_killed_dumper(one: Interpreter, tmp_path: Path) -> None:
                 assert record(path, "end")["complete"]
             for left in tmp_path.iterdir():
                 left.unlink()
-        assert killed > KILLS // 3
 
 
 MANY_THREADS = """
