@@ -95,7 +95,11 @@ class Target:
         self.process.stdin.close()
 
     def wait(self, patience: float = PATIENCE) -> int:
-        return self.process.wait(patience)
+        """Its exit status; when it is not 0, also what it complained of."""
+        status = self.process.wait(patience)
+        if status:
+            print(f"target's status {status}: {self.stderr()[-4000:]}")
+        return status
 
     def stderr(self) -> str:
         self.errors.seek(0)

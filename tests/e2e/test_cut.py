@@ -78,7 +78,8 @@ def test_cut_anywhere(whole: Path, tmp_path: Path) -> None:
             dump = None
         if dump is not None:
             with dump:
-                assert dump.complete == ("end" in have), cut
+                # Without the seekable table it is still found by scanning.
+                assert not dump.complete or "end" in have, cut
                 names = [[f.name for f in t.frames] for t in dump.threads]
                 if "threads" in have:
                     assert len(names) == len(everything), cut

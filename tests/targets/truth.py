@@ -960,6 +960,10 @@ def main(argument="main argument"):
     arrive()
     GATE.acquire()  # BLOCK
     GATE.release()
+    # A daemon thread that still prints when the interpreter ends aborts it.
+    for thread in threading.enumerate():
+        if thread.name != "teller" and thread is not threading.main_thread():
+            thread.join()
     return argument, len(started)
 
 
