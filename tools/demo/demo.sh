@@ -71,13 +71,18 @@ echo "The shop is gone now; what follows is the dump alone."
 
 # The prompt does the same; here its commands are given at once.
 look() {
-	step "pydumpd load shop.pydump --thread $*"
 	thread=$1
 	shift
+	shown="pydumpd load shop.pydump --thread $thread"
 	for command; do
+		case $command in
+		*' '*) shown="$shown -c '$command'" ;;
+		*) shown="$shown -c $command" ;;
+		esac
 		set -- "$@" -c "$command"
 		shift
 	done
+	step "$shown"
 	"$pydumpd" load "$work/shop.pydump" --batch --thread "$thread" "$@"
 }
 
