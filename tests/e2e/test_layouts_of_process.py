@@ -74,9 +74,8 @@ class Copy:
 def each(interpreters: list[Interpreter]) -> pytest.MarkDecorator:
     """Releases and debug builds once a version, the first that is here."""
     chosen = {i.short: i for i in reversed(interpreters)}
-    return pytest.mark.parametrize(
-        "which", list(chosen.values())[::-1], ids=lambda i: i.key
-    )
+    values = list(chosen.values())[::-1]
+    return pytest.mark.parametrize("which", values, ids=[i.key for i in values])
 
 
 @each(STATIC)

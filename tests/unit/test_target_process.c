@@ -100,11 +100,14 @@ Test(process, id_of_a_thread)
 static void mapped(struct child *c)
 {
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *a = mmap(NULL, 3 * size, PROT_READ | PROT_WRITE,
+	/* A hole before it too, whatever else is mapped. */
+	uint8_t *a = mmap(NULL, 4 * size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint8_t *b = mmap(NULL, 5 * size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
+	munmap(a, size);
+	a += size;
 	memset(a, 1, 2 * size);
 	memcpy(a + 2 * size - 8, "the end\0", 8);
 	memcpy(a + size - 4, "across", 7);
