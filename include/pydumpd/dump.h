@@ -123,7 +123,11 @@ struct pyd_dump_attr {
 	uint8_t origin; /* enum pyd_origin */
 	uint32_t name_len;
 	const char *name;
-	uint64_t value; /* reference; 0: not set */
+	/* A reference (pyd_origin_is_ref(); 0: not set), or what the origin
+	 * says. */
+	uint64_t value;
+	/* Of origins TEXT, BYTES and INTS: value bytes; else NULL. */
+	const uint8_t *bytes;
 };
 
 struct pyd_dump_batch;
@@ -145,7 +149,7 @@ struct pyd_dump_object {
 	uint32_t nattrs;
 	const uint64_t *refs;
 	const uint8_t *value;
-	uint32_t value_len; /* bytes */
+	uint32_t value_len; /* bytes of the kind, without those of attributes */
 	uint8_t mark;	    /* 0 or enum pyd_mark */
 	uint64_t mark_total;
 	const char *mark_text; /* mark_len bytes, or NULL */

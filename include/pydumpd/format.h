@@ -5,6 +5,9 @@
 #ifndef PYDUMPD_FORMAT_H
 #define PYDUMPD_FORMAT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define PYD_FORMAT_MAGIC "pydump" /* header key "magic" */
 #define PYD_FORMAT_VERSION 1
 #define PYD_FORMAT_OLDEST_READER 1
@@ -94,7 +97,9 @@ enum pyd_column {
 	PYD_KIND(36, range, "start stop step length", "") \
 	PYD_KIND(37, descriptor, "owner name qualname", "") \
 	PYD_KIND(38, methodwrapper, "descr self", "") \
-	PYD_KIND(39, super, "type obj", "")
+	PYD_KIND(39, super, "type obj", "") \
+	PYD_KIND(40, record, "", "items") \
+	PYD_KIND(41, mapping, "", "pairs")
 
 enum pyd_kind {
 #define PYD_KIND(id, name, fields, rest) PYD_KIND_##name = id,
@@ -112,8 +117,32 @@ enum pyd_origin {
 				 * name is "__dict__" */
 	PYD_ORIGIN_MEMBER = 3,	/* a C member that the type declares
 				 * (tp_members) */
-	PYD_ORIGIN_GUESS = 4,	/* a word that points to a live object */
+	PYD_ORIGIN_GUESS = 4,	/* a word that points to a live object; the
+				 * name is "+BYTES", where it stands */
+	PYD_ORIGIN_FIELD = 5,	/* a reference in a described C struct */
+	/* Fields of a described C struct that are no references: the value of
+	 * the attribute is the number itself, or the length of what stands at
+	 * the end of the object's value bytes, in the order of the shape. */
+	PYD_ORIGIN_INT = 6,	/* signed */
+	PYD_ORIGIN_UINT = 7,
+	PYD_ORIGIN_FLOAT = 8,	/* the bits of an IEEE 754 double */
+	PYD_ORIGIN_BOOL = 9,
+	PYD_ORIGIN_TEXT = 10,	/* length in bytes; UTF-8 as of str */
+	PYD_ORIGIN_BYTES = 11,	/* length in bytes */
+	PYD_ORIGIN_INTS = 12,	/* length in bytes; i64 each */
+	PYD_ORIGIN_ADDRESS = 13, /* of what is no object; never followed */
 };
+
+static inline bool pyd_origin_is_ref(uint8_t origin)
+{
+	return origin <= PYD_ORIGIN_FIELD;
+}
+
+/* Its bytes stand at the end of the value bytes. */
+static inline bool pyd_origin_has_bytes(uint8_t origin)
+{
+	return origin >= PYD_ORIGIN_TEXT && origin <= PYD_ORIGIN_INTS;
+}
 
 /* Marks: what is wrong or cut in an object (column "marks"). */
 enum pyd_mark {

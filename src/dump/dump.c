@@ -464,6 +464,24 @@ static const struct pyd_dump_mark *mark_of(const struct pyd_dump_batch *b,
 	return lo < b->nmarks && b->marks[lo].i == i ? &b->marks[lo] : NULL;
 }
 
+/* Bytes of the i-th object's attributes; 0 when they are more than its value
+ * bytes, which then are all the kind's. */
+static uint32_t attr_bytes(const struct pyd_dump_batch *b, uint32_t i)
+{
+	const struct pyd_dump_shape *s = &b->shapes[b->shape[i]];
+	const uint64_t *attrs = b->refs + b->refs_at[i + 1] - b->nattrs[i];
+	uint64_t sum = 0, max = b->value_at[i + 1] - b->value_at[i];
+
+	for (uint32_t k = 0; s->has_bytes && k < s->n; k++) {
+		if (!pyd_origin_has_bytes(b->entries[s->at + k].origin))
+			continue;
+		if (attrs[k] > max - sum)
+			return 0;
+		sum += attrs[k];
+	}
+	return (uint32_t)sum;
+}
+
 void pyd_dump_batch_object(const struct pyd_dump *d, struct pyd_dump_batch *b,
 			   uint32_t i, struct pyd_dump_object *ret)
 {
@@ -482,7 +500,8 @@ void pyd_dump_batch_object(const struct pyd_dump *d, struct pyd_dump_batch *b,
 		.nattrs = b->nattrs[i],
 		.refs = b->refs + b->refs_at[i],
 		.value = b->values + b->value_at[i],
-		.value_len = b->value_at[i + 1] - b->value_at[i],
+		.value_len =
+			b->value_at[i + 1] - b->value_at[i] - attr_bytes(b, i),
 		.batch = b,
 		.index = i,
 	};
@@ -581,4 +600,16 @@ void pyd_dump_object_attr(const struct pyd_dump_object *o, uint32_t i,
 
 	*ret = b->entries[s->at + i];
 	ret->value = o->refs[o->nrefs + i];
+	if (!pyd_origin_has_bytes(ret->origin))
+		return;
+
+	/* Behind the kind's own value stand the attributes' bytes in order. */
+	ret->bytes = o->value + o->value_len;
+	if (!attr_bytes(b, o->index)) {
+		ret->value = 0;
+		return;
+	}
+	for (uint32_t k = 0; k < i; k++)
+		if (pyd_origin_has_bytes(b->entries[s->at + k].origin))
+			ret->bytes += o->refs[o->nrefs + k];
 }

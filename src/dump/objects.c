@@ -256,9 +256,14 @@ static enum pyd_code shapes(struct decode *d, uint64_t *ret_n)
 	while (pyd_dump_iter_next(&it, NULL, &v)) {
 		d->b->shapes[i].at = (uint32_t)at;
 		inner = pyd_dump_value_iter(v);
-		while (pyd_dump_iter_next(&inner, NULL, &e))
-			if (!shape_entry(e, &d->b->entries[at++]))
+		while (pyd_dump_iter_next(&inner, NULL, &e)) {
+			struct pyd_dump_attr *a = &d->b->entries[at++];
+
+			if (!shape_entry(e, a))
 				return bad(d, "a shape does not parse");
+			d->b->shapes[i].has_bytes |=
+				pyd_origin_has_bytes(a->origin);
+		}
 		d->b->shapes[i].n = (uint32_t)(at - d->b->shapes[i].at);
 		i++;
 	}

@@ -23,6 +23,7 @@ PYD_MUST_CHECK enum pyd_code pyd_column_decode(
 struct pyd_dump_shape {
 	uint32_t at; /* in entries */
 	uint32_t n;
+	bool has_bytes; /* of attributes, at the end of the value bytes */
 };
 
 struct pyd_dump_batch {

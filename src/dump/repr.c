@@ -267,42 +267,57 @@ static void put_complex(struct repr *r, const struct pyd_dump_object *o)
 
 /* -- text -- */
 
-static void put_total(struct repr *r, const struct pyd_dump_object *o)
+/* What is to be said of a truncated object. */
+static void put_total(struct repr *r, const struct pyd_dump_object *o,
+		      bool dots)
 {
-	if (o->mark == PYD_MARK_TRUNCATED && o->mark_total)
-		pyd_text_printf(r->out, "... (truncated, of %llu)",
-				(unsigned long long)o->mark_total);
-	else if (o->mark == PYD_MARK_TRUNCATED)
-		put(r, "... (truncated)");
-	else
+	if (dots)
 		put(r, "...");
+	if (o->mark_total)
+		pyd_text_printf(r->out, " (truncated, of %llu)",
+				(unsigned long long)o->mark_total);
+	else
+		put(r, " (truncated)");
+}
+
+static char quote_of(const void *s, size_t len)
+{
+	bool single = len && memchr(s, '\'', len);
+	bool twice = len && memchr(s, '"', len);
+
+	return single && !twice ? '"' : '\'';
+}
+
+/* False when some of it was left out. */
+static bool put_quoted(struct repr *r, const char *s, size_t len)
+{
+	char quote = quote_of(s, len);
+	bool all;
+
+	pyd_text_raw(r->out, &quote, 1);
+	all = pyd_text_escaped(r->out, s, len, quote, r->lim.chars);
+	pyd_text_raw(r->out, &quote, 1);
+	if (!all)
+		put(r, "...");
+	return all;
 }
 
 static void put_str(struct repr *r, const struct pyd_dump_object *o)
 {
-	const char *s = (const char *)o->value;
-	bool single = o->value_len && memchr(s, '\'', o->value_len);
-	bool twice = o->value_len && memchr(s, '"', o->value_len);
-	char quote = single && !twice ? '"' : '\'';
-	bool all;
+	bool all = put_quoted(r, (const char *)o->value, o->value_len);
 
-	pyd_text_raw(r->out, &quote, 1);
-	all = pyd_text_escaped(r->out, s, o->value_len, quote, r->lim.chars);
-	pyd_text_raw(r->out, &quote, 1);
-	if (!all || o->mark == PYD_MARK_TRUNCATED)
-		put_total(r, o);
+	if (o->mark == PYD_MARK_TRUNCATED)
+		put_total(r, o, all);
 }
 
-static void put_bytes(struct repr *r, const struct pyd_dump_object *o)
+static bool put_quoted_bytes(struct repr *r, const uint8_t *s, size_t len)
 {
-	uint32_t n = o->value_len < r->lim.chars ? o->value_len : r->lim.chars;
-	bool single = o->value_len && memchr(o->value, '\'', o->value_len);
-	bool twice = o->value_len && memchr(o->value, '"', o->value_len);
-	char quote = single && !twice ? '"' : '\'';
+	size_t n = len < r->lim.chars ? len : r->lim.chars;
+	char quote = quote_of(s, len);
 
 	pyd_text_printf(r->out, "b%c", quote);
-	for (uint32_t i = 0; i < n; i++) {
-		uint8_t c = o->value[i];
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = s[i];
 
 		if (c == '\n' || c == '\r' || c == '\t')
 			pyd_text_printf(r->out, "\\%c",
@@ -317,8 +332,17 @@ static void put_bytes(struct repr *r, const struct pyd_dump_object *o)
 			pyd_text_printf(r->out, "%c", c);
 	}
 	pyd_text_raw(r->out, &quote, 1);
-	if (n < o->value_len || o->mark == PYD_MARK_TRUNCATED)
-		put_total(r, o);
+	if (n < len)
+		put(r, "...");
+	return n == len;
+}
+
+static void put_bytes(struct repr *r, const struct pyd_dump_object *o)
+{
+	bool all = put_quoted_bytes(r, o->value, o->value_len);
+
+	if (o->mark == PYD_MARK_TRUNCATED)
+		put_total(r, o, all);
 }
 
 /* -- containers -- */
@@ -373,7 +397,7 @@ static void put_items(struct repr *r, const struct pyd_dump_object *o,
 	if (o->mark == PYD_MARK_TRUNCATED) {
 		if (n)
 			put(r, ", ");
-		put_total(r, o);
+		put_total(r, o, true);
 	}
 	if (n == 1 && *open == '(')
 		put(r, ",");
@@ -412,8 +436,15 @@ static void put_container(struct repr *r, const struct pyd_dump_object *o)
 	}
 }
 
-/* " a=1, b=2" of an instance's attributes, its dict's too. */
-static void put_dict_attrs(struct repr *r, uint64_t dict, uint32_t *shown)
+/* What parts one attribute from the one before. */
+static void put_comma(struct repr *r, uint32_t *shown, const char *first)
+{
+	put(r, (*shown)++ ? ", " : first);
+}
+
+/* "a=1, b=2" of the attributes in a dict. */
+static void put_dict_attrs(struct repr *r, uint64_t dict, uint32_t *shown,
+			   const char *first)
 {
 	struct pyd_dump_object o;
 	const uint64_t *items;
@@ -427,7 +458,7 @@ static void put_dict_attrs(struct repr *r, uint64_t dict, uint32_t *shown)
 			put(r, ", ...");
 			break;
 		}
-		put(r, (*shown)++ ? ", " : " ");
+		put_comma(r, shown, first);
 		if (!put_name(r, items[i]))
 			one(r, items[i]);
 		put(r, "=");
@@ -436,28 +467,95 @@ static void put_dict_attrs(struct repr *r, uint64_t dict, uint32_t *shown)
 	pyd_dump_object_release(r->d, &o);
 }
 
-static void put_attrs(struct repr *r, const struct pyd_dump_object *o)
+static void put_ints(struct repr *r, const struct pyd_dump_attr *a)
 {
-	uint32_t shown = 0;
+	uint64_t n = a->value / 8;
 
+	put(r, "(");
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t v = 0;
+
+		if (i)
+			put(r, ", ");
+		if (i >= r->lim.items) {
+			put(r, "...");
+			break;
+		}
+		for (size_t k = 0; k < 8; k++)
+			v |= (uint64_t)a->bytes[8 * i + k] << (8 * k);
+		pyd_text_printf(r->out, "%lld", (long long)v);
+	}
+	put(r, n == 1 ? ",)" : ")");
+}
+
+/* The value of an attribute, which may be a number without an object. */
+static void put_attr_value(struct repr *r, const struct pyd_dump_attr *a)
+{
+	double v;
+
+	switch ((enum pyd_origin)a->origin) {
+	case PYD_ORIGIN_INT:
+		pyd_text_printf(r->out, "%lld", (long long)a->value);
+		break;
+	case PYD_ORIGIN_UINT:
+		pyd_text_printf(r->out, "%llu", (unsigned long long)a->value);
+		break;
+	case PYD_ORIGIN_FLOAT:
+		memcpy(&v, &a->value, sizeof(v));
+		put_double(r, v, true);
+		break;
+	case PYD_ORIGIN_BOOL:
+		put(r, a->value ? "True" : "False");
+		break;
+	case PYD_ORIGIN_TEXT:
+		put_quoted(r, (const char *)a->bytes, a->value);
+		break;
+	case PYD_ORIGIN_BYTES:
+		put_quoted_bytes(r, a->bytes, a->value);
+		break;
+	case PYD_ORIGIN_INTS:
+		put_ints(r, a);
+		break;
+	case PYD_ORIGIN_ADDRESS:
+		pyd_text_printf(r->out, "<address 0x%llx>",
+				(unsigned long long)a->value);
+		break;
+	default:
+		/* An origin of a later version says nothing here. */
+		if (!pyd_origin_is_ref(a->origin))
+			put(r, "<unknown to this version>");
+		else if (a->value)
+			one(r, a->value);
+		else
+			put(r, "NULL");
+		break;
+	}
+}
+
+/* "a=1, b=2" of an instance's attributes, its dict's too; first stands before
+ * the first of them. */
+static void put_attrs(struct repr *r, const struct pyd_dump_object *o,
+		      uint32_t shown, const char *first)
+{
 	for (uint32_t i = 0; i < o->nattrs; i++) {
 		struct pyd_dump_attr a;
 
 		pyd_dump_object_attr(o, i, &a);
-		if (!a.value || a.origin == PYD_ORIGIN_GUESS)
+		if (a.origin == PYD_ORIGIN_GUESS ||
+		    (!a.value && a.origin < PYD_ORIGIN_FIELD))
 			continue;
 		if (a.origin == PYD_ORIGIN_DICT) {
-			put_dict_attrs(r, a.value, &shown);
+			put_dict_attrs(r, a.value, &shown, first);
 			continue;
 		}
 		if (shown >= r->lim.items || full(r)) {
 			put(r, ", ...");
 			break;
 		}
-		put(r, shown++ ? ", " : " ");
+		put_comma(r, &shown, first);
 		pyd_text_escaped(r->out, a.name, a.name_len, 0, 200);
 		put(r, "=");
-		one(r, a.value);
+		put_attr_value(r, &a);
 	}
 }
 
@@ -467,10 +565,28 @@ static void put_instance(struct repr *r, const struct pyd_dump_object *o)
 	put_type(r, o->type, true);
 	pyd_text_printf(r->out, " at 0x%llx", (unsigned long long)o->addr);
 	if (enter(r, o, "")) {
-		put_attrs(r, o);
+		put_attrs(r, o, 0, " ");
 		leave(r);
 	}
 	put(r, ">");
+}
+
+/* "collections.deque([1, 2], maxlen=5)" */
+static void put_record(struct repr *r, const struct pyd_dump_object *o)
+{
+	bool pairs = o->kind == PYD_KIND_mapping;
+	uint32_t n;
+
+	(void)pyd_dump_object_rest(r->d, o, &n);
+	put_type(r, o->type, true);
+	put(r, "(");
+	if (n)
+		put_items(r, o, pairs ? "{" : "[", pairs ? "}" : "]", pairs);
+	if (enter(r, o, n ? "" : "...")) {
+		put_attrs(r, o, n ? 1 : 0, "");
+		leave(r);
+	}
+	put(r, ")");
 }
 
 /* -- the others -- */
@@ -761,6 +877,10 @@ static void plain(struct repr *r, const struct pyd_dump_object *o)
 		break;
 	case PYD_KIND_descriptor:
 		put_descriptor(r, o);
+		break;
+	case PYD_KIND_record:
+	case PYD_KIND_mapping:
+		put_record(r, o);
 		break;
 	default:
 		put_instance(r, o);

@@ -33,7 +33,7 @@ void pyd_node_deinit(struct pyd_node *n)
 }
 
 enum pyd_code pyd_node_attr(struct pyd_node *n, enum pyd_origin origin,
-			    bool is_cstr, pyd_addr name, uint64_t value,
+			    enum pyd_name where, uint64_t name, uint64_t value,
 			    struct pyd_err *err)
 {
 	if (n->attrs.len == n->names_cap) {
@@ -49,10 +49,29 @@ enum pyd_code pyd_node_attr(struct pyd_node *n, enum pyd_origin origin,
 	}
 	n->names[n->attrs.len] = (struct pyd_attr_name) {
 		.origin = (uint8_t)origin,
-		.is_cstr = is_cstr,
+		.where = (uint8_t)where,
 		.name = name,
 	};
 	return pyd_vec_push(&n->attrs, value, err);
+}
+
+enum pyd_code pyd_node_field(struct pyd_node *n, enum pyd_origin origin,
+			     const char *name, uint64_t value,
+			     struct pyd_err *err)
+{
+	return pyd_node_attr(n, origin, PYD_NAME_LOCAL,
+			     (uint64_t)(uintptr_t)name, value, err);
+}
+
+enum pyd_code pyd_node_blob(struct pyd_node *n, enum pyd_origin origin,
+			    const char *name, const void *data, size_t len,
+			    struct pyd_err *err)
+{
+	enum pyd_code code = pyd_node_field(n, origin, name, len, err);
+
+	if (code)
+		return code;
+	return pyd_buf_append(&n->value, data, len, err);
 }
 
 bool pyd_obj_is(const struct pyd_obj *o, enum pyd_kind kind)
@@ -288,8 +307,8 @@ static enum pyd_code read_members(struct pyd_reader *r, const struct pyd_obj *o,
 			v = v << 2 | 3;
 		}
 		code = pyd_node_attr(
-			n, m->slot ? PYD_ORIGIN_SLOT : PYD_ORIGIN_MEMBER, true,
-			m->name, v, err);
+			n, m->slot ? PYD_ORIGIN_SLOT : PYD_ORIGIN_MEMBER,
+			PYD_NAME_CSTR, m->name, v, err);
 		if (code)
 			return code;
 	}
@@ -310,13 +329,13 @@ static enum pyd_code read_attrs(struct pyd_reader *r, const struct pyd_obj *o,
 		if (code)
 			return code;
 		if (dict) {
-			code = pyd_node_attr(n, PYD_ORIGIN_DICT, true, 0, dict,
-					     err);
+			code = pyd_node_attr(n, PYD_ORIGIN_DICT, PYD_NAME_CSTR,
+					     0, dict, err);
 			if (code)
 				return code;
 		}
 		for (size_t i = 0; i + 1 < r->pairs.len; i += 2) {
-			code = pyd_node_attr(n, PYD_ORIGIN_INLINE, false,
+			code = pyd_node_attr(n, PYD_ORIGIN_INLINE, PYD_NAME_STR,
 					     r->pairs.data[i],
 					     r->pairs.data[i + 1], err);
 			if (code)

@@ -13,7 +13,9 @@ static uint64_t hash_names(const struct pyd_node *node)
 
 	for (size_t i = 0; i < node->attrs.len; i++) {
 		h = (h ^ node->names[i].name) * 0x100000001b3ULL;
-		h = (h ^ node->names[i].origin) * 0x100000001b3ULL;
+		h = (h ^ node->names[i].origin ^
+		     (uint64_t)node->names[i].where << 8) *
+		    0x100000001b3ULL;
 		h ^= h >> 29;
 	}
 	return h ? h : 1;
@@ -25,9 +27,30 @@ static bool same(const struct pyd_shape *s, const struct pyd_node *node)
 		return false;
 	for (size_t i = 0; i < s->n; i++)
 		if (s->names[i].name != node->names[i].name ||
+		    s->names[i].where != node->names[i].where ||
 		    s->names[i].origin != node->names[i].origin)
 			return false;
 	return true;
+}
+
+static enum pyd_code name_text(struct pyd_reader *r,
+			       const struct pyd_attr_name *name, char *text,
+			       size_t cap, struct pyd_err *err)
+{
+	switch ((enum pyd_name)name->where) {
+	case PYD_NAME_STR:
+		return pyd_read_str(r, name->name, text, cap, err);
+	case PYD_NAME_CSTR:
+		return pyd_target_read_cstr(r->target, name->name, text, cap,
+					    NULL, err);
+	case PYD_NAME_LOCAL:
+		snprintf(text, cap, "%s", (const char *)(uintptr_t)name->name);
+		break;
+	case PYD_NAME_WORD:
+		snprintf(text, cap, "+%llu", (unsigned long long)name->name);
+		break;
+	}
+	return PYD_OK;
 }
 
 static enum pyd_code pack_name(struct pyd_reader *r,
@@ -40,11 +63,8 @@ static enum pyd_code pack_name(struct pyd_reader *r,
 
 	if (name->origin == PYD_ORIGIN_DICT)
 		snprintf(text, sizeof(text), "__dict__");
-	else if (name->is_cstr)
-		code = pyd_target_read_cstr(r->target, name->name, text,
-					    sizeof(text), NULL, &why);
 	else
-		code = pyd_read_str(r, name->name, text, sizeof(text), &why);
+		code = name_text(r, name, text, sizeof(text), &why);
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
 		return code;

@@ -153,7 +153,8 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 			    !pyd_visited_has(&w->visited, n->refs.data[i]))
 				w->cuts.depth++;
 		for (size_t i = 0; i < n->attrs.len; i++)
-			if (n->attrs.data[i] &&
+			if (pyd_origin_is_ref(n->names[i].origin) &&
+			    n->attrs.data[i] &&
 			    !pyd_visited_has(&w->visited, n->attrs.data[i]))
 				w->cuts.depth++;
 		return PYD_OK;
@@ -168,6 +169,8 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 			return code;
 	}
 	for (size_t i = 0; i < n->attrs.len; i++) {
+		if (!pyd_origin_is_ref(n->names[i].origin))
+			continue;
 		code = meet(w, &w->next, n->attrs.data[i], err);
 		if (code)
 			return code;

@@ -47,7 +47,7 @@ def line(o: dict[str, Any]) -> str:
             f"{o['addr']:x} {o['kind']} {o['type']:x} {o['size']} {o['refcnt']} refs",
             *(f"{r:x}" for r in o["refs"]),
             "attrs",
-            *(f"{origin}:{name}:{v:x}" for origin, name, v in o["attrs"]),
+            *(f"{a[0]}:{a[1]}:{a[2]:x}{'=' + a[3].hex() if a[3:] else ''}" for a in o["attrs"]),
             f"value {o['value'].hex() or '-'} mark {mark['mark']} {mark.get('total', 0)}",
             text.hex() or "-",
         ]

@@ -60,6 +60,16 @@ def objects(header, frame):
         n, m, length = c["nrefs"][i], c["nattrs"][i], c["vlen"][i]
         shape = frame["shapes"][c["shape"][i]]
         assert len(shape) == m
+        attrs = [[*s, v] for s, v in zip(shape, c["refs"][refs + n : refs + n + m])]
+        value = frame["values"][values : values + length]
+        # Behind the kind's own value: the bytes of texts, bytes and integers.
+        at = length - sum(v for origin, _, v in attrs if 10 <= origin <= 12)
+        assert at >= 0
+        own = value[:at]
+        for attr in attrs:
+            if 10 <= attr[0] <= 12:
+                attr.append(value[at : at + attr[2]])
+                at += attr[2]
         yield {
             "addr": c["addr"][i],
             "type": frame["types"][c["type"][i]],
@@ -67,8 +77,8 @@ def objects(header, frame):
             "size": c["size"][i],
             "refcnt": c["refcnt"][i],
             "refs": c["refs"][refs : refs + n],
-            "attrs": [[*s, v] for s, v in zip(shape, c["refs"][refs + n : refs + n + m])],
-            "value": frame["values"][values : values + length],
+            "attrs": attrs,
+            "value": own,
             "mark": marks.get(i),
         }
         refs, values = refs + n + m, values + length

@@ -163,6 +163,18 @@ static inline void gen_shape_name(uint32_t shape, size_t i, char *ret,
 	snprintf(ret, cap, "attr_%u_%zu", shape, i);
 }
 
+/* Every origin, in an order of the shape's own. */
+static inline uint8_t gen_origin(uint32_t shape, size_t i)
+{
+	return (uint8_t)((shape / 7 + i * 3) % (PYD_ORIGIN_ADDRESS + 1));
+}
+
+/* The bytes of an attribute whose value is len. */
+static inline uint8_t gen_attr_byte(size_t attr, size_t k)
+{
+	return (uint8_t)(attr * 31 + k * 7 + 1);
+}
+
 static inline void gen_shape(uint32_t shape, msgpack_sbuffer *ret)
 {
 	msgpack_packer pk;
@@ -175,7 +187,7 @@ static inline void gen_shape(uint32_t shape, msgpack_sbuffer *ret)
 
 		gen_shape_name(shape, i, name, sizeof(name));
 		msgpack_pack_array(&pk, 2);
-		msgpack_pack_int(&pk, (int)(i % 5));
+		msgpack_pack_int(&pk, (int)gen_origin(shape, i));
 		msgpack_pack_str_with_body(&pk, name, strlen(name));
 	}
 }
@@ -214,13 +226,25 @@ static inline uint32_t gen_node(const struct gen *g, uint64_t i,
 
 		gen_check(pyd_vec_push(&n->refs, ref, &err), &err);
 	}
-	if (n->kind == PYD_KIND_object || n->kind == PYD_KIND_exception)
+	if (n->kind == PYD_KIND_object || n->kind == PYD_KIND_exception ||
+	    n->kind == PYD_KIND_record || n->kind == PYD_KIND_dict)
 		shape = (uint32_t)(r >> 24) % 300;
-	for (size_t k = 0; k < gen_shape_len(shape); k++)
-		gen_check(pyd_vec_push(&n->attrs,
-				       gen_addr(gen_next(&rng) % g->nodes),
-				       &err),
-			  &err);
+	for (size_t k = 0; k < gen_shape_len(shape); k++) {
+		uint8_t origin = gen_origin(shape, k);
+		uint64_t v = gen_next(&rng);
+
+		if (pyd_origin_is_ref(origin))
+			v = gen_addr(v % g->nodes);
+		else if (pyd_origin_has_bytes(origin))
+			v = v % 5 * 8;
+		for (size_t b = 0; pyd_origin_has_bytes(origin) && b < v; b++) {
+			uint8_t byte = gen_attr_byte(k, b);
+
+			gen_check(pyd_buf_append(&n->value, &byte, 1, &err),
+				  &err);
+		}
+		gen_check(pyd_vec_push(&n->attrs, v, &err), &err);
+	}
 	if (r >> 32 & 31 && n->kind != PYD_KIND_placeholder)
 		return shape;
 	n->mark = (uint8_t)(1 + (r >> 40) % 6);

@@ -39,6 +39,11 @@ static void put_object(const struct pyd_dump_object *o)
 		pyd_dump_object_attr(o, i, &a);
 		printf(" %u:%.*s:%" PRIx64, a.origin, (int)a.name_len, a.name,
 		       a.value);
+		if (!pyd_origin_has_bytes(a.origin))
+			continue;
+		putchar('=');
+		for (uint64_t k = 0; k < a.value; k++)
+			printf("%02x", a.bytes[k]);
 	}
 	printf(" value ");
 	put_hex(o->value, o->value_len);

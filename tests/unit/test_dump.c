@@ -90,6 +90,7 @@ static void expect_node(const struct gen *g, struct pyd_node *n, uint64_t i,
 			const struct pyd_dump_object *o)
 {
 	uint32_t shape = gen_node(g, i, n);
+	size_t own = n->value.len;
 
 	cr_assert_eq(o->addr, n->addr);
 	cr_assert_eq(o->type, n->type);
@@ -101,7 +102,8 @@ static void expect_node(const struct gen *g, struct pyd_node *n, uint64_t i,
 	cr_assert_eq(o->mark_len, strlen(n->mark_text));
 	cr_assert(!o->mark_len ||
 		  !memcmp(o->mark_text, n->mark_text, o->mark_len));
-	cr_assert_eq(o->value_len, n->value.len);
+	/* The kind's own value, then the attributes' bytes. */
+	cr_assert_leq(o->value_len, n->value.len);
 	cr_assert(!o->value_len ||
 		  !memcmp(o->value, n->value.data, o->value_len));
 	cr_assert_eq(o->nrefs, n->refs.len);
@@ -115,10 +117,15 @@ static void expect_node(const struct gen *g, struct pyd_node *n, uint64_t i,
 		pyd_dump_object_attr(o, k, &a);
 		gen_shape_name(shape, k, name, sizeof(name));
 		cr_assert_eq(a.value, n->attrs.data[k]);
-		cr_assert_eq(a.origin, k % 5);
+		cr_assert_eq(a.origin, gen_origin(shape, k));
+		cr_assert_eq(!!a.bytes, pyd_origin_has_bytes(a.origin));
+		for (size_t b = 0; a.bytes && b < a.value; b++)
+			cr_assert_eq(a.bytes[b], gen_attr_byte(k, b));
+		own -= a.bytes ? a.value : 0;
 		cr_assert_eq(a.name_len, strlen(name));
 		cr_assert(!memcmp(a.name, name, a.name_len));
 	}
+	cr_assert_eq(o->value_len, own);
 }
 
 static void round_trip(const struct gen *g)
