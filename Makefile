@@ -31,7 +31,8 @@ CMD_SRCS := $(sort $(wildcard src/cmd/*.c))
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TABLES := $(sort $(wildcard offsets/*.offsets))
-LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o) $(O)/tables.o
+TYPES := $(sort $(wildcard offsets/types/*.types))
+LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o) $(O)/tables.o $(O)/types.o
 CMD_OBJS := $(CMD_SRCS:%.c=$(O)/%.o)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/%.o)
 # A header that stands beside the fuzz targets makes no program.
@@ -96,14 +97,18 @@ $(O)/unit: $(UNIT_OBJS) $(O)/libpydumpd.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(UNIT_OBJS) $(O)/libpydumpd.a \
 		$(LDLIBS) -lcriterion
 
-# The tables, as C.
-$(O)/.tables: FORCE
+# The tables and the descriptions of types, as C.
+$(O)/.texts: FORCE
 	@mkdir -p $(O)
-	@echo '$(TABLES)' | cmp -s - $@ || echo '$(TABLES)' >$@
-$(O)/tables.c: $(TABLES) tools/offsets/embed.sh $(O)/.tables
+	@echo '$(TABLES) $(TYPES)' | cmp -s - $@ || \
+		echo '$(TABLES) $(TYPES)' >$@
+$(O)/tables.c: $(TABLES) tools/offsets/embed.sh $(O)/.texts
 	$(call say,GEN,$@)
-	$(Q)tools/offsets/embed.sh $(TABLES) >$@
-$(O)/tables.o: $(O)/tables.c $(O)/.flags
+	$(Q)tools/offsets/embed.sh table $(TABLES) >$@
+$(O)/types.c: $(TYPES) tools/offsets/embed.sh $(O)/.texts
+	$(call say,GEN,$@)
+	$(Q)tools/offsets/embed.sh type $(TYPES) >$@
+$(O)/tables.o $(O)/types.o: $(O)/%.o: $(O)/%.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -29,6 +29,7 @@ enum {
 	OPT_NO_GLOBALS,
 	OPT_CAPTURE,
 	OPT_OFFSETS,
+	OPT_TYPES,
 };
 
 static const struct argp_option options[] = {
@@ -62,6 +63,10 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "offsets", OPT_OFFSETS, "PATH", 0,
 	  "A table, or a directory of them, that adds to the built-in ones",
+	  3 },
+	{ "types", OPT_TYPES, "PATH", 0,
+	  "Descriptions of C types, or a directory of them, that add to the "
+	  "built-in ones",
 	  3 },
 	{ "verbose", 'v', NULL, 0, "Say what is done", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
@@ -191,6 +196,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_OFFSETS:
 		a->snapshot.offsets = arg;
+		break;
+	case OPT_TYPES:
+		a->snapshot.types = arg;
 		break;
 	case 'v':
 		pyd_log_level = PYD_LOG_DEBUG;

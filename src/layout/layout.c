@@ -1,29 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layout/layout.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/buf.h"
+#include "layout/files.h"
 #include "layout/tables.h"
 
-/* A table has 10 kB; a directory of tables has some dozens. */
-enum {
-	FILE_MAX = 1 << 20,
-	TABLES_MAX = 1024,
-};
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-}
+/* A directory of tables has some dozens. */
+enum { TABLES_MAX = 1024 };
 
 static enum pyd_code add(struct pyd_layouts *l, const struct pyd_layout *lay,
 			 struct pyd_err *err)
@@ -46,111 +32,15 @@ static enum pyd_code add(struct pyd_layouts *l, const struct pyd_layout *lay,
 	return PYD_OK;
 }
 
-static enum pyd_code add_text(struct pyd_layouts *l, const char *where,
-			      const char *text, size_t len, struct pyd_err *err)
+static enum pyd_code add_text(void *ctx, const char *where, const char *text,
+			      size_t len, struct pyd_err *err)
 {
 	struct pyd_layout lay;
 	enum pyd_code rc = pyd_layout_parse(where, text, len, &lay, err);
 
 	if (rc)
 		return rc;
-	return add(l, &lay, err);
-}
-
-static enum pyd_code read_all(int fd, const char *path, struct pyd_buf *buf,
-			      struct pyd_err *err)
-{
-	for (;;) {
-		enum pyd_code rc = pyd_buf_reserve(buf, 16384, err);
-		ssize_t n;
-
-		if (rc)
-			return rc;
-		n = read(fd, buf->data + buf->len, 16384);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return pyd_err_errno(err, PYD_IO, errno,
-					     "cannot read %s", path);
-		if (!n)
-			return PYD_OK;
-		buf->len += (size_t)n;
-		if (buf->len > FILE_MAX)
-			return pyd_err_set(err, PYD_FORMAT,
-					   "%s: too large for an offset table",
-					   path);
-	}
-}
-
-static enum pyd_code add_fd(struct pyd_layouts *l, int fd, const char *path,
-			    struct pyd_err *err)
-{
-	__attribute__((cleanup(pyd_buf_deinit))) struct pyd_buf buf = { 0 };
-	enum pyd_code rc = read_all(fd, path, &buf, err);
-
-	if (rc)
-		return rc;
-	return add_text(l, path, buf.data ? (const char *)buf.data : "",
-			buf.len, err);
-}
-
-static int is_table(const struct dirent *e)
-{
-	size_t len = strlen(e->d_name);
-
-	return len > 8 && !strcmp(e->d_name + len - 8, ".offsets");
-}
-
-static void free_names(struct dirent **names, int n)
-{
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-}
-
-static enum pyd_code add_dir(struct pyd_layouts *l, int dir, const char *path,
-			     struct pyd_err *err)
-{
-	struct dirent **names;
-	enum pyd_code rc = PYD_OK;
-	int n = scandirat(dir, ".", &names, is_table, alphasort);
-
-	if (n < 0)
-		return pyd_err_errno(err, PYD_IO, errno, "cannot list %s",
-				     path);
-	if (!n)
-		rc = pyd_err_set(err, PYD_NOTFOUND,
-				 "no file in %s is named *.offsets", path);
-	for (int i = 0; i < n && !rc; i++) {
-		__attribute__((cleanup(close_fd))) int fd =
-			openat(dir, names[i]->d_name, O_RDONLY | O_CLOEXEC);
-		char full[512];
-
-		snprintf(full, sizeof(full), "%s/%s", path, names[i]->d_name);
-		if (fd < 0)
-			rc = pyd_err_errno(err, PYD_IO, errno, "cannot open %s",
-					   full);
-		else
-			rc = add_fd(l, fd, full, err);
-	}
-	free_names(names, n);
-	return rc;
-}
-
-static enum pyd_code add_path(struct pyd_layouts *l, const char *path,
-			      struct pyd_err *err)
-{
-	/* O_NONBLOCK: a FIFO must not hang us. */
-	__attribute__((cleanup(close_fd))) int fd =
-		open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st))
-		return pyd_err_errno(err, PYD_IO, errno,
-				     "cannot open offset tables %s", path);
-	if (S_ISDIR(st.st_mode))
-		return add_dir(l, fd, path, err);
-	return add_fd(l, fd, path, err);
+	return add(ctx, &lay, err);
 }
 
 enum pyd_code pyd_layouts_load(const char *path, struct pyd_layouts *ret,
@@ -168,7 +58,7 @@ enum pyd_code pyd_layouts_load(const char *path, struct pyd_layouts *ret,
 			return rc;
 	}
 	if (path) {
-		rc = add_path(&l, path, err);
+		rc = pyd_files_each(path, ".offsets", add_text, &l, err);
 		if (rc)
 			return rc;
 	}

@@ -14,7 +14,11 @@ struct pyd_table_text {
 	size_t len;
 };
 
+/* offsets/NAME.offsets */
 extern const struct pyd_table_text pyd_table_texts[];
 extern const size_t pyd_ntable_texts;
+/* offsets/types/NAME.types */
+extern const struct pyd_table_text pyd_type_texts[];
+extern const size_t pyd_ntype_texts;
 
 #endif

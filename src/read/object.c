@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "read/family.h"
+#include "read/record.h"
 
 /* Pointers of one object: more than any address space of today holds. */
 #define COUNT_MAX (1ULL << 40)
@@ -93,8 +94,7 @@ enum pyd_code pyd_obj_fields(struct pyd_reader *r, const struct pyd_obj *o,
 	return PYD_OK;
 }
 
-/* True when regions that follow each other without a hole hold it all. */
-static bool is_mapped(const struct pyd_target *t, pyd_addr addr, uint64_t len)
+bool pyd_is_mapped(const struct pyd_target *t, pyd_addr addr, uint64_t len)
 {
 	const struct pyd_region *end = t->regions + t->nregions;
 	const struct pyd_region *at = pyd_target_region(t, addr);
@@ -123,7 +123,7 @@ enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
 		return pyd_err_at(err, PYD_CORRUPT, addr,
 				  "impossible item count %llu",
 				  (unsigned long long)count);
-	if (!is_mapped(r->target, addr, count * sizeof(uint64_t)))
+	if (!pyd_is_mapped(r->target, addr, count * sizeof(uint64_t)))
 		return pyd_err_at(err, PYD_FAULT, addr, "items are not mapped");
 	code = pyd_vec_reserve(v, count, err);
 	if (code)
@@ -135,6 +135,8 @@ enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
 	v->len += count;
 	return PYD_OK;
 }
+
+enum { PYD_PAGE = 4096 };
 
 /* Makes the first want bytes of the object, as far as there is room, known. */
 static enum pyd_code read_on(struct pyd_reader *r, struct pyd_obj *o,
@@ -190,7 +192,13 @@ enum pyd_code pyd_obj_read(struct pyd_reader *r, pyd_addr addr,
 		      PYD_TPFLAG_HEAPTYPE))
 			return PYD_OK;
 	}
-	return read_on(r, ret, want, err);
+	code = read_on(r, ret, want, err);
+	/* Some types leave out the last fields when they allocate (datetime
+	 * without a tzinfo), which may be where the memory ends. */
+	if (code == PYD_FAULT && ret->type->nrecords)
+		code = read_on(r, ret, (size_t)(PYD_PAGE - addr % PYD_PAGE),
+			       err);
+	return code;
 }
 
 uint64_t pyd_obj_nitems(struct pyd_reader *r, const struct pyd_obj *o)
@@ -400,6 +408,17 @@ enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
 	code = read_attrs(r, o, n, err);
 	if (code)
 		goto fail;
+	if (o->type->nguesses) {
+		code = pyd_guess_read(r, o, n, err);
+		if (code)
+			goto fail;
+	}
+	/* Last, for their bytes stand behind all others. */
+	if (o->type->nrecords) {
+		code = pyd_record_read(r, o, n, err);
+		if (code)
+			goto fail;
+	}
 	return PYD_OK;
 fail:
 	/* Nothing half-read is shown. */

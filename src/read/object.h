@@ -92,6 +92,9 @@ PYD_MUST_CHECK enum pyd_code pyd_obj_fields(struct pyd_reader *r,
 					    size_t nfields, struct pyd_node *n,
 					    struct pyd_err *err);
 
+/* True when regions that follow each other without a hole hold it all. */
+bool pyd_is_mapped(const struct pyd_target *t, pyd_addr addr, uint64_t len);
+
 /* Reads count pointers at addr and appends them to v. An absurd count is
  * PYD_CORRUPT. */
 PYD_MUST_CHECK enum pyd_code pyd_read_pointers(struct pyd_reader *r,

@@ -11,12 +11,15 @@
 #include "read/node.h"
 #include "target/target.h"
 
+struct pyd_ctypes;
 struct pyd_obj;
 struct pyd_codeobj;
 
 struct pyd_reader {
 	struct pyd_target *target;    /* not owned */
 	const struct pyd_layout *lay; /* not owned */
+	/* Described C types; not owned, may be NULL. Nodes keep names of it. */
+	const struct pyd_ctypes *ctypes;
 	/* Interpreters whose state is searched for the dict of a static
 	 * builtin type (model typedict = perinterp). */
 	struct pyd_vec interps;
@@ -24,6 +27,7 @@ struct pyd_reader {
 	pyd_addr type_type;   /* the type whose type is itself, or 0 */
 	struct pyd_map codes; /* address -> struct pyd_codeobj * */
 	uint64_t max_string;  /* characters or bytes; 0: no limit */
+	uint64_t max_blob;    /* bytes of memory in a record; 0: no limit */
 	/* Scratch of pyd_read_node(). */
 	struct pyd_obj *obj;
 	struct pyd_vec pairs;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
+#include "layout/ctype.h"
 #include "read/object.h"
 
 enum {
@@ -101,33 +103,123 @@ static enum pyd_code add_members(struct pyd_reader *r, struct pyd_type *type,
 	return pyd_err_at(err, PYD_CORRUPT, type->addr, "too many members");
 }
 
+/* A class statement makes tp_name point into the str object that is ht_name; a
+ * C extension's type has its name elsewhere. */
+static enum pyd_code of_class_statement(struct pyd_reader *r, pyd_addr type,
+					pyd_addr name, bool *ret,
+					struct pyd_err *err)
+{
+	enum { STR_HEADER_MAX = 128 };
+	pyd_addr ht_name;
+	enum pyd_code code =
+		READ_FIELD(r, type, heaptype, ht_name, &ht_name, err);
+
+	if (code)
+		return code;
+	*ret = name > ht_name && name - ht_name < STR_HEADER_MAX;
+	return PYD_OK;
+}
+
+/* Notes the description of the type at `at`, which is type or a base of it. */
+static enum pyd_code add_record(struct pyd_reader *r, struct pyd_type *type,
+				pyd_addr at, pyd_addr name, const char *text,
+				bool heap, struct pyd_err *err)
+{
+	const struct pyd_ctype *ct;
+	uint64_t basicsize;
+	bool other, made = false;
+	enum pyd_code code;
+
+	if (type->nrecords == PYD_TYPE_RECORDS_MAX)
+		return PYD_OK;
+	code = READ_FIELD(r, at, type, tp_basicsize, &basicsize, err);
+	if (code)
+		return code;
+	ct = pyd_ctypes_find(r->ctypes, text, (int64_t)basicsize, &other);
+	if ((ct || other) && heap)
+		code = of_class_statement(r, at, name, &made, err);
+	if (code || made)
+		return code;
+	if (other)
+		pyd_log_debug("%s has %lld bytes here, which no description "
+			      "fits",
+			      text, (long long)basicsize);
+	if (ct)
+		type->records[type->nrecords++] = ct;
+	return PYD_OK;
+}
+
+/* The words behind what the base that is read in full has, up to the size
+ * of type, that nothing accounts for. */
+static enum pyd_code add_guesses(struct pyd_reader *r, struct pyd_type *type,
+				 int64_t known, struct pyd_err *err)
+{
+	int64_t end = type->basicsize;
+	uint64_t weaklist;
+	enum pyd_code code;
+
+	if (type->itemsize)
+		return PYD_OK;
+	code = READ_FIELD(r, type->addr, type, tp_weaklistoffset, &weaklist,
+			  err);
+	if (code)
+		return code;
+	if (known < PYD_OFF(r->lay, object, size))
+		known = PYD_OFF(r->lay, object, size);
+	if (end > PYD_OBJ_BYTES)
+		end = PYD_OBJ_BYTES;
+	for (int64_t off = (known + 7) / 8 * 8; off + 8 <= end; off += 8) {
+		bool taken =
+			off == type->dictoffset || off == (int64_t)weaklist;
+
+		for (size_t i = 0; i < type->nmembers && !taken; i++)
+			taken = type->members[i].offset / 8 * 8 == off;
+		if (taken)
+			continue;
+		if (type->nguesses == PYD_TYPE_GUESSES_MAX)
+			break;
+		type->guesses[type->nguesses++] = (uint16_t)off;
+	}
+	return PYD_OK;
+}
+
 /* Walks tp_base to the built-in type whose reader fits, collecting members
- * of the types on the way. */
+ * and descriptions of the types on the way. */
 static enum pyd_code resolve(struct pyd_reader *r, struct pyd_type *type,
 			     struct pyd_err *err)
 {
 	pyd_addr at = type->addr;
+	uint64_t known = 0;
 	enum pyd_code code;
 
 	for (int depth = 0; depth < BASES_MAX; depth++) {
 		uint64_t flags, name, members, base;
-		char text[64];
+		char text[128];
 
 		code = READ_FIELD(r, at, type, tp_flags, &flags, err);
 		if (code)
 			return code;
+		code = READ_FIELD(r, at, type, tp_name, &name, err);
+		if (code)
+			return code;
+		code = pyd_target_read_cstr(r->target, name, text, sizeof(text),
+					    NULL, err);
+		if (code)
+			return code;
 		if (!(flags & PYD_TPFLAG_HEAPTYPE) && in_core(r, at)) {
-			code = READ_FIELD(r, at, type, tp_name, &name, err);
-			if (code)
-				return code;
-			code = pyd_target_read_cstr(r->target, name, text,
-						    sizeof(text), NULL, err);
-			if (code)
-				return code;
 			type->family = pyd_family_find(text);
-			if (type->family)
-				return PYD_OK;
+			if (type->family) {
+				code = READ_FIELD(r, at, type, tp_basicsize,
+						  &known, err);
+				if (code)
+					return code;
+				break;
+			}
 		}
+		code = add_record(r, type, at, name, text,
+				  flags & PYD_TPFLAG_HEAPTYPE, err);
+		if (code)
+			return code;
 		code = READ_FIELD(r, at, type, tp_members, &members, err);
 		if (code)
 			return code;
@@ -142,11 +234,16 @@ static enum pyd_code resolve(struct pyd_reader *r, struct pyd_type *type,
 			return code;
 		if (!base) {
 			type->family = &pyd_family_object;
-			return PYD_OK;
+			break;
 		}
 		at = base;
 	}
-	return pyd_err_at(err, PYD_CORRUPT, type->addr, "its bases do not end");
+	if (!type->family)
+		return pyd_err_at(err, PYD_CORRUPT, type->addr,
+				  "its bases do not end");
+	if (type->nrecords && known < (uint64_t)type->records[0]->basicsize)
+		known = (uint64_t)type->records[0]->basicsize;
+	return add_guesses(r, type, (int64_t)known, err);
 }
 
 static enum pyd_code load(struct pyd_reader *r, pyd_addr addr,

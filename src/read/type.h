@@ -8,6 +8,7 @@
 
 #include "read/reader.h"
 
+struct pyd_ctype;
 struct pyd_family;
 
 /* Bits of tp_flags (Include/object.h); the ones that moved between versions
@@ -20,6 +21,11 @@ enum {
 	PYD_TPFLAG_LONG_SUBCLASS = 1 << 24,
 };
 #define PYD_TPFLAG_TYPE_SUBCLASS (1UL << 31)
+
+enum {
+	PYD_TYPE_RECORDS_MAX = 8,
+	PYD_TYPE_GUESSES_MAX = 64,
+};
 
 /* Where a declared member of an instance lives. */
 struct pyd_member {
@@ -42,6 +48,13 @@ struct pyd_type {
 	const struct pyd_family *family;
 	struct pyd_member *members;
 	size_t nmembers;
+	/* The descriptions of the type and its bases, the nearest first. */
+	const struct pyd_ctype *records[PYD_TYPE_RECORDS_MAX];
+	size_t nrecords;
+	/* Words of an instance that nothing accounts for: bytes from the
+	 * object. */
+	uint16_t guesses[PYD_TYPE_GUESSES_MAX];
+	size_t nguesses;
 	char name[96]; /* tp_name, cut */
 	/* When the type itself does not hold up: why; all else is unset. */
 	enum pyd_code bad;

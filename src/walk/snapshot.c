@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "layout/ctype.h"
 #include "runtime/runtime.h"
 #include "target/capture.h"
 #include "target/elf.h"
@@ -53,6 +54,7 @@ enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 struct snapshot {
 	const struct pyd_snapshot_options *opts;
 	struct pyd_process process;
+	struct pyd_ctypes ctypes;
 	struct pyd_layouts layouts;
 	struct pyd_target *live;
 	struct pyd_target *frozen; /* copy or cache; NULL in mode live */
@@ -84,6 +86,7 @@ static void snapshot_deinit(struct snapshot *s)
 	pyd_runtime_deinit(&s->runtime);
 	pyd_modules_deinit(&s->modules);
 	pyd_target_destroy(s->live);
+	pyd_ctypes_deinit(&s->ctypes);
 	pyd_layouts_deinit(&s->layouts);
 	pyd_process_close(&s->process);
 }
@@ -97,6 +100,9 @@ static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
 	code = pyd_layouts_load(s->opts->offsets, &s->layouts, err);
 	if (code)
 		return code;
+	code = pyd_ctypes_load(s->opts->types, &s->ctypes, err);
+	if (code)
+		return code;
 	code = pyd_process_open(s->opts->pid, &s->process, err);
 	if (code)
 		return code;
@@ -105,6 +111,10 @@ static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
 		return code;
 	code = pyd_runtime_find(s->live, &s->process, &s->layouts, &s->runtime,
 				err);
+	if (code)
+		return code;
+	code = pyd_ctypes_select(&s->ctypes, s->runtime.hex,
+				 s->runtime.lay.flags, err);
 	if (code)
 		return code;
 	/* Only for the header. */
@@ -182,6 +192,7 @@ static enum pyd_code list_threads(struct snapshot *s, struct pyd_err *err)
 
 	if (code)
 		return code;
+	s->reader.ctypes = &s->ctypes;
 	return pyd_runtime_threads(
 		&s->runtime, &s->reader,
 		s->stop ? pyd_stop_threads(s->stop) : &s->os_threads, err);

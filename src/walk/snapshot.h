@@ -21,6 +21,7 @@ struct pyd_snapshot_options {
 	const char *path;	 /* final name of the dump */
 	const char *description; /* may be NULL */
 	const char *offsets;	 /* table file or directory, may be NULL */
+	const char *types;	 /* descriptions of C types, likewise */
 	enum pyd_capture_mode capture;
 	struct pyd_limits limits;
 	int level; /* of zstd; 0: the default */

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/* collections.deque: a doubly linked list of blocks of items. */
+#include "read/record.h"
+
+/*
+ * Fields: leftblock, leftindex (of the first item in it), maxlen (-1: none);
+ * constants: blocklen (items of a block), data and rightlink (bytes from a
+ * block).
+ */
+enum pyd_code pyd_record_deque(struct pyd_reader *r,
+			       const struct pyd_record *rec, struct pyd_node *n,
+			       struct pyd_err *err)
+{
+	uint64_t left = pyd_obj_nitems(r, rec->obj);
+	uint64_t blocklen = pyd_record_u64(rec, "blocklen");
+	uint64_t at = pyd_record_u64(rec, "leftindex");
+	pyd_addr block = pyd_record_u64(rec, "leftblock");
+	enum pyd_code code;
+
+	if (!blocklen || (left && at >= blocklen))
+		return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
+				  "impossible index of a deque");
+	/* Each block that is entered gives an item at least, so that a cycle of
+	 * blocks ends with the items. */
+	while (left) {
+		uint64_t take = blocklen - at < left ? blocklen - at : left;
+
+		code = pyd_read_pointers(
+			r, block + pyd_record_u64(rec, "data") + at * 8, take,
+			&n->refs, err);
+		if (code)
+			return code;
+		left -= take;
+		at = 0;
+		if (!left)
+			break;
+		code = pyd_target_read_u64(
+			r->target, block + pyd_record_u64(rec, "rightlink"),
+			&block, err);
+		if (code)
+			return code;
+	}
+	if (pyd_record_i64(rec, "maxlen") >= 0)
+		return pyd_node_field(n, PYD_ORIGIN_INT, "maxlen",
+				      pyd_record_u64(rec, "maxlen"), err);
+	return PYD_OK;
+}
