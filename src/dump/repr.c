@@ -3,8 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "dump/number.h"
 
 const struct pyd_repr_limits pyd_repr_default = {
 	.depth = 3,
@@ -14,9 +15,6 @@ const struct pyd_repr_limits pyd_repr_default = {
 };
 
 #define MAX_DEPTH 8
-/* Bytes of an int that is given in decimal; Python itself stops at 4300
- * digits, which is about 1800 bytes. */
-#define MAX_INT 256
 
 struct repr {
 	struct pyd_dump *d;
@@ -137,90 +135,6 @@ static void put_at(struct repr *r, const struct pyd_dump_object *o)
 
 /* -- numbers -- */
 
-static void put_int(struct repr *r, const struct pyd_dump_object *o)
-{
-	/* Sixteen bits at a time, least first; the quotients stay in place. */
-	uint32_t limbs[MAX_INT / 2 + 1] = { 0 };
-	char digits[MAX_INT * 5 / 2 + 8];
-	size_t n = sizeof(digits), nlimbs = (o->value_len + 1) / 2;
-	bool negative = o->value_len && o->value[o->value_len - 1] & 0x80;
-
-	if (o->value_len > MAX_INT) {
-		pyd_text_printf(r->out, "<%sint of %u bits>",
-				negative ? "negative " : "", o->value_len * 8);
-		return;
-	}
-	for (size_t i = 0; i < 2 * nlimbs; i++) {
-		uint32_t byte = i < o->value_len ? o->value[i]
-				: negative	 ? 0xff
-						 : 0;
-
-		limbs[i / 2] |= byte << (8 * (i % 2));
-	}
-	if (negative) {
-		uint32_t carry = 1;
-
-		for (size_t i = 0; i < nlimbs; i++) {
-			limbs[i] = (~limbs[i] & 0xffff) + carry;
-			carry = limbs[i] >> 16;
-			limbs[i] &= 0xffff;
-		}
-		limbs[nlimbs] = carry; /* the lowest of its width */
-		nlimbs++;
-	}
-	while (nlimbs && !limbs[nlimbs - 1])
-		nlimbs--;
-	while (nlimbs) {
-		uint32_t rest = 0;
-
-		for (size_t i = nlimbs; i-- > 0;) {
-			rest = rest << 16 | limbs[i];
-			limbs[i] = rest / 10;
-			rest %= 10;
-		}
-		digits[--n] = (char)('0' + rest);
-		if (!limbs[nlimbs - 1])
-			nlimbs--;
-	}
-	if (n == sizeof(digits))
-		digits[--n] = '0';
-	if (negative)
-		digits[--n] = '-';
-	pyd_text_raw(r->out, digits + n, sizeof(digits) - n);
-}
-
-/* The fewest digits that give the number back, laid out as repr() does. */
-static void put_double(struct repr *r, double v, bool integral)
-{
-	char sci[40];
-	char *e;
-	int precision = 0;
-	long exp;
-
-	if (isnan(v) || isinf(v)) {
-		put(r, isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
-		return;
-	}
-	do
-		snprintf(sci, sizeof(sci), "%.*e", precision, v);
-	while (strtod(sci, NULL) != v && ++precision < 17);
-	e = strchr(sci, 'e');
-	exp = e ? strtol(e + 1, NULL, 10) : 0;
-	if (exp < -4 || exp >= 16) {
-		/* 1e+16 and 1.5e-05 are what Python writes too. */
-		put(r, sci);
-		return;
-	}
-	precision = precision > exp ? precision - (int)exp : 0;
-
-	char fixed[64];
-
-	snprintf(fixed, sizeof(fixed), "%.*f", precision, v);
-	put(r, fixed);
-	if (!precision && integral)
-		put(r, ".0");
-}
-
 static bool get_double(const struct pyd_dump_object *o, size_t at, double *ret)
 {
 	uint64_t bits = 0;
@@ -253,15 +167,15 @@ static void put_complex(struct repr *r, const struct pyd_dump_object *o)
 		return;
 	}
 	if (re == 0 && !signbit(re)) {
-		put_double(r, im, false);
+		pyd_text_double(r->out, im, false);
 		put(r, "j");
 		return;
 	}
 	put(r, "(");
-	put_double(r, re, false);
+	pyd_text_double(r->out, re, false);
 	if (!(signbit(im) && !isnan(im)))
 		put(r, "+");
-	put_double(r, im, false);
+	pyd_text_double(r->out, im, false);
 	put(r, "j)");
 }
 
@@ -502,7 +416,7 @@ static void put_attr_value(struct repr *r, const struct pyd_dump_attr *a)
 		break;
 	case PYD_ORIGIN_FLOAT:
 		memcpy(&v, &a->value, sizeof(v));
-		put_double(r, v, true);
+		pyd_text_double(r->out, v, true);
 		break;
 	case PYD_ORIGIN_BOOL:
 		put(r, a->value ? "True" : "False");
@@ -774,11 +688,11 @@ static void plain(struct repr *r, const struct pyd_dump_object *o)
 		put(r, o->value_len && o->value[0] ? "True" : "False");
 		break;
 	case PYD_KIND_int:
-		put_int(r, o);
+		pyd_text_int(r->out, o->value, o->value_len);
 		break;
 	case PYD_KIND_float:
 		if (get_double(o, 0, &v))
-			put_double(r, v, true);
+			pyd_text_double(r->out, v, true);
 		else
 			put(r, "<float without a value>");
 		break;
