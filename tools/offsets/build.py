@@ -96,3 +96,53 @@ def from_sources(
         )
         objs.append(obj)
     return objs
+
+
+# What some modules are built with, by a part of their path.
+_MODULE_FLAGS = {
+    "_decimal/": ("-DCONFIG_64=1", "-DANSI=1", "-DHAVE_UINT128_T=1",
+                  "-DASM=1", "-I{tree}/Modules/_decimal/libmpdec"),
+    "_elementtree": ("-DUSE_PYEXPAT_CAPI", "-I{tree}/Modules/expat"),
+    "pyexpat": ("-I{tree}/Modules/expat", "-DXML_STATIC=1",
+                "-DHAVE_EXPAT_CONFIG_H=1"),
+    "_sqlite/": ("-DMODULE_NAME=\"sqlite3\"",),
+    "_ctypes/": ("-DUSING_MALLOC_CLOSURE_DOT_C=1", "-DHAVE_FFI_PREP_CIF_VAR=1",
+                 "-DHAVE_FFI_PREP_CLOSURE_LOC=1", "-DHAVE_FFI_CLOSURE_ALLOC=1"),
+    "posixmodule": ("-DMULTIARCH=\"\"",),
+}
+
+
+def from_module(
+    tree: Path, source: str, pyconfig: Path, defines: Sequence[str], out: Path
+) -> Path:
+    """Compiles one source of a CPython tree, of an extension module too."""
+    obj = out / (source.replace("/", "-")[:-2] + ".o")
+    more = [
+        flag.format(tree=tree)
+        for part, flags in _MODULE_FLAGS.items() if part in source
+        for flag in flags
+    ]
+    _compile(
+        [f"-I{tree}/Include", f"-I{tree}/Include/internal",
+         f"-I{tree}/Include/internal/mimalloc", f"-I{tree}/Objects",
+         f"-I{tree}/Python", f"-I{tree}/Modules", f"-I{tree}/Modules/_hacl",
+         f"-I{tree}/Modules/_hacl/include",
+         f"-I{tree}", f"-I{pyconfig}", *(f"-D{d}" for d in defines),
+         '-DPLATLIBDIR="lib"', '-DABIFLAGS=""', '-DSOABI=""',
+         "-DPy_BUILD_CORE_MODULE", *more,
+         "-c", "-o", str(obj), str(tree / source)]
+    )
+    return obj
+
+
+def strings(obj: Path) -> bytes:
+    """The constant data of an object file, which has all names in it."""
+    raw = obj.with_suffix(".rodata")
+    done = subprocess.run(
+        ["objcopy", "-O", "binary", "-j", ".rodata", "-j", ".rodata.*",
+         str(obj), str(raw)],
+        capture_output=True, text=True,
+    )
+    if done.returncode:
+        raise StructsError(f"objcopy {obj.name}: {done.stderr.strip()}")
+    return b"\0" + raw.read_bytes()
