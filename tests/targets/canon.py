@@ -8,6 +8,7 @@ that, so that identity, aliasing and cycles are compared too. Types are told
 apart by name, because the loader shows stand-ins. Runs on Python 3.7 and later.
 """
 
+import copy
 import struct
 
 ATOMS = {"NoneType", "bool", "int", "float", "complex", "str", "bytes"}
@@ -37,12 +38,114 @@ def is_builtin_class(cls):
     return cls.__module__ == "builtins"
 
 
-class Canon:
-    """One numbering. own: classes of this module are told with their namespace."""
+def public_name(cls):
+    """Where several versions have one type in different modules: one name."""
+    module = cls.__module__.replace("pathlib._local", "pathlib").lstrip("_")
+    return "{}.{}".format(module, cls.__qualname__)
 
-    def __init__(self, own="__main__", functions=True):
+
+# Types whose own dict or slots are no more than another form of their content.
+BARE = {"enum.Enum", "fractions.Fraction", "uuid.UUID", "pathlib.PurePath"}
+BARE.add("types.SimpleNamespace")
+
+
+def of_date(canon, obj):
+    return [obj.year, obj.month, obj.day]
+
+
+def of_time(canon, obj):
+    zone = obj.tzinfo
+    fields = [obj.hour, obj.minute, obj.second, obj.microsecond, obj.fold]
+    return fields + [None if zone is None else canon.of(zone)]
+
+
+def of_datetime(canon, obj):
+    return of_date(canon, obj) + of_time(canon, obj)
+
+
+def of_span(canon, obj):
+    return [obj.days, obj.seconds, obj.microseconds]
+
+
+def of_zone(canon, obj):
+    return [str(obj), obj.utcoffset(None).total_seconds()]
+
+
+def of_deque(canon, obj):
+    return [obj.maxlen, len(obj), [canon.of(x) for x in obj]]
+
+
+def of_items(canon, obj):
+    return [[canon.of(k), canon.of(v)] for k, v in obj.items()]
+
+
+def of_default(canon, obj):
+    return [canon.of(obj.default_factory), of_items(canon, obj)]
+
+
+def of_partial(canon, obj):
+    pairs = sorted(obj.keywords.items())
+    return [canon.of(obj.func), canon.of(obj.args), [[k, canon.of(v)] for k, v in pairs]]
+
+
+def of_array(canon, obj):
+    return [obj.typecode, obj.itemsize, [canon.of(x) for x in obj]]
+
+
+def of_buffer(canon, obj):
+    return [canon.of(obj.getvalue()), obj.tell(), obj.closed]
+
+
+def of_namespace(canon, obj):
+    return sorted([k, canon.of(v)] for k, v in vars(obj).items())
+
+
+def of_iterator(canon, obj):
+    # Where they are copied, the program still needs them as they are.
+    left = obj if canon.consume else copy.copy(obj)
+    return [canon.of(x) for x in left]
+
+
+STANDARD = {
+    "datetime.datetime": of_datetime,
+    "datetime.date": of_date,
+    "datetime.time": of_time,
+    "datetime.timedelta": of_span,
+    "datetime.timezone": of_zone,
+    "decimal.Decimal": lambda canon, obj: str(obj),
+    "fractions.Fraction": lambda canon, obj: [hex(obj.numerator), hex(obj.denominator)],
+    "uuid.UUID": lambda canon, obj: hex(obj.int),
+    "pathlib.PurePath": lambda canon, obj: str(obj),
+    "enum.Enum": lambda canon, obj: [obj.name, canon.of(obj.value)],
+    "collections.deque": of_deque,
+    "collections.OrderedDict": of_items,
+    "collections.defaultdict": of_default,
+    "collections.Counter": of_items,
+    "types.SimpleNamespace": of_namespace,
+    "functools.partial": of_partial,
+    "array.array": of_array,
+    "io.BytesIO": of_buffer,
+    "io.StringIO": of_buffer,
+    "builtins.list_iterator": of_iterator,
+    "builtins.list_reverseiterator": of_iterator,
+    "builtins.tuple_iterator": of_iterator,
+    "builtins.dict_itemiterator": of_iterator,
+    "builtins.range_iterator": of_iterator,
+    "builtins.str_iterator": of_iterator,
+    "builtins.str_ascii_iterator": of_iterator,
+}
+
+
+class Canon:
+    """One numbering. own: classes of this module are told with their namespace.
+    standard: types of the standard library too are told by their content.
+    consume: iterators may be run to find what is left in them; else copies."""
+
+    def __init__(self, own="__main__", functions=True, standard=False, consume=False):
         self.own = own
         self.functions = functions
+        self.standard = standard
+        self.consume = consume
         self.seen = {}
         # Numbers are by id(): what was visited has to stay alive.
         self.alive = []
@@ -74,6 +177,16 @@ class Canon:
             return ["ref", number]
         if module == "builtins" and name in CONTAINERS:
             return [name, number, self.value(name, obj)]
+        if self.standard:
+            for cls in obj.__class__.__mro__:
+                tell = STANDARD.get(public_name(cls))
+                if tell is not None:
+                    content = tell(self, obj)
+                    break
+            else:
+                return self.instance(obj, number)
+            own = [] if public_name(cls) in BARE else self.attributes(obj)
+            return ["standard", number, public_name(obj.__class__), content, own]
         return self.instance(obj, number)
 
     # -- values ---------------------------------------------------------
@@ -116,7 +229,8 @@ class Canon:
     def value_set(self, obj):
         # The order of a set differs from process to process: each element
         # gets a numbering of its own.
-        return sorted((Canon(self.own).of(x) for x in obj), key=repr)
+        options = self.own, self.functions, self.standard, self.consume
+        return sorted((Canon(*options).of(x) for x in obj), key=repr)
 
     value_frozenset = value_set
 
@@ -241,9 +355,7 @@ class Canon:
         ]
 
     def kind_coroutine(self, obj):
-        return self.suspended(obj, "coroutine", "cr") + [
-            self.of(getattr(obj, "cr_await", None))
-        ]
+        return self.suspended(obj, "coroutine", "cr") + [self.of(getattr(obj, "cr_await", None))]
 
     def kind_async_generator(self, obj):
         return self.suspended(obj, "async_generator", "ag")
@@ -302,9 +414,7 @@ class Canon:
     def attributes(self, obj):
         """Those in the instance's dict in its order, then slots by name."""
         found = [
-            [k, self.of(v)]
-            for k, v in getattr(obj, "__dict__", {}).items()
-            if isinstance(k, str)
+            [k, self.of(v)] for k, v in getattr(obj, "__dict__", {}).items() if isinstance(k, str)
         ]
         slots = set()
         for cls in obj.__class__.__mro__:
