@@ -176,6 +176,10 @@ static enum pyd_code read_iframe(struct pyd_reader *r, pyd_addr addr,
 	code = pyd_codeobj_get(r, f->code_addr, &f->code, err);
 	if (code)
 		return code;
+	/* Of a function it is what locals() once gave, and may be old (3.11,
+	 * 3.12). */
+	if (f->code->flags & PYD_CO_OPTIMIZED)
+		f->locals = 0;
 	/* Where the frame is not of the thread, its function may be gone. */
 	if (owner == OWNER_FRAME_OBJECT) {
 		f->previous = 0;

@@ -143,9 +143,12 @@ def test_instance(load):
     assert "method" in type(got).__mro__[1].__dict__
     with pytest.raises(AttributeError, match="is not run"):
         got.missing  # noqa: B018
-    assert bool(got) and got == got and hash(got) == hash(got)  # identity
-    with pytest.raises(TypeError):
-        len(got)
+    assert got == got and hash(got) == hash(got)  # identity
+    for run in (len, bool, lambda x: x == 1, lambda x: 1 == x, lambda x: x != 1):
+        with pytest.raises(pydumpd.DumpCallError, match="Derived.__"):
+            run(got)
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(got)
 
 
 def test_methods_are_there_but_refuse(load):
@@ -157,7 +160,8 @@ def test_methods_are_there_but_refuse(load):
     for call in (got.method, got.static, got.klass, type(got), type(got).method):
         with pytest.raises(pydumpd.DumpCallError, match="nothing of the program runs"):
             call(1)
-    assert isinstance(got.prop, pydumpd.Placeholder) and "not computed" in repr(got.prop)
+    assert isinstance(got.prop, pydumpd.Placeholder)
+    assert repr(got.prop) == "<property prop of Base, not run>"
     assert isinstance(type(got).__dict__["prop"], property)
     assert got.klass.__self__ is type(got)
 
@@ -178,14 +182,14 @@ class WithMeta(metaclass=Meta):
 def test_metaclass(load):
     got, _, _ = load(WithMeta)
     assert got.__class__.__name__ == "Meta" and isinstance(got, got.__class__)
-    assert "not computed" in repr(got.prop) and got.method.__self__ is got
+    assert repr(got.prop) == "<property prop of Meta, not run>" and got.method.__self__ is got
     with pytest.raises(pydumpd.DumpCallError):
         got.method()
 
 
 def test_descriptor_is_not_computed(load):
     got, _, _ = load(WithDescriptor())
-    assert "not computed" in repr(got.d)
+    assert repr(got.d) == "<descriptor d of WithDescriptor, not run>"
 
 
 def test_slots(load):

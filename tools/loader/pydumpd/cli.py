@@ -52,8 +52,10 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     from .debugger import DumpPdb, find_thread
     from .describe import header_lines, thread_line
+    from .scope import teach_json
 
     dump = Dump(args.file)
+    teach_json()
     sources.publish_all(dump)
     for line in header_lines(dump):
         print(line)

@@ -5,6 +5,7 @@ refusal for whatever would run the program."""
 import contextlib
 import inspect
 import pdb
+import re
 import sys
 import types
 from typing import Any, List, Optional, Tuple
@@ -15,12 +16,21 @@ from .dump import Dump, ExceptionEntry, Thread
 from .marks import printable
 from .refs import find_ref
 from .render import pretty, text
+from .scope import Namespace, serve
 from .views import View, Views
 
 _REFUSED = (
     "step s next n until unt return r retval rv run restart continue cont c jump j break b "
     "tbreak commands condition ignore enable disable clear cl debug"
 ).split()
+
+#: Where pdb keeps what is written as $name, among a frame's globals.
+_VARIABLES = "__pdb_convenience_variables"
+_DOLLAR = re.compile(r"""("[^"]*"|'[^']*')|\$([A-Za-z_]\w*)""")
+
+
+def _convenience(found: "re.Match[str]") -> str:
+    return found.group(1) or '%s["%s"]' % (_VARIABLES, found.group(2))
 
 
 class DumpPdb(pdb.Pdb):
@@ -31,6 +41,7 @@ class DumpPdb(pdb.Pdb):
             kw.setdefault("colorize", color)
         super().__init__(nosigint=True, readrc=False, **kw)
         self.dump = dump
+        serve(dump.graph)
         self.views = Views(dump)
         self.view: Optional[View] = None
         self.prompt = "(pydumpd) "
@@ -82,9 +93,9 @@ class DumpPdb(pdb.Pdb):
 
     def setup(self, f: Any, tb: Any) -> None:  # type: ignore
         super().setup(f, tb)
-        set_variable = getattr(self, "set_convenience_variable", None)
-        if set_variable and self.chain:
-            set_variable(self.curframe, "_exception", self.chain[-1])
+        if self.chain:
+            for space in {id(f.f_globals): f.f_globals for f, _ in self.stack}.values():
+                space.setdefault(_VARIABLES, {})["_exception"] = self.chain[-1]
 
     def canonic(self, filename: str) -> str:
         """File names are the program's: they mean nothing on this machine."""
@@ -97,6 +108,9 @@ class DumpPdb(pdb.Pdb):
         pass
 
     def onecmd(self, line: str) -> Any:
+        if not hasattr(pdb.Pdb, "set_convenience_variable"):  # before 3.12
+            line = _DOLLAR.sub(_convenience, line)
+            self.curframe.f_globals.setdefault(_VARIABLES, {})
         try:
             return super().onecmd(line)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -104,7 +118,7 @@ class DumpPdb(pdb.Pdb):
         except RecursionError:
             self.error("nested too deep for that")
         except Exception as e:
-            self.error("%s: %s" % (type(e).__name__, e))
+            self.error(_error(e))
         return None
 
     # -- values
@@ -116,26 +130,66 @@ class DumpPdb(pdb.Pdb):
             return self.curframe.f_locals
         return self.curframe_locals
 
-    def _evaluate(self, expression: Any) -> Any:
+    def _evaluate(self, code: Any) -> Any:
         # The locals are among the globals too: the scopes of comprehensions
         # and lambdas see no others.
-        space = self._locals()
-        return eval(expression, {**self.curframe.f_globals, **space}, space)
+        space, globals_ = self._locals(), self.curframe.f_globals
+        origin = globals_.origin if isinstance(globals_, Namespace) else globals_
+        if isinstance(code, str):
+            code = compile(code.strip(), "<stdin>", "eval")
+        names = Namespace({**globals_, **space}, origin)
+        if "__builtins__" in code.co_names and "__builtins__" in origin:
+            # Its name is the program's, the names in it are this Python's.
+            space = {"__builtins__": origin["__builtins__"], **space}
+        return eval(code, names, space)
 
     def _getval(self, arg: str) -> Any:
         try:
             return self._evaluate(arg)
         except Exception as e:
-            self.error("%s: %s" % (type(e).__name__, e) if str(e) else type(e).__name__)
+            self.error(_error(e))
             raise
 
-    def default(self, line: str) -> Any:
-        """An expression is printed; any other statement is pdb's matter."""
+    def _shown(self, arg: str) -> str:
+        """The text of an expression's value, or of what came of it."""
         try:
-            code = compile(line[1:] if line[:1] == "!" else line, "<stdin>", "eval")
+            return text(self._evaluate(arg))
+        except Exception as e:
+            return "** raised %s **" % _error(e)
+
+    def do_display(self, arg: str) -> None:
+        """display [expression]
+
+        Print the value of the expression, and keep it in the list that display
+        without expression prints.
+        """
+        kept = self.displaying.setdefault(self.curframe, {})
+        if arg:
+            kept[arg] = None
+            self.message("display %s: %s" % (arg, self._shown(arg)))
+        elif kept:
+            self.message("Currently displaying:")
+            for each in kept:
+                self.message("%s: %s" % (each, self._shown(each)))
+        else:
+            self.message("No expression is being displayed")
+
+    def preloop(self) -> None:
+        """Nothing has changed since: nothing is displayed anew."""
+
+    def default(self, line: str) -> Any:
+        """Runs a statement that was typed; an expression is printed."""
+        line = (line[1:] if line[:1] == "!" else line).strip()
+        try:
+            code = compile(line + "\n", "<stdin>", "single")
         except (SyntaxError, ValueError):
-            return super().default(line)
-        self.displayhook(self._evaluate(code))
+            return super().default(line)  # the first of several lines, maybe
+        hook, sys.displayhook = sys.displayhook, self.displayhook
+        try:
+            with contextlib.redirect_stdout(self.stdout):
+                self._evaluate(code)
+        finally:
+            sys.displayhook = hook
         return None
 
     def displayhook(self, obj: Any) -> None:
@@ -455,6 +509,16 @@ class DumpPdb(pdb.Pdb):
         if not arg and self.curframe is not None and name in self._locals():
             more = "; for the variable: p %s" % name
         self.error("this is a dump; nothing runs (%s)%s" % (name, more))
+
+
+def _error(e: BaseException) -> str:
+    """What is said of an error at the prompt; one of the dump may be raised."""
+    try:
+        shown = str(e)
+    except Exception:
+        shown = ""
+    name = printable(getattr(e.__class__, "__name__", "?"))
+    return "%s: %s" % (name, shown) if shown else name
 
 
 def _refusal(name: str) -> Any:

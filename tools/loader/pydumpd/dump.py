@@ -11,6 +11,7 @@ from .objects import BUDGET, Graph
 ARG, LOCAL, CELL, FREE, HIDDEN, CELLARG = range(6)
 #: Frames of one thread that are read; more than any real stack has.
 _FRAMES_MAX = 1 << 22
+_OPTIMIZED = 1
 
 
 def _int(value: Any, default: Any = None) -> Any:
@@ -90,6 +91,8 @@ class Frame:
         self.code_address = _address(raw.get("code"))
         self.globals_address = _address(raw.get("globals"))
         self.locals_address = _address(raw.get("locals"))
+        if self.flags & _OPTIMIZED:  # what a function's locals() once gave
+            self.locals_address = 0
         self.frame_address = _address(raw.get("frame"))
         self._locals: Optional[Locals] = None
 

@@ -132,6 +132,12 @@ class FrameData:
         if self.code is not None and self.code.kind.name != "code":
             self.code = None
 
+    @property
+    def optimized(self) -> bool:
+        """Whether the variables are the frame's own, as a function's are. What
+        such a frame has as `locals` is what locals() once gave."""
+        return self.code is not None and bool(ints(self.code.data, 6)[5] & 1)
+
     def text(self, name: str, default: str = "?") -> str:
         """A str field of the code."""
         if self.code is None:
@@ -154,7 +160,7 @@ class FrameData:
         """name -> value, cells opened, on top of a module's or class's own."""
         out: Dict[str, Any] = {}
         at = self.rec.field("locals")
-        if at:
+        if at and not self.optimized:
             own = self.graph.get(at)
             if isinstance(own, dict):
                 out.update(own)
@@ -202,7 +208,7 @@ class Frame(Native):
     @staticmethod
     def locals(ref: Ref) -> Any:
         at = ref.rec.field("locals")
-        if at and not Frame.data(ref).variables():
+        if at and not Frame.data(ref).optimized and not Frame.data(ref).variables():
             return ref.graph.get(at)
         if ref.dict is None:
             ref.dict = Frame.data(ref).locals()

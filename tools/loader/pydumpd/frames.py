@@ -12,7 +12,6 @@ frame of the loader stands below the program's, and deep stacks have room.
 
 import _thread
 import ast
-import builtins
 import itertools
 import operator
 import sys
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optiona
 from . import sources
 from .executions import FrameData
 from .marks import Placeholder
+from .scope import Namespace
 
 if TYPE_CHECKING:
     from .dump import Dump, Frame
@@ -313,7 +313,10 @@ def _call_offset(code: types.CodeType) -> int:
     found = _offsets.get(code.co_code)
     if found is None:
         found = -1
-        for op in dis.get_instructions(code):
+        # Without the constants: dis makes a repr of each, and they are the
+        # program's values.
+        bare = code.replace(co_consts=(None,) * len(code.co_consts))
+        for op in dis.get_instructions(bare):
             if op.opname.startswith("CALL"):
                 found = op.offset
         _offsets[code.co_code] = found
@@ -324,19 +327,15 @@ def _call_offset(code: types.CodeType) -> int:
 
 
 def _globals(graph: "Graph", addr: int, made: Dict[int, Dict[str, Any]]) -> Dict[str, Any]:
-    """A dict for f_globals, with the builtins of this Python in it, so that
-    expressions typed at the prompt find them."""
+    """A dict for f_globals."""
     found = made.get(addr)
     if found is None:
-        # A copy: what the dump says of the dict stays as it is.
-        value: Dict[str, Any] = {}
-        space = graph.get(addr) if addr else None
-        if type(space) is dict:
-            value.update(space)
+        space = graph.get(addr) if addr else {}
+        if type(space) is not dict:
+            values = {k: graph.get(ref) for k, ref in graph.namespace(addr).items()}
         else:
-            value.update((k, graph.get(ref)) for k, ref in graph.namespace(addr).items())
-        value["__builtins__"] = builtins
-        found = made[addr] = value
+            values = {k: v for k, v in space.items() if type(k) is str}
+        found = made[addr] = Namespace(values, space)
     return found
 
 
@@ -494,4 +493,4 @@ def _missing(addr: int, line: int) -> Spec:
     text = "<frame that was not dumped>"
     why = {"frame": Placeholder("not dumped: frame at %#x" % addr, addr)}
     where = position(line, None, None, None, 1)
-    return Spec(text, text, text, 1, where, (), 0, 0, 0, why, {"__builtins__": builtins}, None)
+    return Spec(text, text, text, 1, where, (), 0, 0, 0, why, Namespace({}, {}), None)

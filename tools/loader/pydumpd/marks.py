@@ -26,6 +26,17 @@ class Placeholder:
     def __bool__(self) -> bool:
         raise NotDumpedError("neither true nor false: %r" % self)
 
+    def __eq__(self, other: Any) -> bool:
+        if self is other:
+            return True
+        raise NotDumpedError("not to be compared: %r" % self)
+
+    def __ne__(self, other: Any) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(id(self))
+
 
 class EqualKey:
     """A key that cannot stand in a dict or set here as it did in the program.

@@ -30,6 +30,9 @@ class Module(Native):
             return "<module %r from %r>" % (name, file)
         spec = graph.record(names.get("__spec__", 0))
         origin = graph.string(graph.attributes(spec).get("origin", 0)) if spec else None
+        if origin is None:  # as up to 3.11 the importers of these said
+            importer = graph.classes.name(names.get("__loader__", 0)).rpartition(".")[2]
+            origin = {"BuiltinImporter": "built-in", "FrozenImporter": "frozen"}.get(importer)
         return "<module %r%s>" % (name, " (%s)" % printable(origin) if origin else "")
 
 

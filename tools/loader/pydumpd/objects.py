@@ -12,7 +12,7 @@ from typing import Any, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
 from . import natives, standins, surrogates
 from .dumpfile import DumpError, DumpFile, Record
-from .marks import EqualKey, Placeholder, describe, marked
+from .marks import EqualKey, NotDumpedError, Placeholder, describe, marked
 
 #: Objects decoded at once for one request; containers beyond it become
 #: stand-ins that decode on demand.
@@ -389,7 +389,7 @@ def hashable(key: Any, seen: Any) -> Any:
         hash(key)  # a set in a set is looked up as a frozenset, but not added
         if key not in seen:
             return key
-    except (TypeError, RecursionError):
+    except (TypeError, RecursionError, NotDumpedError):
         pass
     return EqualKey(key)
 

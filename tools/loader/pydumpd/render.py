@@ -81,6 +81,12 @@ def _prefix(value: Any) -> Tuple[str, str]:
     return repr_frame(ref) if ref is not None else ("", "")
 
 
+def _set_name(value: Any, kind: str) -> str:
+    """What the repr of a set begins with: the name of its class."""
+    name = value.__class__.__name__
+    return printable(name) if isinstance(name, str) else kind
+
+
 # How many text() are at work inside one another: by way of the reprs of
 # exceptions, keys and the like.
 _nested = 0
@@ -127,9 +133,13 @@ def _text(value: Any, limit: int, items: int) -> str:
             return
         before, after = _prefix(v)
         left, right = _BRACKETS[_BASES[kind]]
-        if n == 0 and not note and kind in ("set", "frozenset"):
-            emit(before + kind + "()" + after)
-            return
+        if kind in ("set", "frozenset"):
+            name = _set_name(v, kind)
+            if n == 0 and not note:
+                emit(before + name + "()" + after)
+                return
+            if name != "set":
+                left, right = name + "({", "})"
         if kind == "tuple" and n == 1:
             right = ",)"
         emit(before + left)

@@ -7,8 +7,9 @@ json, would take a subclass that is not filled as empty. Where items are
 missing, going past the last one raises NotDumpedError.
 """
 
+import operator
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from .dumpfile import Record
 from .marks import NotDumpedError, describe
@@ -35,7 +36,14 @@ class StandIn:
     def __getattr__(self, name: str) -> Any:
         from . import surrogates
 
-        return surrogates.lookup(self, ref_of(self), name)
+        ref = ref_of(self)
+        base = _TYPES[ref.rec.kind.name][1]
+        if hasattr(base, name) and name not in ref.attributes() and ref.rec.mark is None:
+            if not ref.graph.classes.overrides(ref.rec.type, name):
+                raise AttributeError(
+                    "%s of a big %s: 'real NAME' makes it a real one" % (name, base.__name__)
+                )
+        return surrogates.lookup(self, ref, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("this object of the dump cannot be changed; materialise it")
@@ -83,10 +91,14 @@ class StandIn:
 
         return text(self)
 
+    def _alike(self, other: Any) -> bool:
+        """Whether other is of the same builtin, or of a class derived from it."""
+        return isinstance(other, _TYPES[ref_of(self).rec.kind.name][1])
+
     def __eq__(self, other: Any) -> Any:
         if self is other:
             return True
-        if not isinstance(other, self.__class__):
+        if not self._alike(other):
             return NotImplemented
         return self._equals(other)
 
@@ -153,10 +165,45 @@ class Sequence(StandIn):
     def _equals(self, other: Any) -> bool:
         return len(self) == len(other) and all(a is b or a == b for a, b in zip(self, other))
 
-    def __add__(self, other: Any) -> Any:
-        if not isinstance(other, self.__class__):
+    def _order(self, other: Any, compare: Callable[[Any, Any], Any]) -> Any:
+        if not self._alike(other):
             return NotImplemented
-        return [*self, *other] if isinstance(self, list) else (*self, *other)
+        for a, b in zip(self, other):
+            if a is not b and a != b:
+                return compare(a, b)
+        return compare(len(self), len(other))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._order(other, operator.lt)
+
+    def __le__(self, other: Any) -> Any:
+        return self._order(other, operator.le)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._order(other, operator.gt)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._order(other, operator.ge)
+
+    def _real(self) -> Any:
+        return self[:]
+
+    def __add__(self, other: Any) -> Any:
+        return self._real() + other[:] if self._alike(other) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self._real() if self._alike(other) else NotImplemented
+
+    def __mul__(self, n: Any) -> Any:
+        return self._real() * n
+
+    __rmul__ = __mul__
+
+    def copy(self) -> Any:
+        """A real list of its items."""
+        if not isinstance(self, list):
+            raise AttributeError("'tuple' object has no attribute 'copy'")
+        return self._real()
 
 
 class FrozenSequence(Sequence):
@@ -237,6 +284,16 @@ class Mapping(StandIn):
 
         return ItemsView(self)  # type: ignore
 
+    def copy(self) -> Any:
+        """A real dict of its pairs."""
+        return dict(self.items())
+
+    def __or__(self, other: Any) -> Any:
+        return {**self, **other} if isinstance(other, dict) else NotImplemented
+
+    def __ror__(self, other: Any) -> Any:
+        return {**other, **self} if isinstance(other, dict) else NotImplemented
+
     def _equals(self, other: Any) -> bool:
         if len(self) != len(other):
             return False
@@ -274,24 +331,87 @@ class Set(StandIn):
         self._check_end()
         return False
 
+    def _alike(self, other: Any) -> bool:
+        return isinstance(other, (set, frozenset))
+
     def _equals(self, other: Any) -> bool:
         return len(self) == len(other) and all(v in other for v in self)
 
+    def _real(self) -> Any:
+        """A real set or frozenset of the items."""
+        return _TYPES[ref_of(self).rec.kind.name][1](self)
+
     def __and__(self, other: Any) -> Any:
-        return {v for v in self if v in other}
+        return self._real() & _set(other) if self._alike(other) else NotImplemented
+
+    def __rand__(self, other: Any) -> Any:
+        return other & self._real() if self._alike(other) else NotImplemented
 
     def __or__(self, other: Any) -> Any:
-        return {*self, *other}
+        return self._real() | _set(other) if self._alike(other) else NotImplemented
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self._real() if self._alike(other) else NotImplemented
 
     def __sub__(self, other: Any) -> Any:
-        return {v for v in self if v not in other}
+        return self._real() - _set(other) if self._alike(other) else NotImplemented
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - self._real() if self._alike(other) else NotImplemented
 
     def __xor__(self, other: Any) -> Any:
-        return (self - other) | {v for v in other if v not in self}
+        return self._real() ^ _set(other) if self._alike(other) else NotImplemented
+
+    def __rxor__(self, other: Any) -> Any:
+        return other ^ self._real() if self._alike(other) else NotImplemented
+
+    def __lt__(self, other: Any) -> Any:
+        return self._real() < _set(other) if self._alike(other) else NotImplemented
+
+    def __le__(self, other: Any) -> Any:
+        return self._real() <= _set(other) if self._alike(other) else NotImplemented
+
+    def __gt__(self, other: Any) -> Any:
+        return self._real() > _set(other) if self._alike(other) else NotImplemented
+
+    def __ge__(self, other: Any) -> Any:
+        return self._real() >= _set(other) if self._alike(other) else NotImplemented
 
     def isdisjoint(self, other: Any) -> bool:
         """Whether no item of other is in it."""
-        return not any(v in self for v in other)
+        return self._real().isdisjoint(other)
+
+    def issubset(self, other: Any) -> bool:
+        """Whether other has all items of it."""
+        return self._real().issubset(other)
+
+    def issuperset(self, other: Any) -> bool:
+        """Whether it has all items of other."""
+        return self._real().issuperset(other)
+
+    def union(self, *others: Any) -> Any:
+        """A real set of its items and those of others."""
+        return self._real().union(*others)
+
+    def intersection(self, *others: Any) -> Any:
+        """A real set of the items that others have too."""
+        return self._real().intersection(*others)
+
+    def difference(self, *others: Any) -> Any:
+        """A real set of the items that others do not have."""
+        return self._real().difference(*others)
+
+    def symmetric_difference(self, other: Any) -> Any:
+        """A real set of the items that only one of the two has."""
+        return self._real().symmetric_difference(other)
+
+    def copy(self) -> Any:
+        """A real set of its items."""
+        return self._real()
+
+
+def _set(other: Any) -> Any:
+    return frozenset(other) if isinstance(other, StandIn) else other
 
 
 class FrozenSet(Set):

@@ -229,7 +229,12 @@ class Classes:
             ns[KEY] = ref
             ns["__module__"] = _clean(module)
             ns["__qualname__"] = _clean(qualname)
-            if any(_hash_of(b) is None for b in attempt):
+            refused = self._refusals(ref)
+            if not any(issubclass(b, _STORAGE + (BaseException, type)) for b in attempt):
+                ns.update(refused)
+            elif "__missing__" in refused and issubclass(attempt[0], dict):
+                ns["__missing__"] = refused["__missing__"]
+            if "__eq__" in ns or any(_hash_of(b) is None for b in attempt):
                 # Unhashable here, though the program may have made it a key.
                 ns["__hash__"] = object.__hash__
             if any(issubclass(b, BaseException) for b in attempt):
@@ -240,6 +245,15 @@ class Classes:
             except TypeError:  # layouts or orders that do not go together here
                 continue
         raise AssertionError("object cannot be subclassed")
+
+    def _refusals(self, ref: Optional[Ref]) -> Dict[str, Any]:
+        """Hooks for the special methods that a class of the program has: it
+        is no answer that an object has no len() here, or is equal to none."""
+        if ref is None:
+            return {}
+        names = self.graph.namespace(ref.rec.field("dict"))
+        none = {n for n in names if n in _REFUSALS and self.graph.kind_of(names[n]) == "none"}
+        return {n: None if n in none else _REFUSALS[n] for n in names if n in _REFUSALS}
 
     def unknown(self, addr: int) -> Any:
         """A class for objects whose type the dump does not hold."""
@@ -400,7 +414,7 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         if index is not None and index < len(obj):
             return obj[index]
     if kind == "property":
-        return _not_computed("property", name, found)
+        return not_run(graph, "property", name, rec)
     if name in attrs:
         return graph.get(attrs[name])
     if found:
@@ -408,7 +422,7 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
     if real is not None and isinstance(obj, real):
         return object.__getattribute__(obj, name)
     if real is not None and not issubclass(real, BaseException):
-        return Placeholder("%s of %s is not computed: this is a dump" % (name, real.__name__))
+        return not_run(graph, "attribute", name, rec)
     if name in vars(object):
         return object.__getattribute__(obj, name)
     for (origin, slot), value in zip(rec.shape, rec.values):
@@ -441,8 +455,10 @@ def _no_attribute(graph: "Graph", rec: Record, name: str) -> str:
     return text
 
 
-def _not_computed(what: str, name: str, addr: int) -> Placeholder:
-    return Placeholder("%s %s is not computed: this is a dump" % (what, name), addr)
+def not_run(graph: "Graph", what: str, name: str, rec: Record) -> Placeholder:
+    """What stands for a value that only code could tell."""
+    cls = graph.classes.info(rec.type)[1].rpartition(".")[2] or "?"
+    return Placeholder("%s %s of %s, not run" % (what, name, cls))
 
 
 def _bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Record) -> Any:
@@ -452,7 +468,7 @@ def _bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Recor
     if kind == "function":
         return callables.BoundMethod(graph.get(found), obj)
     if kind == "property":
-        return _not_computed("property", name, found)
+        return not_run(graph, "property", name, rec)
     if kind == "staticmethod" and inner:
         return graph.get(inner.field("callable"))
     if kind == "classmethod" and inner:
@@ -462,10 +478,10 @@ def _bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Recor
         if what == b"member":
             raise AttributeError(name)
         if what == b"getset":
-            return _not_computed("attribute", name, found)
+            return not_run(graph, "attribute", name, rec)
         return callables.BoundMethod(graph.get(found), obj)
     if inner is not None and kind == "object" and graph.classes.overrides(inner.type, "__get__"):
-        return _not_computed("descriptor", name, found)
+        return not_run(graph, "descriptor", name, rec)
     return graph.get(found)
 
 
@@ -607,6 +623,32 @@ _HOOKS: Dict[str, Any] = {
     "__reduce_ex__": _no_pickle,
     "__doc__": None,
 }
+
+
+def _refusal(name: str) -> Any:
+    def refusing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        cls = ref_of(self).graph.classes.info(ref_of(self).rec.type)[1]
+        raise refuse("%s.%s()" % (cls, name))
+
+    return refusing
+
+
+def _equal(self: Any, other: Any) -> Any:
+    return True if self is other else _refusal("__eq__")(self, other)
+
+
+#: Special methods that have no answer here when the program defines them.
+_REFUSALS: Dict[str, Any] = {
+    "__%s__" % name: _refusal("__%s__" % name)
+    for name in (
+        "len iter next reversed getitem contains call bool ne lt le gt ge int float complex index "
+        "round neg pos abs invert add sub mul matmul truediv floordiv mod divmod pow lshift rshift "
+        "and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift "
+        "rand rxor ror missing enter exit setitem delitem bytes fspath length_hint await aiter "
+        "anext"
+    ).split()
+}
+_REFUSALS["__eq__"] = _equal
 
 
 # -- exceptions

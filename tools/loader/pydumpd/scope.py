@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names that expressions at the prompt see.
+
+Global names are those of the program's module and no others. The builtins are
+this Python's, but for the few that tell of the frame or of an object itself:
+`globals()` gives the dict of the dump, `id(x)` where x was, and `type(x)` the
+class that x had.
+"""
+
+import builtins
+import sys
+from typing import Any, Dict, List
+
+from .callables import BoundMethod
+from .marks import Marked
+from .native import Native
+from .refs import find_ref
+from .standins import StandIn
+
+
+class Namespace(dict):
+    """What a real frame has as its globals: a copy, so that the dict of the
+    dump stays as it was, with builtins for what is typed at the prompt."""
+
+    __slots__ = ("origin",)
+
+    def __init__(self, values: Dict[str, Any], origin: Any) -> None:
+        super().__init__(values)
+        #: the module's dict, as the dump has it
+        self.origin = origin
+        dict.__setitem__(self, "__builtins__", _BUILTINS)
+
+
+def class_of(obj: Any) -> Any:
+    """What type(obj) gave in the program."""
+    cls = builtins.type(obj)
+    if obj is _Type:
+        return builtins.type
+    if issubclass(cls, Marked):
+        return cls.__mro__[2]
+    if issubclass(cls, (StandIn, Native, BoundMethod)):
+        return obj.__class__
+    ref = find_ref(obj)
+    if ref is None:
+        return cls
+    if ref.cls is not None:
+        return ref.cls
+    return obj.__class__ if isinstance(obj, builtins.type) else cls
+
+
+class _TypeMeta(type):
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is _Type and len(args) == 1 and not kwargs:
+            found = class_of(args[0])
+            return _Type if found is builtins.type else found
+        made = builtins.type if cls is _Type else super().__call__
+        return made(*args, **kwargs)
+
+    def __instancecheck__(cls, obj: Any) -> bool:
+        return isinstance(obj, builtins.type) if cls is _Type else super().__instancecheck__(obj)
+
+    def __subclasscheck__(cls, sub: type) -> bool:
+        return issubclass(sub, builtins.type) if cls is _Type else super().__subclasscheck__(sub)
+
+    def __eq__(cls, other: Any) -> bool:
+        return other is cls or (cls is _Type and other is builtins.type)
+
+    def __hash__(cls) -> int:
+        return hash(builtins.type) if cls is _Type else builtins.type.__hash__(cls)
+
+    def __repr__(cls) -> str:
+        return "<class 'type'>" if cls is _Type else super().__repr__()
+
+
+class _Type(type, metaclass=_TypeMeta):
+    """type(object) -> the class that the object had in the program."""
+
+
+_Type.__name__ = _Type.__qualname__ = "type"
+_Type.__module__ = "builtins"
+
+
+def _id(obj: Any) -> int:
+    """Where the object was in the program; of others, where it is here."""
+    ref = find_ref(obj)
+    if ref is not None:
+        return ref.rec.addr
+    found = _addresses(obj)
+    return found if found else builtins.id(obj)
+
+
+def _addresses(obj: Any) -> int:
+    for graph in _graphs:
+        found = graph.address(obj)
+        if found:
+            return found
+    return 0
+
+
+_graphs: List[Any] = []
+
+
+def _globals() -> Any:
+    """The dict of the module, as the dump has it."""
+    space = sys._getframe(1).f_globals
+    return space.origin if isinstance(space, Namespace) else space
+
+
+def _locals() -> Any:
+    """The variables of the frame."""
+    return dict(sys._getframe(1).f_locals)
+
+
+def _vars(*args: Any) -> Any:
+    """The __dict__ of an object, or the variables of the frame."""
+    return builtins.vars(*args) if args else dict(sys._getframe(1).f_locals)
+
+
+def _dir(*args: Any) -> List[str]:
+    """The names of an object's attributes, or the variables of the frame."""
+    return builtins.dir(*args) if args else sorted(sys._getframe(1).f_locals)
+
+
+_OWN = {
+    "type": _Type,
+    "id": _id,
+    "globals": _globals,
+    "locals": _locals,
+    "vars": _vars,
+    "dir": _dir,
+}
+for _name, _made in _OWN.items():
+    _made.__name__ = _made.__qualname__ = _name
+_BUILTINS: Dict[str, Any] = {**vars(builtins), **_OWN}
+_BUILTINS.pop("_", None)
+
+
+def serve(graph: Any) -> None:
+    """Makes id() answer for the objects of a graph."""
+    if graph not in _graphs:
+        _graphs.append(graph)
+
+
+def teach_json() -> None:
+    """Makes json take the stand-ins for big containers, which its C code does
+    not know. For a process that is nothing but the prompt."""
+    import json
+
+    plain = json.JSONEncoder.default
+
+    def default(self: Any, obj: Any) -> Any:
+        if isinstance(obj, StandIn):
+            return dict(obj.items()) if isinstance(obj, dict) else _listed(obj)
+        return plain(self, obj)
+
+    json.JSONEncoder.default = default  # type: ignore
+
+
+def _listed(obj: Any) -> List[Any]:
+    if isinstance(obj, (list, tuple)):
+        return list(obj)
+    raise TypeError("Object of type set is not JSON serializable")
