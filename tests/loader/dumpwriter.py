@@ -74,6 +74,8 @@ KINDS = [
     (37, "descriptor", "owner name qualname", ""),
     (38, "methodwrapper", "descr self", ""),
     (39, "super", "type obj", ""),
+    (40, "record", "", "items"),
+    (41, "mapping", "", "pairs"),
 ]  # fmt: skip
 KIND_ID = {name: number for number, name, _, _ in KINDS}
 FIELDS = {name: fields.split() for _, name, fields, _ in KINDS}
@@ -96,6 +98,7 @@ COLUMNS = {
 WIDTH = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 MARKS = {"unreadable": 1, "corrupt": 2, "torn": 3, "truncated": 4, "redacted": 5, "limit": 6}
 INLINE, SLOT, DICT, MEMBER, GUESS = range(5)
+FIELD, INT, UINT, FLOAT, BOOL, TEXT, BYTES, INTS, ADDRESS = range(5, 14)
 HEAPTYPE = 1 << 9
 
 
@@ -120,6 +123,41 @@ def int_bytes(v):
     return v.to_bytes(n, "little", signed=True)
 
 
+class At(int):
+    """An address as the value of a field: of an object."""
+
+
+class Remote(int):
+    """The same, of what is no object."""
+
+
+class Unsigned(int):
+    """A number that has no sign."""
+
+
+def field_origin(value):
+    """The origin that a value of a field has in a dump."""
+    pairs = [(At, FIELD), (Remote, ADDRESS), (Unsigned, UINT), (bool, BOOL), (int, INT),
+             (float, FLOAT), (str, TEXT), (bytes, BYTES), (tuple, INTS)]  # fmt: skip
+    return next(origin for t, origin in pairs if isinstance(value, t))
+
+
+def field_value(origin, value):
+    """The 64-bit value of an attribute, and its bytes."""
+    data = b""
+    if origin == TEXT:
+        data = value.encode("utf-8", "surrogatepass")
+    elif origin == BYTES:
+        data = value
+    elif origin == INTS:
+        data = struct.pack("<%dq" % len(value), *value)
+    if origin in (TEXT, BYTES, INTS):
+        return len(data), data
+    if origin == FLOAT and isinstance(value, float):
+        (value,) = struct.unpack("<Q", struct.pack("<d", value))
+    return value & (1 << 64) - 1, data
+
+
 class Writer:
     """Collects what goes into a dump."""
 
@@ -136,6 +174,7 @@ class Writer:
         self._next = 0x10000
         self._types = {}
         self._extra = []
+        self.c_types = {}
 
     # -- nodes
 
@@ -145,12 +184,40 @@ class Writer:
 
     def node(self, kind, refs=(), value=b"", type=0, attrs=(), mark=None, addr=None,
              size=16, refcnt=1):  # fmt: skip
-        """One object. attrs: (origin, name, ref); mark: (word, total, text)."""
+        """One object. attrs: (origin, name, ref); mark: (word, total, text).
+        An attribute of origin TEXT, BYTES or INTS has its value, not a length."""
         addr = self.fresh() if addr is None else addr
         if isinstance(refs, dict):
             refs = [refs.get(f, 0) for f in FIELDS[kind]]
-        self.objects[addr] = (type, kind, list(refs), list(attrs), value, mark, size, refcnt)
+        rows = []
+        for origin, name, v in attrs:
+            v, data = field_value(origin, v)
+            rows.append((origin, name, v))
+            value += data
+        self.objects[addr] = (type, kind, list(refs), rows, value, mark, size, refcnt)
         return addr
+
+    def record(self, type, fields=None, items=(), kind="record", attrs=(), **keys):
+        """An instance of a described C type: fields has name -> value (int, bool,
+        float, str, bytes, tuple of int, At, Remote, Unsigned), items addresses."""
+        if isinstance(type, str):
+            type = self.c_type(type)
+        rows = [(field_origin(v), name, v) for name, v in (fields or {}).items()]
+        return self.node(kind, items, type=type, attrs=[*rows, *attrs], **keys)
+
+    def c_type(self, full_name, bases=None, members=(), flags=0):
+        """A type made in C, the same each time; members: names of its getters."""
+        if full_name not in self.c_types:
+            module, _, name = full_name.rpartition(".")
+            addr = self.fresh()
+            self.c_types[full_name] = addr
+            space = {
+                m: self.node("descriptor", [addr, 0, 0], b"getset\0" + m.encode()) for m in members
+            }
+            self.type_node(name, module or "builtins", [self.add(b) if isinstance(b, type) else b
+                           for b in bases or [object]], space, flags, addr=addr,
+                           meta=self.add(type))  # fmt: skip
+        return self.c_types[full_name]
 
     def type_node(self, name, module="app", bases=(), namespace=None, flags=HEAPTYPE, meta=0,
                   mro=None, addr=None, qualname=None):  # fmt: skip

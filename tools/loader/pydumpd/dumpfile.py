@@ -210,6 +210,10 @@ class Mark(NamedTuple):
     text: str
 
 
+#: Attributes whose bytes stand at the end of the object's value: text, bytes,
+#: integers.
+ORIGINS_WITH_BYTES = (10, 11, 12)
+
 MARKS = {
     1: "unreadable",
     2: "corrupt",
@@ -233,6 +237,8 @@ class Record(NamedTuple):
     values: "array[int]"
     data: bytes
     mark: Optional[Mark]
+    #: the bytes of attributes of origins 10 to 12, in the order of the shape
+    tail: bytes = b""
 
     def field(self, name: str) -> int:
         """The reference in a field of the kind; 0 when it has none."""
@@ -320,6 +326,16 @@ class Batch:
         middle = start + cols["nrefs"][i]
         t = cols["type"][i]
         k = cols["node"][i]
+        shape = self._shape(cols["shape"][i], end - middle) if end > middle else []
+        values = self._refs[middle:end]
+        data = self._values[self._value_at[i] : self._value_at[i + 1]]
+        mark, own = self._marks.get(i), len(data)
+        for (origin, _), value in zip(shape, values):
+            if origin in ORIGINS_WITH_BYTES:
+                own -= value
+        if own < 0:
+            own = len(data)
+            mark = mark or Mark("corrupt", None, "attributes longer than the object")
         return Record(
             self.addr[i],
             self._types[t] if t < len(self._types) else 0,
@@ -327,10 +343,11 @@ class Batch:
             cols["size"][i],
             cols["refcnt"][i],
             self._refs[start:middle],
-            self._shape(cols["shape"][i], end - middle) if end > middle else [],
-            self._refs[middle:end],
-            self._values[self._value_at[i] : self._value_at[i + 1]],
-            self._marks.get(i),
+            shape,
+            values,
+            data[:own],
+            mark,
+            data[own:],
         )
 
 
@@ -491,8 +508,8 @@ class DumpFile:
         if table < 8 or struct.unpack_from("<I", buf, table - 8)[0] & ~15 != _SKIP_LO:
             raise DumpError("the seekable table is broken")
         (last,) = struct.unpack_from("<I", buf, table + (n - 1) * entry)
-        span = measure_frame(buf, table - 8 - last, table - 8)
-        if last > table - 8 or span is None or span.size != last:
+        span = measure_frame(buf, table - 8 - last, table - 8) if last <= table - 8 else None
+        if span is None or span.size != last:
             raise DumpError("the seekable table is broken")
         end_frame = self._unpack(span)
         if end_frame.get("kind") != "end" or not isinstance(end_frame.get("toc"), int):

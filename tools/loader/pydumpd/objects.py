@@ -283,7 +283,7 @@ class Graph:
                 return self._scalar(rec)
             if name == "type":
                 return self.classes.get(rec.addr)
-            if name == "object":
+            if name in ("object", "record", "mapping"):
                 return surrogates.make_instance(self, rec)
             return natives.make(self, rec)
         except (struct.error, ValueError, UnicodeError, OverflowError) as e:

@@ -4,6 +4,7 @@
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from .dumpfile import Record
+from .fields import Fields
 
 if TYPE_CHECKING:
     from .objects import Graph
@@ -16,7 +17,7 @@ KEY = "_pydumpd_ref"
 class Ref:
     """What a surrogate stands for."""
 
-    __slots__ = ("attrs", "cls", "dict", "extra", "graph", "rec")
+    __slots__ = ("attrs", "cls", "dict", "extra", "graph", "rec", "_fields")
 
     def __init__(self, graph: "Graph", rec: Record, cls: Any = None) -> None:
         self.graph = graph
@@ -26,6 +27,14 @@ class Ref:
         self.attrs: Optional[Dict[str, int]] = None
         self.dict: Any = None
         self.extra: Any = None
+        self._fields: Optional[Fields] = None
+
+    @property
+    def fields(self) -> Fields:
+        """The fields of its C struct."""
+        if self._fields is None:
+            self._fields = Fields(self.graph, self.rec)
+        return self._fields
 
     def attributes(self) -> Dict[str, int]:
         """name -> reference of the object's own attributes."""

@@ -2,7 +2,7 @@
 """Text of values: bounded, without recursion, and nothing of the program runs."""
 
 import pprint
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Set, Tuple, Union
 
 from . import standins
 from .marks import NotDumpedError, printable
@@ -20,6 +20,21 @@ _BRACKETS = {
     dict: ("{", "}"),
 }
 _REPRS = {base: base.__repr__ for base in _BRACKETS}
+
+
+class Shown(NamedTuple):
+    """A repr in parts: `before`, the parts with commas, `after`.
+
+    A part is (label, value): the label is text that stands before the value
+    ("name="), or with `pairs` a key of any type. `note` says what is missing.
+    """
+
+    before: str
+    parts: Iterator[Any]
+    after: str
+    count: int = 0
+    pairs: bool = False
+    note: str = ""
 
 
 def atom(value: Any, limit: int = LIMIT) -> str:
@@ -58,6 +73,19 @@ def shape_of(value: Any) -> Any:
 
 
 _BASES: Dict[str, type] = {base.__name__: base for base in _BRACKETS}
+
+
+def shown(value: Any) -> Union[None, str, Shown]:
+    """How a surrogate of a standard type prints; None for what has no such
+    way. Never raises."""
+    if type(value) is Shown:
+        return value
+    from .surrogates import shown_of
+
+    try:
+        return shown_of(value)
+    except Exception as e:
+        return "<%s: repr failed: %s>" % (_type_name(value), type(e).__name__)
 
 
 def _open(value: Any, kind: str, standin: bool) -> Tuple[Iterator[Any], int, str]:
@@ -119,6 +147,21 @@ def _text(value: Any, limit: int, items: int) -> str:
 
     def begin(v: Any) -> None:
         """Writes a value, or opens it as a container."""
+        own = shown(v)
+        if type(own) is str:
+            emit(own if len(own) <= limit else own[:limit] + "...")
+            return
+        if own is not None:
+            if id(v) in active:
+                emit("...")
+            elif len(stack) >= _DEPTH:
+                emit("%s... nested too deep to print%s" % (own.before, own.after))
+            else:
+                emit(own.before)
+                active.add(id(v))
+                kind = "dict" if own.pairs else "parts"
+                stack.append([own.parts, kind, 0, own.count, own.note, own.after, v])
+            return
         shape = shape_of(v)
         if shape is None:
             emit(atom(v, max(limit - size, 40)))
@@ -159,6 +202,9 @@ def _text(value: Any, limit: int, items: int) -> str:
                 item = next(it, StopIteration)
             except NotDumpedError:
                 item = StopIteration
+            except Exception as e:
+                emit("<repr failed: %s>" % type(e).__name__)
+                item = StopIteration
         if item is StopIteration:
             if top[4]:
                 emit((", " if index else "") + "... <%s>" % top[4])
@@ -169,9 +215,12 @@ def _text(value: Any, limit: int, items: int) -> str:
         if index:
             emit(", ")
         top[2] = index + 1
-        if kind == "dict":
+        if kind == "parts":
+            label, item = item
+            emit(label)
+        elif kind == "dict":
             key, item = item
-            emit(text(key, 2000, 100) if shape_of(key) else atom(key))
+            emit(text(key, 2000, 100))
             emit(": ")
         begin(item)
     return "".join(out)
@@ -191,6 +240,8 @@ class _Verbatim:
 
 def _plain(value: Any, depth: int, items: int) -> Any:
     """A bounded copy in real builtins for pprint."""
+    if shown(value) is not None:
+        return _Verbatim(text(value, 20000, items))
     shape = shape_of(value)
     if shape is None:
         if type(value) in (str, bytes) and len(value) < LIMIT:
@@ -226,7 +277,10 @@ def pretty(value: Any, width: int = 80) -> str:
     out = pprint.pformat(_plain(value, 6, 2000), width=width, sort_dicts=False)
     ref = find_ref(value)
     kind = ref.rec.kind.name if ref is not None and not isinstance(value, type) else ""
-    if ref is not None and kind in ("object", "exception"):
+    if ref is not None and kind in ("record", "mapping"):
+        for name in list(ref.fields)[:200]:
+            out += "\n  %s = %s" % (printable(name), text(ref.fields[name], 2000, 50))
+    if ref is not None and kind in ("object", "exception", "record", "mapping"):
         attrs = {k: v for k, v in ref.attributes().items() if k != "__dict__"}
         for name in list(attrs)[:200]:
             shown = text(ref.graph.get(attrs[name]), 2000, 50)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .objects import Graph
 
 ORIGIN_INLINE, ORIGIN_SLOT, ORIGIN_DICT, ORIGIN_MEMBER, ORIGIN_GUESS = range(5)
+_IMMUTABLETYPE = 1 << 8
 _HEAPTYPE = 1 << 9
 
 #: Builtin types of the program that are the same types here. Only static
@@ -57,6 +58,12 @@ class SurrogateMeta(type):
         return ref.graph.classes.attribute(cls, ref, name)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        ref = find_ref(cls)
+        if ref is not None:
+            # The frame's OrderedDict is as good as our own.
+            entry = ref.graph.classes.entry(ref.rec.addr)
+            if entry is not None and entry.mixin is not None and entry.mixin.base is not None:
+                return entry.mixin.base(*args, **kwargs)
         raise refuse("%s()" % type.__getattribute__(cls, "__name__"))
 
     def __dir__(cls) -> List[str]:
@@ -89,6 +96,7 @@ class Classes:
         self._mros: Dict[int, List[int]] = {}
         self._unknown: Dict[int, type] = {}
         self._real: Dict[int, Optional[type]] = {}
+        self._entries: Dict[int, Any] = {}
 
     # -- what the dump says of a type
 
@@ -118,8 +126,44 @@ class Classes:
         if addr not in self._real:
             module, name, flags = self.info(addr)
             found = None if flags & _HEAPTYPE else REAL_TYPES.get((module, name))
+            if found is None:
+                entry = self.entry(addr)
+                found = entry.real if entry is not None else None
             self._real[addr] = found
         return self._real[addr]
+
+    def entry(self, addr: int) -> Any:
+        """The entry of the type at addr itself among the standard types."""
+        if addr not in self._entries:
+            from . import standard
+
+            entry = standard.registry().get(self.name(addr))
+            if entry is not None and entry.real and not entry.python and not self.is_c(addr):
+                entry = None  # a class of the program that has that name
+            self._entries[addr] = entry
+        return self._entries[addr]
+
+    def entry_of(self, addr: int) -> Any:
+        """The first entry along the MRO of the type at addr."""
+        for owner in self.mro(addr):
+            entry = self.entry(owner)
+            if entry is not None:
+                return entry
+        return None
+
+    def is_c(self, addr: int) -> bool:
+        """Whether the type was made by C code, not by a class statement."""
+        flags = self.info(addr)[2]
+        if not flags & _HEAPTYPE or flags & _IMMUTABLETYPE:
+            return True
+        rec = self.graph.record(addr)
+        names = self.graph.namespace(rec.field("dict")) if rec is not None else {}
+        for at in names.values():
+            inner = self.graph.record(at)
+            if inner is not None and inner.kind.name == "descriptor":
+                if inner.data.startswith(b"wrapper\0") and inner.field("owner") == addr:
+                    return True
+        return False
 
     def mro(self, addr: int) -> List[int]:
         """The addresses of the method resolution order."""
@@ -155,6 +199,9 @@ class Classes:
                 if name in vars(real):
                     return 0, real
                 continue
+            entry = self.entry(owner)
+            if entry is not None and _defines(entry.mixin, name):
+                return 0, entry.mixin
             rec = self.graph.record(owner)
             if rec is not None and rec.kind.name == "type":
                 ref = self.graph.namespace(rec.field("dict")).get(name)
@@ -213,6 +260,12 @@ class Classes:
                 base = object
             if base not in bases:
                 bases.append(base)
+        entry = self.entry(addr)
+        if entry is not None and entry.mixin is not None:
+            base = entry.mixin.base
+            if base is not None:
+                bases = [b for b in bases if not issubclass(base, b)] + [base]
+            bases.insert(0, entry.mixin)
         if len(bases) > 1 and object in bases:
             bases.remove(object)
         module, qualname, _ = self.info(addr)
@@ -222,7 +275,7 @@ class Classes:
     def _new(self, qualname: str, module: str, bases: Tuple[Any, ...], ref: Any) -> Any:
         name = _clean(qualname.rpartition(".")[2])
         attempts = [bases]
-        storage = [b for b in bases if issubclass(b, _STORAGE + (BaseException, type))]
+        storage = [b for b in bases if storage_base(b) or issubclass(b, (BaseException, type))]
         attempts += [tuple(storage[:1]) or (object,), (object,)]
         for attempt in attempts:
             ns = dict(_HOOKS)
@@ -276,6 +329,32 @@ class Classes:
             module, qualname, _ = self.info(rec.type)
             ref = type.__getattribute__(cls, "__dict__").get(KEY)
             made = self._new(qualname or "unknown", module, (base,), ref)
+            self._wrapped[key] = made  # type: ignore
+        return made
+
+    def with_items(self, rec: Record, cls: type) -> type:
+        """cls for records of a type that only the dump describes, which have
+        items."""
+        from . import standard
+
+        key = ("items", rec.type)
+        made = self._wrapped.get(key)  # type: ignore
+        if made is None:
+            module, qualname, _ = self.info(rec.type)
+            mixin = standard.Pairs if rec.kind.name == "mapping" else standard.Items
+            ref = type.__getattribute__(cls, "__dict__").get(KEY)
+            made = self._new(qualname, module, (mixin, cls), ref)
+            self._wrapped[key] = made  # type: ignore
+        return made
+
+    def without_base(self, rec: Record, cls: type) -> type:
+        """cls without the real type that it derives from."""
+        key = ("bare", rec.type)
+        made = self._wrapped.get(key)  # type: ignore
+        if made is None:
+            module, qualname, _ = self.info(rec.type)
+            ref = type.__getattribute__(cls, "__dict__").get(KEY)
+            made = self._new(qualname, module, (object,), ref)
             self._wrapped[key] = made  # type: ignore
         return made
 
@@ -348,9 +427,27 @@ class Classes:
 
 def _usable(base: Any) -> bool:
     """Whether surrogates may have the storage of this real type."""
+    from . import standard
+
     return isinstance(base, type) and (
-        base in (object, type) or base in _STORAGE or issubclass(base, BaseException)
+        base in (object, type)
+        or base in _STORAGE
+        or issubclass(base, BaseException)
+        or (standard.registry() and base in standard.REALS)
     )
+
+
+def _defines(mixin: Any, name: str) -> bool:
+    """Whether a mixin of a standard type answers for an attribute."""
+    if mixin is None or (name[:1] == "_" and name[:2] != "__") or name in _NOT_PUBLIC:
+        return False
+    return not isinstance(mixin, SurrogateMeta) and any(name in vars(c) for c in mixin.__mro__[:-1])
+
+
+_NOT_PUBLIC = {
+    "base", "__module__", "__doc__", "__dict__", "__slots__", "__weakref__", "__qualname__",
+    "__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__",
+}  # fmt: skip
 
 
 def _hash_of(cls: type) -> Any:
@@ -371,9 +468,22 @@ def adopt(obj: Any, graph: "Graph", rec: Record, cls: Any = None) -> Any:
 
 
 def make_instance(graph: "Graph", rec: Record) -> Any:
-    """The surrogate of an object without a builtin's storage."""
+    """The surrogate of an object without a builtin's storage, or the real
+    object of a standard type."""
+    from . import standard
+
     cls = graph.classes.get(rec.type)
     claim = None
+    entry = graph.classes.entry_of(rec.type)
+    if entry is not None and entry.make is not None:
+        made = standard.make(graph, rec, cls, entry)
+        if made is not None:
+            if isinstance(type(made), SurrogateMeta):
+                adopt(made, graph, rec)
+            return made
+    elif (entry is None or entry.mixin is None) and len(rec.rest()):
+        if isinstance(cls, SurrogateMeta):
+            claim, cls = cls, graph.classes.with_items(rec, cls)
     if not isinstance(cls, SurrogateMeta):
         if cls is type or storage_base(cls) or issubclass(cls, BaseException):
             return _without_storage(graph, rec)
@@ -387,7 +497,11 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
     try:
         obj = object.__new__(cls)
     except TypeError:
-        return _without_storage(graph, rec)
+        if entry is None or storage_base(cls):
+            return _without_storage(graph, rec)
+        # Of a real standard type, but not to be made as one.
+        claim, cls = cls, graph.classes.without_base(rec, cls)
+        obj = object.__new__(cls)
     return adopt(obj, graph, rec, claim)
 
 
@@ -415,16 +529,28 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
             return obj[index]
     if kind == "property":
         return not_run(graph, "property", name, rec)
+    fields = ref.fields
+    mine = real is not None and isinstance(obj, real)
+    if mine and isinstance(_static(real, name), property):
+        return object.__getattribute__(obj, name)
+    if kind == "descriptor" and name in fields:  # before the instance's own
+        return fields[name]
     if name in attrs:
         return graph.get(attrs[name])
+    if mine and real is not object:
+        return object.__getattribute__(obj, name)
+    if name in fields:
+        return fields[name]
     if found:
         return _bind(graph, obj, found, kind, name, rec)
-    if real is not None and isinstance(obj, real):
+    if mine:
         return object.__getattribute__(obj, name)
     if real is not None and not issubclass(real, BaseException):
         return not_run(graph, "attribute", name, rec)
     if name in vars(object):
         return object.__getattribute__(obj, name)
+    if any(_defines(c, name) for c in type.__getattribute__(type(obj), "__mro__")[:3]):
+        return object.__getattribute__(obj, name)  # items of a type that only the dump knows
     for (origin, slot), value in zip(rec.shape, rec.values):
         if origin == ORIGIN_GUESS and slot == name and value:
             return graph.get(value)
@@ -531,7 +657,7 @@ def _dir(self: Any) -> List[str]:
     ref = find_ref(self)
     if ref is None:
         return list(object.__dir__(self))
-    names = set(ref.attributes()) | set(dir(ref.cls or type(self)))
+    names = set(ref.attributes()) | set(dir(ref.cls or type(self))) | set(ref.fields)
     names.update(n for (o, n), v in zip(ref.rec.shape, ref.rec.values) if o == ORIGIN_GUESS and v)
     if issubclass(type(self), BaseException):
         names.update(ref.graph.namespace(ref.rec.field("dict")))
@@ -562,6 +688,10 @@ def _repr(self: Any) -> str:
             printable(name) or type(self).__name__,
             "(%s)" % inner[1:-2] if len(args) == 1 and inner.endswith(",)") else inner,
         )
+    if shown_of(self) is not None:
+        from .render import text
+
+        return text(self)
     base = storage_base(type(self))
     if base is None:
         return header(self)
@@ -571,6 +701,43 @@ def _repr(self: Any) -> str:
         return text(self)
     before, after = repr_frame(ref)
     return before + base.__repr__(self) + after
+
+
+def _static(cls: Any, name: str) -> Any:
+    """What a real class has under a name, without any descriptor at work."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return vars(base)[name]
+    return None
+
+
+def shown_of(value: Any) -> Any:
+    """How an object of a standard type prints: text, a Shown, or None."""
+    cls = type(value)
+    from . import standard
+
+    if not isinstance(cls, SurrogateMeta):
+        show = standard.REAL_SHOWN.get(cls)
+        return None if show is None else show(value)
+    ref = find_ref(value)
+    if ref is None:
+        return None
+    out: Any = None
+    for owner in type.__getattribute__(cls, "__mro__"):
+        own = type.__getattribute__(owner, "__dict__").get("_shown")
+        own = own or standard.REAL_SHOWN.get(owner)
+        if own is not None:
+            out = own(value)
+            break
+    if out is None and ref.rec.kind.name in ("record", "mapping"):
+        real = next((b for b in type.__getattribute__(cls, "__mro__") if b in standard.REALS), None)
+        out = real.__repr__(value) if real is not None else standard.generic(value)
+    if out is None:
+        return None
+    before, after = repr_frame(ref)
+    if isinstance(out, str):
+        return before + out + after
+    return out._replace(before=before + out.before, after=out.after + after)
 
 
 def repr_frame(ref: Ref) -> Tuple[str, str]:
