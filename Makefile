@@ -53,7 +53,7 @@ FUZZ_TIME ?= 20
 SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
-.PHONY: all unit test-tools demo check deps interpreters install uninstall lint asan \
+.PHONY: all unit test-tools demo check types deps interpreters install uninstall lint asan \
 	fuzz fuzz-bins bench clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -67,6 +67,7 @@ help:
 	@echo 'make deps           install packages that are missing'
 	@echo 'make interpreters   get further Python versions to test with'
 	@echo 'make install        PREFIX=$(PREFIX) DESTDIR=; also uninstall'
+	@echo 'make types          write doc/TYPES.md from what is seen'
 	@echo 'make lint asan fuzz bench clean'
 
 # -- objects ---------------------------------------------------------------
@@ -142,6 +143,13 @@ check:
 	$(Q)$(DEPS) $(O) check
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all unit test-tools
 	$(Q)tests/run.sh $(O) $(TESTS) -- $(PYTEST)
+
+# doc/TYPES.md, as every interpreter here has it.
+types:
+	$(Q)$(DEPS) $(O) check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)PYDUMPD_UPDATE=1 PYDUMPD_BUILD=$(O) $(PY) -m pytest -q \
+		-p no:cacheprovider tests/e2e/test_catalogue.py
 
 lint:
 	$(Q)$(DEPS) $(O) lint

@@ -25,12 +25,19 @@ def class_name(cls):
     return "{}.{}".format(cls.__module__, cls.__qualname__)
 
 
+def class_of(value):
+    """The type, which __class__ need not be. But the loader's stand-ins for the
+    interpreter's own objects say by __class__ what they stand for."""
+    cls = type(value)
+    return value.__class__ if cls.__module__.startswith("pydumpd") else cls
+
+
 def told(value, depth=DEEPEST, whole=None):
     """Plain JSON of a value: builtins by content, others by type. whole(value)
     is asked of every value; it raises for those that a dump cannot vouch for."""
     if whole is not None:
         whole(value)
-    cls = value.__class__
+    cls = class_of(value)
     name = cls.__name__ if cls.__module__ == "builtins" else ""
     if name in ATOMS:
         return [name, atom(name, value)]
@@ -45,7 +52,7 @@ def told(value, depth=DEEPEST, whole=None):
         return [name, pairs]
     if name in ("range", "slice"):
         return [name, [told(p, depth, whole) for p in (value.start, value.stop, value.step)]]
-    if isinstance(value, type):
+    if issubclass(type(value), type):
         return ["type", class_name(value)]
     if name in ("function", "builtin_function_or_method", "module"):
         return [name, value.__name__]
