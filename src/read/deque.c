@@ -4,15 +4,14 @@
 
 /*
  * Fields: leftblock, leftindex (of the first item in it), maxlen (-1: none);
- * constants: blocklen (items of a block), data and rightlink (bytes from a
- * block).
+ * constants: block_items; block_data and block_right (bytes from a block).
  */
 enum pyd_code pyd_record_deque(struct pyd_reader *r,
 			       const struct pyd_record *rec, struct pyd_node *n,
 			       struct pyd_err *err)
 {
 	uint64_t left = pyd_obj_nitems(r, rec->obj);
-	uint64_t blocklen = pyd_record_u64(rec, "blocklen");
+	uint64_t blocklen = pyd_record_u64(rec, "block_items");
 	uint64_t at = pyd_record_u64(rec, "leftindex");
 	pyd_addr block = pyd_record_u64(rec, "leftblock");
 	enum pyd_code code;
@@ -26,8 +25,8 @@ enum pyd_code pyd_record_deque(struct pyd_reader *r,
 		uint64_t take = blocklen - at < left ? blocklen - at : left;
 
 		code = pyd_read_pointers(
-			r, block + pyd_record_u64(rec, "data") + at * 8, take,
-			&n->refs, err);
+			r, block + pyd_record_u64(rec, "block_data") + at * 8,
+			take, &n->refs, err);
 		if (code)
 			return code;
 		left -= take;
@@ -35,7 +34,7 @@ enum pyd_code pyd_record_deque(struct pyd_reader *r,
 		if (!left)
 			break;
 		code = pyd_target_read_u64(
-			r->target, block + pyd_record_u64(rec, "rightlink"),
+			r->target, block + pyd_record_u64(rec, "block_right"),
 			&block, err);
 		if (code)
 			return code;

@@ -103,7 +103,7 @@ enum pyd_code pyd_record_text(struct pyd_node *n, const char *name,
 			      err);
 }
 
-static void mark_cut(struct pyd_node *n, const char *name, uint64_t total)
+void pyd_record_cut(struct pyd_node *n, const char *name, uint64_t total)
 {
 	if (n->mark)
 		return;
@@ -128,7 +128,7 @@ enum pyd_code pyd_record_memory(struct pyd_reader *r, struct pyd_node *n,
 		/* Whole numbers only. */
 		if (origin == PYD_ORIGIN_INTS)
 			take -= take % 8;
-		mark_cut(n, name, len);
+		pyd_record_cut(n, name, len);
 	}
 	if (!pyd_is_mapped(r->target, addr, take))
 		return pyd_err_at(err, PYD_FAULT, addr, "%s is not mapped",
@@ -253,7 +253,7 @@ static enum pyd_code add_cstr(struct pyd_reader *r, const struct pyd_cfield *f,
 	if (code)
 		return code;
 	if (cut)
-		mark_cut(n, f->name, 0);
+		pyd_record_cut(n, f->name, 0);
 	return pyd_record_text(n, f->name, r->bytes.data,
 			       strlen((const char *)r->bytes.data), err);
 }

@@ -54,6 +54,8 @@ PYD_MUST_CHECK enum pyd_code pyd_record_memory(
 PYD_MUST_CHECK enum pyd_code pyd_record_text(struct pyd_node *n,
 					     const char *name, const void *text,
 					     size_t len, struct pyd_err *err);
+/* Marks the object as truncated: total is what the field has in full. */
+void pyd_record_cut(struct pyd_node *n, const char *name, uint64_t total);
 
 /* What a line of records.def names. */
 struct pyd_record_reader {

@@ -5,7 +5,7 @@
 /* Characters read at once. */
 enum { CHUNK = 1 << 16 };
 
-static size_t put_utf8(uint8_t *p, uint32_t c)
+size_t pyd_utf8_put(uint8_t *p, uint32_t c)
 {
 	if (c < 0x80) {
 		p[0] = (uint8_t)c;
@@ -171,7 +171,7 @@ enum pyd_code pyd_obj_utf8(struct pyd_reader *r, const struct pyd_obj *o,
 						"a str has the impossible "
 						"character 0x%x",
 						c);
-				to += put_utf8(to, c);
+				to += pyd_utf8_put(to, c);
 			}
 			out->len = (size_t)(to - out->data);
 		}
