@@ -25,11 +25,20 @@ enum {
 	OPT_MAX_OBJECTS,
 	OPT_MAX_BYTES,
 	OPT_MAX_STRING,
+	OPT_MAX_ITEMS,
+	OPT_MAX_BLOB,
+	OPT_INCLUDE,
+	OPT_EXCLUDE,
 	OPT_TIMEOUT,
 	OPT_NO_GLOBALS,
 	OPT_CAPTURE,
 	OPT_OFFSETS,
 	OPT_TYPES,
+};
+
+enum {
+	PATTERNS_MAX = 1000,
+	PATTERN_BYTES = 250,
 };
 
 static const struct argp_option options[] = {
@@ -49,7 +58,24 @@ static const struct argp_option options[] = {
 	{ "max-bytes", OPT_MAX_BYTES, "SIZE", 0,
 	  "Dump objects of about SIZE bytes together (K, M, G)", 2 },
 	{ "max-string", OPT_MAX_STRING, "N", 0,
-	  "Cut strings and bytes after N; their true length is kept", 2 },
+	  "Cut strings after N characters; their true length is kept", 2 },
+	{ "max-items", OPT_MAX_ITEMS, "N", 0,
+	  "Cut lists, tuples, sets, dicts and the like after N items; their "
+	  "true length is kept",
+	  2 },
+	{ "max-blob", OPT_MAX_BLOB, "SIZE", 0,
+	  "Cut bytes, bytearrays and other memory of one object after SIZE "
+	  "bytes (K, M, G; default 16M), or \"none\"",
+	  2 },
+	{ "exclude", OPT_EXCLUDE, "PATTERN", 0,
+	  "Leave out objects whose type's full name (\"numpy.ndarray\") "
+	  "matches the glob, and the contents of modules whose name does; may "
+	  "be given again",
+	  2 },
+	{ "include", OPT_INCLUDE, "PATTERN", 0,
+	  "Leave out objects and modules' contents that match none of these, "
+	  "but for builtins; --exclude wins",
+	  2 },
 	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
 	  "Stop following references after SECONDS; the dump is complete but "
 	  "for what is far from the frames",
@@ -158,6 +184,23 @@ static enum pyd_capture_mode parse_mode(struct argp_state *state,
 	return PYD_CAPTURE_AUTO;
 }
 
+static void add_pattern(struct argp_state *state, const char *name,
+			const char *text, struct pyd_patterns *p)
+{
+	const char **v;
+
+	if (!*text || strlen(text) > PATTERN_BYTES || p->n >= PATTERNS_MAX)
+		argp_error(state, "--%s: %s", name,
+			   !*text		  ? "the pattern is empty"
+			   : p->n >= PATTERNS_MAX ? "too many patterns"
+						  : "the pattern is too long");
+	v = reallocarray(p->v, p->n + 1, sizeof(*v));
+	if (!v)
+		argp_failure(state, PYD_EXIT_FAILED, 0, "out of memory");
+	else
+		(p->v = v)[p->n++] = text;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
@@ -184,6 +227,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_MAX_STRING:
 		l->max_string = parse_size(state, "max-string", arg, true);
+		break;
+	case OPT_MAX_ITEMS:
+		l->max_items = parse_size(state, "max-items", arg, true);
+		break;
+	case OPT_MAX_BLOB:
+		l->max_blob =
+			!strcmp(arg, "none")
+				? 0
+				: parse_size(state, "max-blob", arg, true);
+		break;
+	case OPT_INCLUDE:
+		add_pattern(state, "include", arg, &l->include);
+		break;
+	case OPT_EXCLUDE:
+		add_pattern(state, "exclude", arg, &l->exclude);
 		break;
 	case OPT_TIMEOUT:
 		l->timeout_ns = parse_seconds(state, arg);
@@ -378,25 +436,41 @@ static void report_cuts(const struct pyd_cuts *c)
 		{ "--timeout", c->timeout },
 		{ "--no-globals", c->globals },
 	};
+	const struct {
+		const char *option;
+		uint64_t n;
+		const char *what;
+	} objects[] = {
+		{ "--max-string", c->strings, "cut" },
+		{ "--max-items", c->items, "cut" },
+		{ "--max-blob", c->blobs, "cut" },
+		{ "--exclude", c->excluded, "left out" },
+		{ "--include", c->not_included, "left out" },
+	};
 
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
 		if (cuts[i].n)
 			pyd_log_notice("%s left out %" PRIu64 " references",
 				       cuts[i].option, cuts[i].n);
-	if (c->strings)
-		pyd_log_notice("--max-string cut %" PRIu64 " values",
-			       c->strings);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		if (objects[i].n)
+			pyd_log_notice("%s %s %" PRIu64 " values",
+				       objects[i].option, objects[i].what,
+				       objects[i].n);
 }
 
 static void report(const char *path, const struct pyd_snapshot_stats *s)
 {
 	char bytes[32], file[32], quoted[8192];
 
+	const uint64_t unread =
+		s->placeholders - s->cuts.excluded - s->cuts.not_included;
+
 	report_cuts(&s->cuts);
-	if (s->placeholders)
+	if (unread)
 		pyd_log_notice("%" PRIu64 " objects could not be read; the "
 			       "dump says why at each",
-			       s->placeholders);
+			       unread);
 	pyd_log_notice("%" PRIu64 " thread%s, %" PRIu64 " frame%s, %" PRIu64
 		       " objects of %s; paused %.1f ms (%s), took %.2f s; "
 		       "file %s",
@@ -414,7 +488,7 @@ static void report(const char *path, const struct pyd_snapshot_stats *s)
 
 static int run(int argc, char **argv)
 {
-	struct args a = { 0 };
+	struct args a = { .snapshot.limits.max_blob = PYD_MAX_BLOB_DEFAULT };
 	struct pyd_snapshot_stats stats;
 	struct pyd_err err = { 0 };
 	struct progress progress = { .began = pyd_now_ns() };
@@ -439,6 +513,8 @@ static int run(int argc, char **argv)
 
 	enum pyd_code code = pyd_snapshot_take(&a.snapshot, &stats, &err);
 
+	free(a.snapshot.limits.include.v);
+	free(a.snapshot.limits.exclude.v);
 	if (progress.shown)
 		fprintf(stderr, "\r\033[K");
 	if (code) {

@@ -127,6 +127,29 @@ static void put_capture(struct render *r, struct pyd_dump_value header)
 	put(&r->t, "\n");
 }
 
+/* What the limit of that name did. */
+static const char *cut_word(struct pyd_dump_value key)
+{
+	static const struct {
+		const char *limit, *word;
+	} inside[] = {
+		{ "max_string", " values cut\n" },
+		{ "max_items", " values cut\n" },
+		{ "max_blob", " values cut\n" },
+		{ "exclude", " values left out\n" },
+		{ "include", " values left out\n" },
+	};
+	const char *name;
+	size_t len;
+
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++)
+		if (pyd_dump_value_text(key, &name, &len) &&
+		    len == strlen(inside[i].limit) &&
+		    !memcmp(name, inside[i].limit, len))
+			return inside[i].word;
+	return " references not followed\n";
+}
+
 static void put_cut(struct render *r)
 {
 	struct pyd_dump_value v = pyd_dump_value_get(pyd_dump_end(r->d), "cut");
@@ -139,7 +162,7 @@ static void put_cut(struct render *r)
 		pyd_render_value(key, &r->t);
 		put(&r->t, ": ");
 		pyd_render_value(v, &r->t);
-		put(&r->t, " references not followed\n");
+		put(&r->t, cut_word(key));
 	}
 	if (pyd_dump_value_bool(
 		    pyd_dump_value_get(pyd_dump_end(r->d), "timeout"),

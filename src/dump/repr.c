@@ -181,6 +181,14 @@ static void put_complex(struct repr *r, const struct pyd_dump_object *o)
 
 /* -- text -- */
 
+/* "... (truncated, 3 of 10000)" */
+static void put_count(struct repr *r, const struct pyd_dump_object *o,
+		      uint32_t n)
+{
+	pyd_text_printf(r->out, "... (truncated, %u of %llu)", n,
+			(unsigned long long)o->mark_total);
+}
+
 /* What is to be said of a truncated object. */
 static void put_total(struct repr *r, const struct pyd_dump_object *o,
 		      bool dots)
@@ -289,6 +297,9 @@ static void put_items(struct repr *r, const struct pyd_dump_object *o,
 {
 	uint32_t n, step = pairs ? 2 : 1;
 	const uint64_t *items = pyd_dump_object_rest(r->d, o, &n);
+	/* Of a record, a field may be cut instead. */
+	bool cut = o->mark == PYD_MARK_TRUNCATED && !o->mark_len;
+	bool stopped = false;
 	char ellipsis[16];
 
 	snprintf(ellipsis, sizeof(ellipsis), "%s...%s", open, close);
@@ -299,7 +310,10 @@ static void put_items(struct repr *r, const struct pyd_dump_object *o,
 		if (i)
 			put(r, ", ");
 		if (i / step >= r->lim.items || full(r)) {
-			pyd_text_printf(r->out, "... %u more", (n - i) / step);
+			stopped = true;
+			if (!cut)
+				pyd_text_printf(r->out, "... %u more",
+						(n - i) / step);
 			break;
 		}
 		one(r, items[i]);
@@ -308,13 +322,13 @@ static void put_items(struct repr *r, const struct pyd_dump_object *o,
 		put(r, ": ");
 		one(r, items[i + 1]);
 	}
-	if (o->mark == PYD_MARK_TRUNCATED) {
-		if (n)
+	if (cut) {
+		if (n && !stopped)
 			put(r, ", ");
-		put_total(r, o, true);
-	}
-	if (n == 1 && *open == '(')
+		put_count(r, o, n / step);
+	} else if (n == 1 && *open == '(') {
 		put(r, ",");
+	}
 	put(r, close);
 	if (n)
 		leave(r);
@@ -336,14 +350,14 @@ static void put_container(struct repr *r, const struct pyd_dump_object *o)
 		put_items(r, o, "{", "}", true);
 		break;
 	case PYD_KIND_set:
-		if (n)
+		if (n || o->mark == PYD_MARK_TRUNCATED)
 			put_items(r, o, "{", "}", false);
 		else
 			put(r, "set()");
 		break;
 	default:
 		put(r, "frozenset(");
-		if (n)
+		if (n || o->mark == PYD_MARK_TRUNCATED)
 			put_items(r, o, "{", "}", false);
 		put(r, ")");
 		break;

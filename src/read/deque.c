@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* collections.deque: a doubly linked list of blocks of items. */
+#include "read/limit.h"
 #include "read/record.h"
 
 /*
@@ -14,14 +15,16 @@ enum pyd_code pyd_record_deque(struct pyd_reader *r,
 	uint64_t blocklen = pyd_record_u64(rec, "block_items");
 	uint64_t at = pyd_record_u64(rec, "leftindex");
 	pyd_addr block = pyd_record_u64(rec, "leftblock");
+	pyd_addr seen = block;
 	enum pyd_code code;
 
 	if (!blocklen || (left && at >= blocklen))
 		return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
 				  "impossible index of a deque");
-	/* Each block that is entered gives an item at least, so that a cycle of
-	 * blocks ends with the items. */
-	while (left) {
+	left = pyd_limit_items(r, n, left);
+	/* Each block that is entered gives an item at least. A cycle of blocks
+	 * meets the one that is remembered at powers of two. */
+	for (uint64_t nblocks = 1; left; nblocks++) {
 		uint64_t take = blocklen - at < left ? blocklen - at : left;
 
 		code = pyd_read_pointers(
@@ -38,6 +41,14 @@ enum pyd_code pyd_record_deque(struct pyd_reader *r,
 			&block, err);
 		if (code)
 			return code;
+		code = pyd_limit_time(r, nblocks, err);
+		if (code)
+			return code;
+		if (block == seen)
+			return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
+					  "the blocks of a deque are a cycle");
+		if (!(nblocks & (nblocks - 1)))
+			seen = block;
 	}
 	if (pyd_record_i64(rec, "maxlen") >= 0)
 		return pyd_node_field(n, PYD_ORIGIN_INT, "maxlen",

@@ -6,10 +6,12 @@
 #include <stdio.h>
 
 #include "read/family.h"
+#include "read/limit.h"
 
 enum {
 	LOG2_MAX = 32,	     /* of a key table */
 	SPLIT_MAX = 1 << 16, /* shared keys */
+	CHUNK = 1 << 16,     /* entries that are read at once */
 };
 
 /* A key table, header read. */
@@ -205,36 +207,27 @@ enum pyd_code pyd_dict_split_pairs(struct pyd_reader *r, pyd_addr keys,
 	return PYD_OK;
 }
 
-enum pyd_code pyd_obj_dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
-				 struct pyd_vec *out, uint64_t *ret_used,
-				 struct pyd_err *err)
+/* Appends the pairs of n entries of a combined table, at most stop words. */
+static enum pyd_code add_entries(struct pyd_reader *r, const struct keys *k,
+				 uint64_t first, uint64_t n, size_t stop,
+				 struct pyd_vec *out, struct pyd_err *err)
 {
-	pyd_addr keys = PYD_OBJ_U64(r, o, dict, ma_keys);
-	pyd_addr values = PYD_OBJ_U64(r, o, dict, ma_values);
-	struct keys k;
-	enum pyd_code code;
-
-	*ret_used = PYD_OBJ_U64(r, o, dict, ma_used);
-	if (values)
-		return pyd_dict_split_pairs(r, keys, values, out, err);
-
-	code = read_keys(r, keys, &k, err);
-	if (code)
-		return code;
-
 	/* Read behind what is there already, then close the gaps. */
 	size_t start = out->len;
+	enum pyd_code code = pyd_read_pointers(
+		r, k->entries + first * k->words * 8, n * k->words, out, err);
 
-	code = pyd_read_pointers(r, k.entries, k.n * k.words, out, err);
 	if (code)
 		return code;
 
 	const uint64_t *from = out->data + start;
 	uint64_t *to = out->data + start;
 
-	for (uint64_t i = 0; i < k.n; i++, from += k.words) {
-		uint64_t key = from[k.words - 2], value = from[k.words - 1];
+	for (uint64_t i = 0; i < n; i++, from += k->words) {
+		uint64_t key = from[k->words - 2], value = from[k->words - 1];
 
+		if ((size_t)(to - out->data) >= stop)
+			break;
 		/* A deleted entry has no value. */
 		if (!value || !key)
 			continue;
@@ -245,13 +238,53 @@ enum pyd_code pyd_obj_dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
 	return PYD_OK;
 }
 
+/* At most max pairs. */
+static enum pyd_code dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
+				uint64_t max, struct pyd_vec *out,
+				struct pyd_err *err)
+{
+	pyd_addr keys = PYD_OBJ_U64(r, o, dict, ma_keys);
+	pyd_addr values = PYD_OBJ_U64(r, o, dict, ma_values);
+	struct keys k;
+	enum pyd_code code;
+
+	size_t stop = max < SIZE_MAX / 4 ? out->len + max * 2 : SIZE_MAX;
+
+	if (values) {
+		code = pyd_dict_split_pairs(r, keys, values, out, err);
+		if (!code && out->len > stop)
+			out->len = stop;
+		return code;
+	}
+	code = read_keys(r, keys, &k, err);
+	for (uint64_t at = 0; !code && at < k.n && out->len < stop;) {
+		uint64_t n = k.n - at < CHUNK ? k.n - at : CHUNK;
+
+		code = pyd_limit_time(r, at, err);
+		if (!code)
+			code = add_entries(r, &k, at, n, stop, out, err);
+		at += n;
+	}
+	return code;
+}
+
+enum pyd_code pyd_obj_dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
+				 struct pyd_vec *out, uint64_t *ret_used,
+				 struct pyd_err *err)
+{
+	*ret_used = PYD_OBJ_U64(r, o, dict, ma_used);
+	return dict_pairs(r, o, UINT64_MAX, out, err);
+}
+
 enum pyd_code pyd_read_dict(struct pyd_reader *r, const struct pyd_obj *o,
 			    struct pyd_node *n, struct pyd_err *err)
 {
-	uint64_t used;
+	uint64_t used = PYD_OBJ_U64(r, o, dict, ma_used);
+	uint64_t want = pyd_limit_items(r, n, used);
 	struct keys k;
-	enum pyd_code code = pyd_obj_dict_pairs(r, o, &n->refs, &used, err);
+	enum pyd_code code;
 
+	code = dict_pairs(r, o, want < used ? want : UINT64_MAX, &n->refs, err);
 	if (code)
 		return code;
 	/* Shared keys belong to the type, the rest to the dict. */
@@ -261,7 +294,7 @@ enum pyd_code pyd_read_dict(struct pyd_reader *r, const struct pyd_obj *o,
 			return code;
 		n->size += k.bytes;
 	}
-	if (n->refs.len / 2 != used) {
+	if (n->refs.len / 2 != want) {
 		n->mark = PYD_MARK_TORN;
 		n->mark_total = used;
 		snprintf(n->mark_text, sizeof(n->mark_text),

@@ -26,8 +26,11 @@ struct pyd_reader {
 	struct pyd_map types; /* address -> struct pyd_type * */
 	pyd_addr type_type;   /* the type whose type is itself, or 0 */
 	struct pyd_map codes; /* address -> struct pyd_codeobj * */
-	uint64_t max_string;  /* characters or bytes; 0: no limit */
+	uint64_t max_string;  /* characters of a str; 0: no limit */
 	uint64_t max_blob;    /* bytes of memory in a record; 0: no limit */
+	uint64_t max_items;   /* of a container; 0: no limit */
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	bool whole;	      /* the object that is read next is not cut */
 	/* Scratch of pyd_read_node(). */
 	struct pyd_obj *obj;
 	struct pyd_vec pairs;

@@ -2,9 +2,13 @@
 #include "read/record.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "read/limit.h"
 
 enum {
 	CSTR_MAX = 64 << 10, /* of a C string, bytes */
+	SHORT = 256,	     /* bytes of a field that is never cut */
 };
 
 static const struct pyd_record_reader readers[] = {
@@ -105,6 +109,14 @@ enum pyd_code pyd_record_text(struct pyd_node *n, const char *name,
 
 void pyd_record_cut(struct pyd_node *n, const char *name, uint64_t total)
 {
+	size_t len = strlen(n->mark_text);
+
+	/* One mark for all; the total is the first one's. */
+	if (len) {
+		snprintf(n->mark_text + len, sizeof(n->mark_text) - len,
+			 ", field %s of %llu", name, (unsigned long long)total);
+		return;
+	}
 	if (n->mark)
 		return;
 	n->mark = PYD_MARK_TRUNCATED;
@@ -123,7 +135,13 @@ enum pyd_code pyd_record_memory(struct pyd_reader *r, struct pyd_node *n,
 
 	if (!max || max > PYD_BLOB_MAX)
 		max = PYD_BLOB_MAX;
+	/* Short fields are what the object is known by. */
+	if (max < SHORT)
+		max = SHORT;
 	if (take > max) {
+		if (!pyd_is_mapped(r->target, addr, len))
+			return pyd_err_at(err, PYD_FAULT, addr,
+					  "%s is not mapped", name);
 		take = max;
 		/* Whole numbers only. */
 		if (origin == PYD_ORIGIN_INTS)
@@ -243,7 +261,7 @@ static enum pyd_code add_cstr(struct pyd_reader *r, const struct pyd_cfield *f,
 	enum pyd_code code;
 
 	if (r->max_string && r->max_string < max)
-		max = r->max_string;
+		max = r->max_string > SHORT ? r->max_string : SHORT;
 	pyd_buf_clear(&r->bytes);
 	code = pyd_buf_reserve(&r->bytes, max + 1, err);
 	if (code)
@@ -256,6 +274,17 @@ static enum pyd_code add_cstr(struct pyd_reader *r, const struct pyd_cfield *f,
 		pyd_record_cut(n, f->name, 0);
 	return pyd_record_text(n, f->name, r->bytes.data,
 			       strlen((const char *)r->bytes.data), err);
+}
+
+/* Of count references, pairs of them. */
+static enum pyd_code add_pairs(struct pyd_reader *r, pyd_addr at,
+			       uint64_t count, struct pyd_node *n,
+			       struct pyd_err *err)
+{
+	uint64_t pairs = pyd_limit_items(r, n, count / 2);
+
+	return pyd_read_pointers(r, at, pairs < count / 2 ? pairs * 2 : count,
+				 &n->refs, err);
 }
 
 static enum pyd_code add_float(const struct pyd_cfield *f, uint64_t bits,
@@ -355,7 +384,9 @@ static enum pyd_code take_field(struct pyd_reader *r, struct pyd_record *rec,
 	case PYD_CVALUE_OBJECTS:
 		if (f->pairs)
 			n->kind = PYD_KIND_mapping;
-		return pyd_read_pointers(r, at, count, &n->refs, err);
+		if (f->pairs)
+			return add_pairs(r, at, count, n, err);
+		return pyd_limit_pointers(r, at, count, n, err);
 	}
 	return PYD_OK;
 }

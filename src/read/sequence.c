@@ -4,6 +4,11 @@
 
 #include <stdio.h>
 
+#include "read/limit.h"
+
+/* Entries of a table that are read at once. */
+enum { CHUNK = 1 << 16 };
+
 enum pyd_code pyd_read_list(struct pyd_reader *r, const struct pyd_obj *o,
 			    struct pyd_node *n, struct pyd_err *err)
 {
@@ -16,16 +21,16 @@ enum pyd_code pyd_read_list(struct pyd_reader *r, const struct pyd_obj *o,
 				  "a list has more items than room");
 	if (allocated > 0)
 		n->size += (uint64_t)allocated * 8;
-	return pyd_read_pointers(r, PYD_OBJ_U64(r, o, list, ob_item), count,
-				 &n->refs, err);
+	return pyd_limit_pointers(r, PYD_OBJ_U64(r, o, list, ob_item), count, n,
+				  err);
 }
 
 enum pyd_code pyd_read_tuple(struct pyd_reader *r, const struct pyd_obj *o,
 			     struct pyd_node *n, struct pyd_err *err)
 {
-	return pyd_read_pointers(
+	return pyd_limit_pointers(
 		r, o->addr + (uint64_t)PYD_OFF(r->lay, tuple, ob_item),
-		PYD_OBJ_U64(r, o, object, ob_size), &n->refs, err);
+		PYD_OBJ_U64(r, o, object, ob_size), n, err);
 }
 
 /* start, stop and step lie side by side; so does the length of a range. */
@@ -45,25 +50,19 @@ enum pyd_code pyd_read_range(struct pyd_reader *r, const struct pyd_obj *o,
 		&n->refs, err);
 }
 
-enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
-			   struct pyd_node *n, struct pyd_err *err)
+/* Adds the items of k entries to n, as long as there are fewer than stop. */
+static enum pyd_code set_entries(struct pyd_reader *r, pyd_addr entries,
+				 uint64_t k, uint64_t stop, struct pyd_node *n,
+				 struct pyd_err *err)
 {
-	uint64_t used = PYD_OBJ_U64(r, o, set, used);
-	uint64_t mask = PYD_OBJ_U64(r, o, set, mask);
-	pyd_addr table = PYD_OBJ_U64(r, o, set, table);
 	enum pyd_code code;
-
-	if (mask > (1ULL << 31) || (mask & (mask + 1)) || used > mask + 1)
-		return pyd_err_at(err, PYD_CORRUPT, o->addr,
-				  "impossible table of a set");
-	n->size += (mask + 1) * 16;
 
 	/* Entries are {key, hash}. */
 	pyd_vec_clear(&r->pairs);
-	code = pyd_read_pointers(r, table, (mask + 1) * 2, &r->pairs, err);
+	code = pyd_read_pointers(r, entries, k * 2, &r->pairs, err);
 	if (code)
 		return code;
-	for (size_t i = 0; i + 1 < r->pairs.len; i += 2) {
+	for (size_t i = 0; i + 1 < r->pairs.len && n->refs.len < stop; i += 2) {
 		uint64_t key = r->pairs.data[i];
 
 		/* Hash -1 marks a deleted entry. */
@@ -73,7 +72,38 @@ enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
 		if (code)
 			return code;
 	}
-	if (n->refs.len != used) {
+	return PYD_OK;
+}
+
+enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
+			   struct pyd_node *n, struct pyd_err *err)
+{
+	uint64_t used = PYD_OBJ_U64(r, o, set, used);
+	uint64_t mask = PYD_OBJ_U64(r, o, set, mask);
+	pyd_addr table = PYD_OBJ_U64(r, o, set, table);
+	uint64_t want, stop;
+	enum pyd_code code;
+
+	if (mask > (1ULL << 31) || (mask & (mask + 1)) || used > mask + 1)
+		return pyd_err_at(err, PYD_CORRUPT, o->addr,
+				  "impossible table of a set");
+	n->size += (mask + 1) * 16;
+
+	want = pyd_limit_items(r, n, used);
+	/* A table that shows more than there should be is to be noticed. */
+	stop = want < used ? want : UINT64_MAX;
+	for (uint64_t at = 0; at <= mask && n->refs.len < stop;) {
+		uint64_t k = mask + 1 - at < CHUNK ? mask + 1 - at : CHUNK;
+
+		code = pyd_limit_time(r, at, err);
+		if (code)
+			return code;
+		code = set_entries(r, table + at * 16, k, stop, n, err);
+		if (code)
+			return code;
+		at += k;
+	}
+	if (n->refs.len != want) {
 		n->mark = PYD_MARK_TORN;
 		n->mark_total = used;
 		snprintf(n->mark_text, sizeof(n->mark_text),

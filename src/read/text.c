@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* str, bytes, bytearray. Include/cpython/unicodeobject.h */
 #include "read/family.h"
+#include "read/limit.h"
 
 /* Characters read at once. */
 enum { CHUNK = 1 << 16 };
@@ -137,6 +138,10 @@ enum pyd_code pyd_obj_utf8(struct pyd_reader *r, const struct pyd_obj *o,
 		max = PYD_BLOB_MAX;
 	if (want > max)
 		want = max;
+	if (want < t.length &&
+	    !pyd_is_mapped(r->target, t.data, t.length * t.width))
+		return pyd_err_at(err, PYD_FAULT, t.data,
+				  "the text of a str is not mapped");
 	for (uint64_t done = 0; done < want;) {
 		uint64_t n = want - done < CHUNK ? want - done : CHUNK;
 		/* Characters are read to the end of the room that their
@@ -195,8 +200,8 @@ enum pyd_code pyd_read_unicode(struct pyd_reader *r, const struct pyd_obj *o,
 {
 	uint64_t total;
 	bool cut;
-	enum pyd_code code =
-		pyd_obj_utf8(r, o, r->max_string, &n->value, &total, &cut, err);
+	enum pyd_code code = pyd_obj_utf8(r, o, pyd_limit_string(r), &n->value,
+					  &total, &cut, err);
 
 	if (code)
 		return code;
@@ -222,12 +227,16 @@ static enum pyd_code read_blob(struct pyd_reader *r, const struct pyd_obj *o,
 			       pyd_addr data, uint64_t len, struct pyd_node *n,
 			       struct pyd_err *err)
 {
-	uint64_t max = r->max_string ? r->max_string : PYD_BLOB_MAX;
+	uint64_t max = pyd_limit_blob(r);
 	uint64_t want = len < max ? len : max;
 
 	if (len > (1ULL << 40))
 		return pyd_err_at(err, PYD_CORRUPT, o->addr,
 				  "impossible length of a %s", o->type->name);
+	if (want < len && !pyd_is_mapped(r->target, data, len))
+		return pyd_err_at(err, PYD_FAULT, data,
+				  "the bytes of a %s are not mapped",
+				  o->type->name);
 	for (uint64_t done = 0; done < want;) {
 		/* In pieces: a corrupt length ends at the first hole, before
 		 * it has become our own memory. */

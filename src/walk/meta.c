@@ -199,20 +199,33 @@ static void pack_limit(struct pyd_pack *p, const char *key, uint64_t v)
 		pyd_pack_nil(p);
 }
 
+static void pack_patterns(struct pyd_pack *p, const char *key,
+			  const struct pyd_patterns *patterns)
+{
+	pyd_pack_text(p, key);
+	pyd_pack_array(p, patterns->n);
+	for (size_t i = 0; i < patterns->n; i++)
+		pyd_pack_text(p, patterns->v[i]);
+}
+
 static void pack_limits(struct pyd_pack *p, const struct pyd_limits *l)
 {
 	pyd_pack_text(p, "limits");
-	pyd_pack_map(p, 6);
+	pyd_pack_map(p, 10);
 	pack_limit(p, "depth", l->depth);
 	pack_limit(p, "max_objects", l->max_objects);
 	pack_limit(p, "max_bytes", l->max_bytes);
 	pack_limit(p, "max_string", l->max_string);
+	pack_limit(p, "max_items", l->max_items);
+	pack_limit(p, "max_blob", l->max_blob);
 	pyd_pack_text(p, "timeout");
 	if (l->timeout_ns)
 		msgpack_pack_double(&p->pk, (double)l->timeout_ns / 1e9);
 	else
 		pyd_pack_nil(p);
 	pyd_pack_kv_bool(p, "globals", !l->no_globals);
+	pack_patterns(p, "include", &l->include);
+	pack_patterns(p, "exclude", &l->exclude);
 }
 
 static void pack_modules(struct pyd_pack *p, const struct pyd_modules *m)
@@ -282,6 +295,10 @@ enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
 		{ "max_objects", cuts->max_objects },
 		{ "max_bytes", cuts->max_bytes },
 		{ "max_string", cuts->strings },
+		{ "max_items", cuts->items },
+		{ "max_blob", cuts->blobs },
+		{ "exclude", cuts->excluded },
+		{ "include", cuts->not_included },
 		{ "timeout", cuts->timeout },
 		{ "globals", cuts->globals },
 	};

@@ -69,6 +69,7 @@ struct snapshot {
 	struct pyd_sources sources;
 	struct pyd_walk walk;
 	enum pyd_capture_mode mode;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 };
 
 static void snapshot_deinit(struct snapshot *s)
@@ -273,6 +274,23 @@ static enum pyd_code add_roots(struct snapshot *s, const struct pyd_vec *roots,
 	return PYD_OK;
 }
 
+/* Globals and what else is a namespace; what is to be left out of it. */
+static enum pyd_code add_globals(struct snapshot *s, struct pyd_err *err)
+{
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i < s->runtime.ninterps && !code; i++)
+		code = pyd_filter_modules(&s->walk.filter, &s->reader,
+					  s->runtime.interps[i].modules, err);
+	if (code || s->opts->limits.no_globals) {
+		s->walk.cuts.globals += s->stacks.globals.len;
+		return code;
+	}
+	for (size_t i = 0; i < s->stacks.globals.len && !code; i++)
+		code = pyd_walk_names(&s->walk, s->stacks.globals.data[i], err);
+	return code;
+}
+
 static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 {
 	enum pyd_code code;
@@ -281,21 +299,17 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	s->walk.torn = s->mode == PYD_CAPTURE_LIVE;
 	s->walk.progress = s->opts->progress;
 	s->walk.progress_ctx = s->opts->progress_ctx;
-	if (s->opts->limits.timeout_ns)
-		s->walk.deadline_ns = pyd_now_ns() + s->opts->limits.timeout_ns;
+	s->walk.deadline_ns = s->deadline_ns;
+	s->reader.deadline_ns = s->deadline_ns;
 	code = add_roots(s, &s->stacks.near, err);
 	if (code)
 		return code;
 	code = add_roots(s, &s->stacks.far, err);
 	if (code)
 		return code;
-	if (s->opts->limits.no_globals) {
-		s->walk.cuts.globals += s->stacks.globals.len;
-	} else {
-		code = add_roots(s, &s->stacks.globals, err);
-		if (code)
-			return code;
-	}
+	code = add_globals(s, err);
+	if (code)
+		return code;
 	return pyd_walk_run(&s->walk, err);
 }
 
@@ -384,6 +398,8 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	if (code)
 		goto out;
 	clock_gettime(CLOCK_REALTIME, &now);
+	if (opts->limits.timeout_ns)
+		s.deadline_ns = pyd_now_ns() + opts->limits.timeout_ns;
 	code = capture(&s, &stats, err);
 	if (code)
 		goto out;

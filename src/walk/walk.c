@@ -8,7 +8,13 @@
 #include "target/procfs.h"
 
 /* Objects between two looks at the progress callback. */
-enum { PROGRESS_EVERY = 1 << 14 };
+enum {
+	PROGRESS_EVERY = 1 << 14,
+	/* No name or table that an object is known by is larger. */
+	SMALL_BLOB = 1 << 20,
+	/* References of one object between two looks at the clock. */
+	LOOK_EVERY = 1 << 16,
+};
 
 void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
 		   struct pyd_writer *writer, const struct pyd_limits *limits)
@@ -19,12 +25,21 @@ void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
 		.limits = *limits,
 	};
 	r->max_string = limits->max_string;
+	r->max_items = limits->max_items;
+	r->max_blob = limits->max_blob;
+	w->filter.include = limits->include;
+	w->filter.exclude = limits->exclude;
+	w->whole.on = limits->max_string || limits->max_items ||
+		      (limits->max_blob && limits->max_blob < SMALL_BLOB) ||
+		      pyd_filter_is_on(&w->filter);
 }
 
 void pyd_walk_deinit(struct pyd_walk *w)
 {
 	pyd_visited_deinit(&w->visited);
 	pyd_shapes_deinit(&w->shapes);
+	pyd_whole_deinit(&w->whole);
+	pyd_filter_deinit(&w->filter);
 	pyd_vec_deinit(&w->now);
 	pyd_vec_deinit(&w->next);
 	pyd_map_deinit(&w->types);
@@ -52,6 +67,16 @@ enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
 			    struct pyd_err *err)
 {
 	return meet(w, &w->now, ref, err);
+}
+
+enum pyd_code pyd_walk_names(struct pyd_walk *w, uint64_t ref,
+			     struct pyd_err *err)
+{
+	enum pyd_code code = pyd_whole_names(&w->whole, ref, err);
+
+	if (code)
+		return code;
+	return pyd_walk_root(w, ref, err);
 }
 
 static enum pyd_code note_type(struct pyd_walk *w, pyd_addr type,
@@ -103,6 +128,91 @@ static enum pyd_code placeholder(struct pyd_walk *w, const struct pyd_err *why,
 	return pyd_buf_append(&n->value, why->msg, strlen(why->msg), err);
 }
 
+/* Turns the node into a placeholder that keeps type and size. */
+static enum pyd_code leave_out(struct pyd_node *n, const char *why,
+			       struct pyd_err *err)
+{
+	n->kind = PYD_KIND_placeholder;
+	pyd_vec_clear(&n->refs);
+	pyd_vec_clear(&n->attrs);
+	pyd_buf_clear(&n->value);
+	n->mark = PYD_MARK_LIMIT;
+	n->mark_total = 0;
+	n->mark_text[0] = '\0';
+	return pyd_buf_append(&n->value, why, strlen(why), err);
+}
+
+/* Reads the object at addr into w->node as far as limits want it. */
+static enum pyd_code read_limited(struct pyd_walk *w, pyd_addr addr,
+				  struct pyd_err *err)
+{
+	struct pyd_reader *r = w->reader;
+	const struct pyd_limits *l = &w->limits;
+	bool whole = pyd_whole_has(&w->whole, addr);
+	enum pyd_verdict verdict = PYD_TAKEN;
+	char text[300];
+	enum pyd_code code;
+
+	if (pyd_filter_is_on(&w->filter)) {
+		code = pyd_filter_judge(&w->filter, r, addr, whole, &verdict,
+					text, sizeof(text), err);
+		if (code)
+			return code;
+	}
+	if (verdict == PYD_TAKEN) {
+		r->whole = whole;
+		code = pyd_read_node(r, addr, &w->node, err);
+		r->whole = false;
+		return code;
+	}
+	/* Its size matters, not what it holds. */
+	r->max_string = r->max_items = r->max_blob = 1;
+	code = pyd_read_node(r, addr, &w->node, err);
+	r->max_string = l->max_string;
+	r->max_items = l->max_items;
+	r->max_blob = l->max_blob;
+	if (code && !pyd_code_is_local(code))
+		return code;
+	/* What a type is cannot be left out. */
+	if (!code && w->node.kind == PYD_KIND_type)
+		return PYD_OK;
+	if (verdict == PYD_EXCLUDED)
+		w->cuts.excluded++;
+	else
+		w->cuts.not_included++;
+	return leave_out(&w->node, text, err);
+}
+
+/* Counts what a limit cut in the node. */
+static void count_cut(struct pyd_walk *w)
+{
+	if (w->node.mark != PYD_MARK_TRUNCATED)
+		return;
+	switch (w->node.kind) {
+	case PYD_KIND_str:
+		w->cuts.strings++;
+		break;
+	case PYD_KIND_list:
+	case PYD_KIND_tuple:
+	case PYD_KIND_dict:
+	case PYD_KIND_set:
+	case PYD_KIND_frozenset:
+	case PYD_KIND_mapping:
+		w->cuts.items++;
+		break;
+	case PYD_KIND_record:
+		if (!w->node.mark_text[0]) {
+			w->cuts.items++;
+			break;
+		}
+		w->cuts.blobs++;
+		break;
+	default:
+		w->cuts.blobs++;
+		break;
+	}
+}
+
 /* Reads one object into w->node and writes it; local failures become
  * placeholders. */
 static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
@@ -111,7 +221,7 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
 	struct pyd_node *n = &w->node;
 	struct pyd_err why = { 0 };
 	uint32_t shape = 0;
-	enum pyd_code code = pyd_read_node(w->reader, addr, n, &why);
+	enum pyd_code code = read_limited(w, addr, &why);
 
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
@@ -122,8 +232,7 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
 		if (code)
 			return code;
 	}
-	if (n->mark == PYD_MARK_TRUNCATED)
-		w->cuts.strings++;
+	count_cut(w);
 	code = pyd_shapes_get(&w->shapes, w->reader, n, &shape, err);
 	if (code)
 		return code;
@@ -141,11 +250,25 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
 	return note_type(w, n->type, err);
 }
 
+/* True when the time is over inside of one object's references; counts those
+ * from i on. */
+static bool late(struct pyd_walk *w, const struct pyd_vec *refs, size_t i)
+{
+	if (!w->deadline_ns || !i || i % LOOK_EVERY ||
+	    pyd_now_ns() < w->deadline_ns)
+		return false;
+	w->cuts.timeout += refs->len - i;
+	return true;
+}
+
 static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_node *n = &w->node;
 	bool skip_globals = w->limits.no_globals;
-	enum pyd_code code;
+	enum pyd_code code = pyd_whole_note(&w->whole, n, err);
+
+	if (code)
+		return code;
 
 	if (w->limits.depth && w->level + 1 >= w->limits.depth) {
 		for (size_t i = 0; i < n->refs.len; i++)
@@ -160,6 +283,8 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 		return PYD_OK;
 	}
 	for (size_t i = 0; i < n->refs.len; i++) {
+		if (late(w, &n->refs, i))
+			break;
 		if (skip_globals && leads_to_globals(n->kind, i)) {
 			w->cuts.globals += n->refs.data[i] != 0;
 			continue;

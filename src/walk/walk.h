@@ -9,24 +9,11 @@
 
 #include "dump/writer.h"
 #include "read/reader.h"
+#include "walk/filter.h"
+#include "walk/limits.h"
 #include "walk/shapes.h"
 #include "walk/visited.h"
-
-/* 0 means no limit. */
-struct pyd_limits {
-	uint64_t depth; /* references from a frame */
-	uint64_t max_objects;
-	uint64_t max_bytes;  /* sum of the objects' own sizes */
-	uint64_t max_string; /* characters of a str, bytes of a blob */
-	uint64_t timeout_ns; /* of the walk */
-	bool no_globals;     /* globals, builtins, modules' contents */
-};
-
-/* References that were not followed, by limit. */
-struct pyd_cuts {
-	uint64_t depth, max_objects, max_bytes, timeout, globals;
-	uint64_t strings; /* objects cut by max_string */
-};
+#include "walk/whole.h"
 
 struct pyd_walk {
 	struct pyd_reader *reader; /* not owned */
@@ -40,6 +27,8 @@ struct pyd_walk {
 
 	struct pyd_visited visited;
 	struct pyd_shapes shapes;
+	struct pyd_whole whole;
+	struct pyd_filter filter;
 	struct pyd_vec now, next; /* this level's objects and the next's */
 	size_t at;		  /* in now */
 	uint64_t level;
@@ -56,6 +45,9 @@ void pyd_walk_deinit(struct pyd_walk *w);
 /* Adds a root, in order; 0 and numbers without an object are passed over. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
 					   struct pyd_err *err);
+/* The same for a namespace, whose names are not cut. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_names(struct pyd_walk *w, uint64_t ref,
+					    struct pyd_err *err);
 /* Walks until nothing is left or a limit is met; then adds the types of all
  * objects that were written, which no limit leaves out. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builtin values come back as what they were."""
 
+import json
 import math
 import random
 
@@ -162,10 +163,64 @@ def test_truncated_text(tmp_path):
     b = w.node("bytes", value=b"abc", type=w.add(bytes), mark=("truncated", 2000, ""))
     i = w.node("int", value=b"\5", type=w.add(int), mark=("torn", None, ""))
     dump = pydumpd.open(w.write(tmp_path / "d"))
-    assert isinstance(dump.object(s), str) and dump.object(s) == "abc"
-    assert repr(dump.object(s)) == "'abc' <truncated: 3 of 2000 characters>"
-    assert repr(dump.object(b)) == "b'abc' <truncated: 3 of 2000 bytes>"
+    text, raw = dump.object(s), dump.object(b)
+    assert isinstance(text, str) and isinstance(raw, bytes) and text.dumped() == "abc"
+    assert repr(text) == str(text) == f"{text}" == "'abc' <truncated: 3 of 2000 characters>"
+    assert repr(raw) == "b'abc' <truncated: 3 of 2000 bytes>"
     assert repr(dump.object(i)) == "5 <torn>"
+    # Nothing takes the part for the whole.
+    assert len(text) == 2000 and len(raw) == 2000 and text and raw[1] == 98
+    assert not text == "abc" and text != "abc" and not raw == b"abc"
+    assert not text == "x" * 2000 and text != b"abc"
+    assert text > "abc" and text < "b" and raw >= b"abb" and sorted([text, "abc"])[0] == "abc"
+    assert text.startswith("ab") and not text.startswith("b") and "bc" in text
+    assert text[2] == "c" and text[:2] == "ab" and text[-2000] == "a" and text[5000:] == ""
+    with pytest.raises(IndexError):
+        text[2000]
+    for question in (
+        lambda: text == "abc" + "x" * 1997,
+        lambda: text < "abcd",
+        lambda: "x" in text,
+        lambda: text.startswith("abcd"),
+        lambda: text[3],
+        lambda: text[-1],
+        lambda: text[:4],
+        lambda: list(text),
+        lambda: text.upper(),
+        lambda: raw.decode(),
+    ):
+        with pytest.raises(pydumpd.NotDumpedError):
+            question()
+    with pytest.raises(TypeError):
+        json.dumps(text)
+
+
+def test_keys_that_are_not_whole_do_not_collapse(tmp_path):
+    w = Writer()
+    cut = [
+        w.node("str", value=b"abc", type=w.add(str), mark=("truncated", n, "")) for n in (9, 9, 8)
+    ]
+    keys = [*cut, 0xDEAD0, 0xBEEF0, w.add("whole")]
+    pairs = [r for i, k in enumerate(keys) for r in (k, w.add(i))]
+    at, st = w.node("dict", pairs, type=w.add(dict)), w.node("set", keys, type=w.add(set))
+    w.end["cut"] = {"max_string": 3, "max_objects": 2}
+    dump = pydumpd.open(w.write(tmp_path / "d"))
+    d, s = dump.object(at), dump.object(st)
+    assert (
+        isinstance(d, dict) and len(d) == len(list(d)) == 6 and list(d.values()) == list(range(6))
+    )
+    assert len(s) == len(list(s)) == 6
+    assert d["whole"] == 5 and "whole" in s
+    assert repr(d).count("'abc' <truncated: 3 of 9 characters>") == 2
+    for missing in (lambda: d["other"], lambda: "abcdefgh" in d, lambda: 3 in s):
+        with pytest.raises(pydumpd.NotDumpedError):
+            missing()
+    # With nothing but cut text, what cannot be one of them is not in it.
+    only = w.node("dict", [cut[0], w.add(0)], type=w.add(dict))
+    d = pydumpd.open(w.write(tmp_path / "e")).object(only)
+    assert "abc" not in d and 7 not in d and "abcdefgh" not in d
+    with pytest.raises(pydumpd.NotDumpedError):
+        d["abcdefghi"]
 
 
 def test_placeholders(tmp_path):

@@ -7,6 +7,16 @@ from .dump import Dump, Thread
 from .marks import printable
 from .render import text
 
+_LOST = "references not followed"
+#: What limits that do not leave out references do to how many objects.
+_CUTS = {
+    "max_string": "values cut",
+    "max_items": "values cut",
+    "max_blob": "values cut",
+    "exclude": "values left out",
+    "include": "values left out",
+}
+
 
 def thread_name(thread: Thread) -> str:
     """A thread's name for people."""
@@ -94,7 +104,7 @@ def header_lines(dump: Dump) -> List[str]:
         out.append("trigger  %s" % _str(trigger.get("kind")))
     cut = dump.end.get("cut")
     if isinstance(cut, dict) and cut:
-        names = ["%s (%s references not followed)" % (_str(k), v) for k, v in cut.items()]
+        names = ["%s (%s %s)" % (_str(k), v, _CUTS.get(k, _LOST)) for k, v in cut.items()]
         out.append("limits   %s" % "; ".join(names))
     set_ = ["%s %s" % (k, v) for k, v in limits.items() if v is not None and type(v) is not bool]
     if set_ and not cut:

@@ -10,7 +10,7 @@ import struct
 from collections import deque
 from typing import Any, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
-from . import natives, standins, surrogates
+from . import cuts, natives, standins, surrogates
 from .dumpfile import DumpError, DumpFile, Record
 from .marks import EqualKey, NotDumpedError, Placeholder, describe, marked
 
@@ -21,7 +21,9 @@ BUDGET = 20000
 _MUTABLE = {"list": list, "dict": dict, "set": set}
 _FROZEN = {"tuple": tuple, "frozenset": frozenset}
 _SCALAR = {"int", "float", "complex", "str", "bytes", "bytearray"}
-_UNITS = {"str": "characters", "bytes": "bytes", "bytearray": "bytes"}
+_UNITS = cuts.UNITS
+#: Limits that cut inside of objects, or leave a placeholder with the reason.
+_INSIDE = ("exclude", "include", "max_blob", "max_items", "max_string")
 _SINGLETONS = {"none": None, "ellipsis": Ellipsis, "notimplemented": NotImplemented}
 _IMMORTAL_REFCNT = (1 << 32) - 1
 
@@ -45,7 +47,13 @@ class Graph:
         self._namespaces: Dict[int, Dict[str, int]] = {}
         self.classes = surrogates.Classes(self)
         cut = file.end.get("cut")
-        self._cut = sorted(str(k) for k in cut) if isinstance(cut, dict) else []
+        self._cut = sorted(map(str, cut)) if isinstance(cut, dict) else []
+        #: Limits that leave references without an object.
+        self._lost = [k for k in self._cut if k not in _INSIDE]
+        #: Some objects are not here, or not whole.
+        self._partial = bool(
+            self._cut or not file.complete or file.end.get("placeholders") or not file.end
+        )
 
     # -- records
 
@@ -73,6 +81,8 @@ class Graph:
                 refs = rec.rest()
                 for i in range(0, len(refs) - 1, 2):
                     key = self.string(refs[i])
+                    if key is None:
+                        key = self._vague_name(refs[i], names)
                     if key is not None:
                         names[key] = refs[i + 1]
             self._namespaces[addr] = names
@@ -90,6 +100,16 @@ class Graph:
             return _decode_str(rec.data)
         except UnicodeDecodeError:
             return None
+
+    def _vague_name(self, addr: int, taken: Dict[str, int]) -> Optional[str]:
+        """What stands for a name that is a str but not here, or not whole."""
+        rec = self.record(addr)
+        if rec is None:
+            return cuts.unique("<name not dumped: %#x>" % addr, taken) if addr else None
+        if rec.kind.name not in ("str", "placeholder") or rec.mark is None:
+            return None
+        text = rec.data.decode("utf-8", "replace") if rec.kind.name == "str" else ""
+        return cuts.unique("%s<%s>" % (text, rec.mark.word), taken)
 
     def strings(self, addr: int) -> List[str]:
         """The str items of the tuple at addr."""
@@ -142,8 +162,8 @@ class Graph:
             return Placeholder("damaged file: %s" % e, addr)
         if not self.file.complete:
             why = "the file was cut short"
-        elif self._cut:
-            why = "limit " + ", ".join(self._cut)
+        elif self._lost:
+            why = "limit " + ", ".join(self._lost)
         else:
             why = "no such object"
         return Placeholder("not dumped: %s (object at %#x)" % (why, addr), addr)
@@ -174,7 +194,11 @@ class Graph:
             if children is None:
                 self._note(ref, self._leaf(rec))
             elif rec.kind.name in _MUTABLE or rec.kind.name in _FROZEN:
-                if rec.mark is not None or count + len(children) > budget:
+                if (
+                    rec.mark is not None
+                    or count + len(children) > budget
+                    or (self._partial and self._vague(rec, children))
+                ):
                     self._note(ref, standins.make(self, rec))
                     continue
                 count += len(children)
@@ -194,6 +218,20 @@ class Graph:
                 self._fill(memo[addr], rec)
             elif rec.kind.name == "exception":
                 surrogates.fill_exception(self, memo[addr], rec)
+
+    def _vague(self, rec: Record, children: Any) -> bool:
+        """Whether keys or items of a dict or set are not whole: a real one would
+        say that what is asked for is not in it."""
+        name = rec.kind.name
+        if name in ("list", "tuple"):
+            return False
+        for ref in children[::2] if name == "dict" else children:
+            key = self.record(ref) if ref and ref & 3 != 3 else rec
+            if key is None or key.kind.name == "placeholder":
+                return True
+            if key.mark is not None and key.mark.word == "truncated":
+                return True
+        return False
 
     def _children(self, rec: Record) -> Optional[Iterable[int]]:
         """What has to be decoded together with an object; None for a leaf."""
@@ -318,6 +356,8 @@ class Graph:
             value = bytearray(data)
         else:
             value = data
+        if rec.mark is not None and rec.mark.word == "truncated" and name in cuts.BASES:
+            return cuts.Cut(self, rec, value)
         if rec.mark is not None:
             unit = _UNITS.get(name, "")
             have = len(value) if unit else None

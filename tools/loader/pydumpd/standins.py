@@ -77,6 +77,16 @@ class StandIn:
     def __bool__(self) -> bool:
         return self._stored() > 0 or len(self) > 0
 
+    def _check_vague(self, keys: Any, value: Any) -> None:
+        """value is none of keys; raises when one that is not whole may be it."""
+        from . import cuts
+        from .marks import Placeholder
+
+        for key in keys:
+            if type(key) is Placeholder or cuts.isinstance_cut(key):
+                if cuts.may_equal(key, value):
+                    raise NotDumpedError("%r may be equal: it is not whole" % (key,))
+
     def dumped(self) -> List[Any]:
         """What is there, as a list (of pairs for a dict), without complaint."""
         return list(self._parts())
@@ -251,12 +261,14 @@ class Mapping(StandIn):
         if key in index:
             return ref_of(self).graph.get(index[key])
         self._check_end()
+        self._check_vague(index, key)
         raise KeyError(key)
 
     def __contains__(self, key: Any) -> bool:
         if key in self._index():
             return True
         self._check_end()
+        self._check_vague(self._index(), key)
         return False
 
     def get(self, key: Any, default: Any = None) -> Any:
@@ -329,6 +341,7 @@ class Set(StandIn):
         if value in self._index():
             return True
         self._check_end()
+        self._check_vague(self._index(), value)
         return False
 
     def _alike(self, other: Any) -> bool:
