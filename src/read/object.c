@@ -253,70 +253,70 @@ static enum pyd_code refcount(struct pyd_reader *r, const struct pyd_obj *o,
 	return PYD_OK;
 }
 
+/* T_* of Include/structmember.h, Include/descrobject.h (3.12+). */
+enum member_type {
+	T_SHORT = 0,
+	T_INT = 1,
+	T_LONG = 2,
+	T_FLOAT = 3,
+	T_DOUBLE = 4,
+	T_STRING = 5,
+	T_OBJECT = 6,
+	T_CHAR = 7,
+	T_BYTE = 8,
+	T_UBYTE = 9,
+	T_USHORT = 10,
+	T_UINT = 11,
+	T_ULONG = 12,
+	T_STRING_INPLACE = 13,
+	T_BOOL = 14,
+	T_OBJECT_EX = 16,
+	T_LONGLONG = 17,
+	T_ULONGLONG = 18,
+	T_PYSSIZET = 19,
+	NMEMBER_TYPES,
+};
+
+/* How a member is kept: as a field of a described struct would be. */
+static const struct pyd_cfield member_fields[NMEMBER_TYPES] = {
+	[T_SHORT] = { .value = PYD_CVALUE_INT, .width = 2, .bit = -1 },
+	[T_INT] = { .value = PYD_CVALUE_INT, .width = 4, .bit = -1 },
+	[T_LONG] = { .value = PYD_CVALUE_INT, .width = 8, .bit = -1 },
+	[T_FLOAT] = { .value = PYD_CVALUE_FLOAT, .width = 4, .bit = -1 },
+	[T_DOUBLE] = { .value = PYD_CVALUE_FLOAT, .width = 8, .bit = -1 },
+	[T_STRING] = { .value = PYD_CVALUE_CSTR, .width = 8, .bit = -1 },
+	[T_OBJECT] = { .value = PYD_CVALUE_OBJECT, .width = 8, .bit = -1 },
+	[T_CHAR] = { .value = PYD_CVALUE_CHAR, .width = 1, .bit = -1 },
+	[T_BYTE] = { .value = PYD_CVALUE_INT, .width = 1, .bit = -1 },
+	[T_UBYTE] = { .value = PYD_CVALUE_UINT, .width = 1, .bit = -1 },
+	[T_USHORT] = { .value = PYD_CVALUE_UINT, .width = 2, .bit = -1 },
+	[T_UINT] = { .value = PYD_CVALUE_UINT, .width = 4, .bit = -1 },
+	[T_ULONG] = { .value = PYD_CVALUE_UINT, .width = 8, .bit = -1 },
+	[T_BOOL] = { .value = PYD_CVALUE_BOOL, .width = 1, .bit = -1 },
+	[T_OBJECT_EX] = { .value = PYD_CVALUE_OBJECT, .width = 8, .bit = -1 },
+	[T_LONGLONG] = { .value = PYD_CVALUE_INT, .width = 8, .bit = -1 },
+	[T_ULONGLONG] = { .value = PYD_CVALUE_UINT, .width = 8, .bit = -1 },
+	[T_PYSSIZET] = { .value = PYD_CVALUE_INT, .width = 8, .bit = -1 },
+};
+
 /* Slots and C members. */
 static enum pyd_code read_members(struct pyd_reader *r, const struct pyd_obj *o,
 				  struct pyd_node *n, struct pyd_err *err)
 {
-	/* T_* of Include/structmember.h, Include/descrobject.h (3.12+). */
-	enum {
-		T_SHORT = 0,
-		T_INT = 1,
-		T_LONG = 2,
-		T_OBJECT = 6,
-		T_BYTE = 8,
-		T_UBYTE = 9,
-		T_USHORT = 10,
-		T_UINT = 11,
-		T_BOOL = 14,
-		T_OBJECT_EX = 16,
-		T_PYSSIZET = 19,
-	};
-	static const uint8_t width[20] = {
-		[T_SHORT] = 2,	   [T_INT] = 4,	     [T_LONG] = 8,
-		[T_OBJECT] = 8,	   [T_BYTE] = 1,     [T_UBYTE] = 1,
-		[T_USHORT] = 2,	   [T_UINT] = 4,     [T_BOOL] = 1,
-		[T_OBJECT_EX] = 8, [T_PYSSIZET] = 8,
-	};
-	static const bool is_signed[20] = {
-		[T_SHORT] = true, [T_INT] = true,      [T_LONG] = true,
-		[T_BYTE] = true,  [T_PYSSIZET] = true,
-	};
-
 	for (size_t i = 0; i < o->type->nmembers; i++) {
 		const struct pyd_member *m = &o->type->members[i];
-
-		if (m->type < 0 || m->type >= 20 || !width[m->type])
-			continue;
-
-		uint8_t raw[8] = { 0 };
-		size_t w = width[m->type];
-		uint64_t v;
+		struct pyd_cfield f;
 		enum pyd_code code;
 
-		if ((uint64_t)m->offset + w <= o->len) {
-			memcpy(raw, o->bytes + m->offset, w);
-		} else {
-			code = pyd_target_read(r->target,
-					       o->addr + (uint64_t)m->offset,
-					       raw, w, err);
-			if (code)
-				return code;
-		}
-		memcpy(&v, raw, sizeof(v));
-		if (m->type != T_OBJECT && m->type != T_OBJECT_EX) {
-			unsigned int shift = 64 - 8 * (unsigned int)w;
-
-			if (is_signed[m->type])
-				v = (uint64_t)((int64_t)(v << shift) >> shift);
-			/* Kept as a number without an object: 62 bits. */
-			if ((int64_t)v > INT64_MAX / 4 ||
-			    (int64_t)v < INT64_MIN / 4)
-				continue;
-			v = v << 2 | 3;
-		}
-		code = pyd_node_attr(
-			n, m->slot ? PYD_ORIGIN_SLOT : PYD_ORIGIN_MEMBER,
-			PYD_NAME_CSTR, m->name, v, err);
+		/* Text in place has no length of its own. */
+		if (m->type < 0 || m->type >= NMEMBER_TYPES ||
+		    !member_fields[m->type].width)
+			continue;
+		f = member_fields[m->type];
+		f.name = "(member)";
+		f.nsteps = 1;
+		f.steps[0] = (int32_t)m->offset;
+		code = pyd_record_member(r, o, &f, m->slot, m->name, n, err);
 		if (code)
 			return code;
 	}

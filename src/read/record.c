@@ -313,6 +313,54 @@ static enum pyd_code add_char(const struct pyd_cfield *f, uint64_t c,
 			     c < 0x80 ? 1 : 2, err);
 }
 
+/* Adds what stands at a field's place to the node; v is the number there, or
+ * the count of what is there. */
+static enum pyd_code add_value(struct pyd_reader *r, const struct pyd_cfield *f,
+			       pyd_addr at, uint64_t v, struct pyd_node *n,
+			       struct pyd_err *err)
+{
+	if (f->bit >= 0)
+		return pyd_node_field(n, PYD_ORIGIN_BOOL, f->name, v, err);
+	switch (f->value) {
+	case PYD_CVALUE_OBJECT:
+		return pyd_node_field(n, PYD_ORIGIN_FIELD, f->name, v, err);
+	case PYD_CVALUE_CONST:
+	case PYD_CVALUE_INT:
+		return pyd_node_field(n, PYD_ORIGIN_INT, f->name, v, err);
+	case PYD_CVALUE_UINT:
+		return pyd_node_field(n, PYD_ORIGIN_UINT, f->name, v, err);
+	case PYD_CVALUE_BOOL:
+		return pyd_node_field(n, PYD_ORIGIN_BOOL, f->name, v != 0, err);
+	case PYD_CVALUE_ADDRESS:
+		return pyd_node_field(n, PYD_ORIGIN_ADDRESS, f->name, v, err);
+	case PYD_CVALUE_FLOAT:
+		return add_float(f, v, n, err);
+	case PYD_CVALUE_CHAR:
+		return add_char(f, v & 0xff, n, err);
+	case PYD_CVALUE_CSTR:
+		/* A NULL text is a field that is not there. */
+		if (!v)
+			return PYD_OK;
+		return add_cstr(r, f, v, n, err);
+	case PYD_CVALUE_TEXT:
+		return pyd_record_memory(r, n, PYD_ORIGIN_TEXT, f->name, at, v,
+					 err);
+	case PYD_CVALUE_BYTES:
+		return pyd_record_memory(r, n, PYD_ORIGIN_BYTES, f->name, at, v,
+					 err);
+	case PYD_CVALUE_INTS:
+		return pyd_record_memory(r, n, PYD_ORIGIN_INTS, f->name, at,
+					 v * 8, err);
+	case PYD_CVALUE_OBJECTS:
+		if (f->pairs)
+			n->kind = PYD_KIND_mapping;
+		if (f->pairs)
+			return add_pairs(r, at, v, n, err);
+		return pyd_limit_pointers(r, at, v, n, err);
+	}
+	return PYD_OK;
+}
+
 /* Takes field i into the record, and into the node unless it is hidden. */
 static enum pyd_code take_field(struct pyd_reader *r, struct pyd_record *rec,
 				size_t i, struct pyd_node *n,
@@ -349,59 +397,44 @@ static enum pyd_code take_field(struct pyd_reader *r, struct pyd_record *rec,
 	rec->at[i] = at;
 	if (f->hidden)
 		return PYD_OK;
-	if (f->bit >= 0)
-		return pyd_node_field(n, PYD_ORIGIN_BOOL, f->name, v, err);
-	switch (f->value) {
-	case PYD_CVALUE_OBJECT:
-		return pyd_node_field(n, PYD_ORIGIN_FIELD, f->name, v, err);
-	case PYD_CVALUE_CONST:
-	case PYD_CVALUE_INT:
-		return pyd_node_field(n, PYD_ORIGIN_INT, f->name, v, err);
-	case PYD_CVALUE_UINT:
-		return pyd_node_field(n, PYD_ORIGIN_UINT, f->name, v, err);
-	case PYD_CVALUE_BOOL:
-		return pyd_node_field(n, PYD_ORIGIN_BOOL, f->name, v != 0, err);
-	case PYD_CVALUE_ADDRESS:
-		return pyd_node_field(n, PYD_ORIGIN_ADDRESS, f->name, v, err);
-	case PYD_CVALUE_FLOAT:
-		return add_float(f, v, n, err);
-	case PYD_CVALUE_CHAR:
-		return add_char(f, v & 0xff, n, err);
-	case PYD_CVALUE_CSTR:
-		/* A NULL text is a field that is not there. */
-		if (!v)
-			return PYD_OK;
-		return add_cstr(r, f, v, n, err);
-	case PYD_CVALUE_TEXT:
-		return pyd_record_memory(r, n, PYD_ORIGIN_TEXT, f->name, at,
-					 count, err);
-	case PYD_CVALUE_BYTES:
-		return pyd_record_memory(r, n, PYD_ORIGIN_BYTES, f->name, at,
-					 count, err);
-	case PYD_CVALUE_INTS:
-		return pyd_record_memory(r, n, PYD_ORIGIN_INTS, f->name, at,
-					 count * 8, err);
-	case PYD_CVALUE_OBJECTS:
-		if (f->pairs)
-			n->kind = PYD_KIND_mapping;
-		if (f->pairs)
-			return add_pairs(r, at, count, n, err);
-		return pyd_limit_pointers(r, at, count, n, err);
-	}
+	return add_value(r, f, at, v, n, err);
+}
+
+enum pyd_code pyd_record_member(struct pyd_reader *r, const struct pyd_obj *o,
+				const struct pyd_cfield *f, bool slot,
+				pyd_addr name, struct pyd_node *n,
+				struct pyd_err *err)
+{
+	pyd_addr at = o->addr + (uint64_t)f->steps[0];
+	size_t i = n->attrs.len;
+	uint64_t v;
+	enum pyd_code code = read_number(r, o, f, at, &v, err);
+
+	if (!code)
+		code = add_value(r, f, at, v, n, err);
+	/* A pointer to text is no more than that: the object stays. */
+	if (f->value == PYD_CVALUE_CSTR && pyd_code_is_local(code))
+		return PYD_OK;
+	if (code || n->attrs.len == i)
+		return code;
+	if (n->names[i].origin == PYD_ORIGIN_FIELD)
+		n->names[i].origin = slot ? PYD_ORIGIN_SLOT : PYD_ORIGIN_MEMBER;
+	n->names[i].where = PYD_NAME_CSTR;
+	n->names[i].name = name;
 	return PYD_OK;
 }
 
-static enum pyd_code run_reader(struct pyd_reader *r,
-				const struct pyd_record *rec,
-				struct pyd_node *n, struct pyd_err *err)
+static const struct pyd_record_reader *find_reader(const char *name)
 {
 	for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
-		if (!strcmp(readers[i].name, rec->ct->reader))
-			return readers[i].read(r, rec, n, err);
-	return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
-			  "the description of %s names a reader that is not "
-			  "there: %s",
-			  rec->ct->name, rec->ct->reader);
+		if (!strcmp(readers[i].name, name))
+			return &readers[i];
+	return NULL;
+}
+
+bool pyd_record_knows(const char *name)
+{
+	return find_reader(name) != NULL;
 }
 
 enum pyd_code pyd_record_read(struct pyd_reader *r, const struct pyd_obj *o,
@@ -420,7 +453,8 @@ enum pyd_code pyd_record_read(struct pyd_reader *r, const struct pyd_obj *o,
 				return code;
 		}
 		if (*rec.ct->reader) {
-			code = run_reader(r, &rec, n, err);
+			code = find_reader(rec.ct->reader)
+				       ->read(r, &rec, n, err);
 			if (code)
 				return code;
 		}

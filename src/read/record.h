@@ -28,6 +28,16 @@ PYD_MUST_CHECK enum pyd_code pyd_record_read(struct pyd_reader *r,
 					     const struct pyd_obj *o,
 					     struct pyd_node *n,
 					     struct pyd_err *err);
+/* Adds one declared member, which is of origin SLOT or MEMBER when it is a
+ * reference. name: remote address of its C string. */
+PYD_MUST_CHECK enum pyd_code pyd_record_member(struct pyd_reader *r,
+					       const struct pyd_obj *o,
+					       const struct pyd_cfield *f,
+					       bool slot, pyd_addr name,
+					       struct pyd_node *n,
+					       struct pyd_err *err);
+/* Whether "reader = name" can be followed. */
+bool pyd_record_knows(const char *name);
 /* Adds the words of o that point to live objects, as guesses. */
 PYD_MUST_CHECK enum pyd_code pyd_guess_read(struct pyd_reader *r,
 					    const struct pyd_obj *o,

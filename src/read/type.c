@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "layout/ctype.h"
-#include "read/object.h"
+#include "read/record.h"
 
 enum {
 	/* Bounds on what a type may claim. */
@@ -144,6 +144,13 @@ static enum pyd_code add_record(struct pyd_reader *r, struct pyd_type *type,
 		pyd_log_debug("%s has %lld bytes here, which no description "
 			      "fits",
 			      text, (long long)basicsize);
+	/* Without its reader the fields alone would tell half of it. */
+	if (ct && *ct->reader && !pyd_record_knows(ct->reader)) {
+		pyd_log_debug("the description of %s names a reader that this "
+			      "build does not have: %s",
+			      text, ct->reader);
+		ct = NULL;
+	}
 	if (ct)
 		type->records[type->nrecords++] = ct;
 	return PYD_OK;
