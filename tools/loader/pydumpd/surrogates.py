@@ -11,6 +11,7 @@ import types
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from .dumpfile import Record, utf8
+from .fields import FIELD, Fields
 from .marks import NotDumpedError, Placeholder, describe, printable
 from .refs import KEY, Ref, find_ref, ref_of
 
@@ -869,12 +870,16 @@ def fill_exception(graph: "Graph", obj: Any, rec: Record) -> None:
             _SET(obj, "args", tuple(args))
         except NotDumpedError as e:
             _SET(obj, "args", (Placeholder(str(e)),))
+    numbers = Fields(graph, rec)
     for (origin, name), value in zip(rec.shape, rec.values):
-        if origin == ORIGIN_MEMBER and value and name not in _SPECIAL:
-            try:
-                _SET(obj, name, graph.get(value))
-            except (AttributeError, TypeError):
-                pass  # read from the dump by name in any case
+        if name in _SPECIAL or origin < ORIGIN_MEMBER or origin in (ORIGIN_GUESS, FIELD):
+            continue
+        if origin == ORIGIN_MEMBER and not value:
+            continue
+        try:
+            _SET(obj, name, graph.get(value) if origin == ORIGIN_MEMBER else numbers[name])
+        except (AttributeError, TypeError):
+            pass  # read from the dump by name in any case
 
 
 _SET = BaseException.__setattr__
