@@ -141,7 +141,7 @@ def form_of_repr(truth: dict[str, Any], local: dict[str, Any] | None, x: Any) ->
     if local is not None and text == local["repr"]:
         # As this Python writes it, which need not be as the program's did.
         return "true", text
-    if re.match(re.escape(name) + r"\((\w+=|\))", text) and text.endswith(")"):
+    if re.match(re.escape(name) + r"\((\w+=|\)|[\[{])", text) and text.endswith(")"):
         return "fields", text
     if text == f"<{name} object at 0x?>" or text.startswith(f"<{name} object at 0x?: "):
         return "address", text

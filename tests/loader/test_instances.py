@@ -383,12 +383,12 @@ def test_reprs_of_natives(load):
     want = {
         w.node("cell", [0], type=w.add(types.CellType)): "<cell at {:#x}: empty>",
         w.node("weakref", [0, 0]): "<weakref at {:#x}; dead>",
-        w.node("weakref", [obj, 0]): "<weakref at {:#x}; to 'app.Thing' at %#x>" % obj,
-        w.node("descriptor", [thing, 0, 0], b"member\0m"): "<member 'm' of 'app.Thing' objects>",
+        w.node("weakref", [obj, 0]): "<weakref at {:#x}; to 'Thing' at %#x>" % obj,
+        w.node("descriptor", [thing, 0, 0], b"member\0m"): "<member 'm' of 'Thing' objects>",
         w.node("descriptor", [thing, 0, 0], b"wrapper\0w"):
-            "<slot wrapper 'w' of 'app.Thing' objects>",
+            "<slot wrapper 'w' of 'Thing' objects>",
         w.node("mappingproxy", [w.add({"a": 1})]): "mappingproxy({{'a': 1}})",
-        w.node("super", [thing, obj]): "<super: <class 'app.Thing'>, <app.Thing object>>",
+        w.node("super", [thing, obj]): "<super: <class 'Thing'>, <Thing object>>",
         w.node("module", [w.add({"__name__": "m", "__file__": "/m.py"}), 0], b"m"):
             "<module 'm' from '/m.py'>",
         w.node("traceback", [0, 0], struct.pack("<ii", 1, 2), type=w.add(types.TracebackType)):

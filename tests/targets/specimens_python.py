@@ -446,6 +446,10 @@ def running(c):
     )
     c.group("staticmethod", "x.__func__.__name__").add("made", lambda: staticmethod(with_consts))
     c.group("classmethod", "x.__func__.__name__").add("made", lambda: classmethod(with_consts))
+    g = c.group("descriptor", "x.__name__", "x.__objclass__.__name__")
+    g.add("of a slot", lambda: vars(Slotted)["first"])
+    g.add("method of list", lambda: list.append)
+    g.add("slot wrapper", lambda: int.__add__)
     c.group("super", "x.__thisclass__.__name__").add("made", lambda: super(Told, Told()))
 
     def traced():

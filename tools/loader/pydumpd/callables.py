@@ -197,7 +197,7 @@ class Descriptor(Native):
         return "<%s '%s' of '%s' objects>" % (
             word.get(what, printable(what)),
             printable(Descriptor.name(ref)),
-            ref.graph.classes.name(ref.rec.field("owner")) or "?",
+            ref.graph.classes.c_name(ref.rec.field("owner")) or "?",
         )
 
 
@@ -245,8 +245,15 @@ class Property(Native):
         "fget": field("fget"),
         "fset": field("fset"),
         "fdel": field("fdel"),
-        "__doc__": field("doc"),
+        "__doc__": lambda r: _doc(r),
     }
+
+
+def _doc(ref: Ref) -> Any:
+    # A subclass has it in the dict of the instance.
+    own = ref.attributes().get("__doc__", 0)
+    at = ref.rec.field("doc") or own
+    return ref.graph.get(at) if at else None
 
 
 class Wrapping(Native):
@@ -261,14 +268,11 @@ class Wrapping(Native):
     @staticmethod
     def show(ref: Ref) -> str:
         if ref.graph.python < (3, 10):
-            return "<%s object at %#x>" % (ref.rec.kind.name, ref.rec.addr)
-        inner = ref.graph.record(ref.rec.field("callable"))
-        if inner is not None and inner.kind.name == "function":
-            shown = Function.show(Ref(ref.graph, inner))
-        else:
-            at = ref.rec.field("callable")
-            shown = "<%s object at %#x>" % (type_name(ref.graph, at), at)
-        return "<%s(%s)>" % (ref.rec.kind.name, shown)
+            return "<%s object at %#x>" % (type_name(ref.graph, ref.rec.addr), ref.rec.addr)
+        from .render import text
+
+        inner = ref.graph.get(ref.rec.field("callable"))
+        return "<%s(%s)>" % (ref.rec.kind.name, text(inner, 2000))
 
 
 class StaticMethod(Wrapping):

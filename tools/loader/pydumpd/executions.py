@@ -6,7 +6,7 @@ import types
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from .dumpfile import Record
-from .marks import printable
+from .marks import Placeholder, printable
 from .native import Getter, Native, field, text_field
 from .refs import Ref
 from .surrogates import refuse
@@ -107,13 +107,17 @@ Code.table = {
     "co_stacksize": _code_int(4),
     "co_flags": _code_int(5),
     "co_firstlineno": _code_int(6),
-    "co_code": lambda r: r.rec.data[28:],
+    "co_code": lambda r: _bytecode(r),
     "co_varnames": lambda r: tuple(Code.names(r).varnames),
     "co_cellvars": lambda r: tuple(Code.names(r).cellvars),
     "co_freevars": lambda r: tuple(Code.names(r).freevars),
     "co_names": field("names"),
     "co_consts": field("consts"),
 }
+
+
+def _bytecode(ref: Ref) -> Any:
+    return ref.rec.data[28:] or Placeholder("not dumped: bytecode", ref.rec.addr)
 
 
 class FrameData:

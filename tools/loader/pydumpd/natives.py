@@ -107,17 +107,50 @@ class Weakref(Native):
 
     @staticmethod
     def show(ref: Ref) -> str:
-        at = ref.rec.field("object")
-        if not at:
-            return "<weakref at %#x; dead>" % ref.rec.addr
-        return "<weakref at %#x; to '%s' at %#x>" % (
-            ref.rec.addr,
-            type_name(ref.graph, at),
-            at,
-        )
+        graph, at = ref.graph, ref.rec.field("object")
+        proxy = _is_proxy(graph, ref.rec)
+        head = "<weak%s at %#x" % ("proxy" if proxy else "ref", ref.rec.addr)
+        target = graph.record(at)
+        if not at or (target is not None and target.kind.name == "none" and not proxy):
+            return head + "; dead>"
+        if graph.python >= (3, 13):
+            name = type_name(graph, at)
+        else:
+            name = graph.classes.c_name(target.type) if target is not None else "?"
+            if proxy:
+                return head + " to %s at %#x>" % (name, at)
+        return head + "; to '%s' at %#x%s>" % (name, at, Weakref._named(graph, at))
+
+    @staticmethod
+    def _named(graph: "Graph", at: int) -> str:
+        """What has a __name__ shows it."""
+        name = getattr(graph.get(at), "__name__", None)
+        return " (%s)" % printable(name) if isinstance(name, str) else ""
 
 
 Weakref.table = {"__callback__": field("callback")}
+
+
+class WeakProxy(Weakref):
+    """Answers for what it stands for."""
+
+    __slots__ = ()
+    table: Dict[str, Getter] = {}
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            return Weakref.__getattribute__(self, name)
+        return getattr(field("object")(ref_of(self)), name)
+
+
+def _is_proxy(graph: "Graph", rec: Record) -> bool:
+    return graph.classes.info(rec.type)[1].lower().endswith("proxytype") or (
+        graph.classes.info(rec.type)[1].endswith("proxy")
+    )
+
+
+def _weak(graph: "Graph", rec: Record) -> Any:
+    return WeakProxy(graph, rec) if _is_proxy(graph, rec) else Weakref(graph, rec)
 
 
 class Super(Native):
@@ -131,10 +164,11 @@ class Super(Native):
 
     @staticmethod
     def show(ref: Ref) -> str:
-        cls = ref.graph.classes.name(ref.rec.field("type")) or "?"
+        cls = ref.graph.classes.c_name(ref.rec.field("type")) or "?"
         at = ref.rec.field("obj")
-        obj = "<%s object>" % type_name(ref.graph, at) if at else "NULL"
-        return "<super: <class '%s'>, %s>" % (cls, obj)
+        obj = ref.graph.record(at) if at else None
+        shown = "<%s object>" % ref.graph.classes.c_name(obj.type) if obj else "NULL"
+        return "<super: <class '%s'>, %s>" % (cls, shown)
 
 
 _MAKERS: Dict[str, Callable[["Graph", Record], Any]] = {
@@ -155,7 +189,7 @@ _MAKERS: Dict[str, Callable[["Graph", Record], Any]] = {
     "module": Module,
     "cell": Cell,
     "mappingproxy": Proxy,
-    "weakref": Weakref,
+    "weakref": _weak,
     "super": Super,
 }
 

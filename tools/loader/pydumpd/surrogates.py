@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ORIGIN_INLINE, ORIGIN_SLOT, ORIGIN_DICT, ORIGIN_MEMBER, ORIGIN_GUESS = range(5)
 _IMMUTABLETYPE = 1 << 8
 _HEAPTYPE = 1 << 9
+_IMMUTABLE = 1 << 8
 
 #: Builtin types of the program that are the same types here. Only static
 #: types are looked up, by name, in this table; nothing is imported.
@@ -79,6 +80,12 @@ class SurrogateMeta(type):
     def __repr__(cls) -> str:
         ref = find_ref(cls)
         full = ref.graph.classes.name(ref.rec.addr) if ref else ""
+        if ref is not None:
+            meta = ref.graph.classes.name(ref.rec.type)
+            if full == "typing.Any" and meta == "typing._AnyMeta":
+                return full
+            if meta in ("enum.EnumMeta", "enum.EnumType"):
+                return ref.graph.classes.enum_repr(ref.rec.addr)
         return "<class '%s'>" % (full or printable(type.__getattribute__(cls, "__name__")))
 
 
@@ -121,6 +128,21 @@ class Classes:
         if not module or module == "builtins":
             return _clean(name) if name else ""
         return _clean("%s.%s" % (module, name))
+
+    def c_name(self, addr: int) -> str:
+        """tp_name: of a class of the program without the module."""
+        flags = self.info(addr)[2]
+        if flags & _HEAPTYPE and not flags & _IMMUTABLE:
+            return _clean(self.info(addr)[1].rpartition(".")[2])
+        return self.name(addr)
+
+    def enum_repr(self, addr: int) -> str:
+        """What the metaclass of enums says of a class."""
+        what = "enum"
+        if self.graph.python >= (3, 11):
+            if any(self.name(base) == "enum.Flag" for base in self.mro(addr)):
+                what = "flag"
+        return "<%s %r>" % (what, _clean(self.info(addr)[1].rpartition(".")[2]))
 
     def real(self, addr: int) -> Optional[type]:
         """The builtin type that the type at addr is, if it is one."""
@@ -524,7 +546,7 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
     found, real = graph.classes.find(rec.type, name)
     kind = graph.kind_of(found) if found else ""
     attrs = ref.attributes()
-    if found and kind in ("object", "property") and isinstance(obj, tuple):
+    if found and kind in ("object", "record", "property") and isinstance(obj, tuple):
         index = _tuple_field(graph, rec, found, name)
         if index is not None and index < len(obj):
             return obj[index]
