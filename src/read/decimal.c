@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "read/limit.h"
 #include "read/record.h"
 
 enum {
@@ -167,7 +168,7 @@ enum pyd_code pyd_record_decimal(struct pyd_reader *r,
 		.words = pyd_record_u64(rec, "len"),
 		.data = pyd_record_u64(rec, "data"),
 	};
-	uint64_t max = r->max_string ? r->max_string : PYD_BLOB_MAX;
+	uint64_t max = pyd_limit_string(r);
 	struct pyd_buf *out = &r->bytes;
 	bool infinite = d.flags & INFINITE;
 	bool nan = d.flags & (QUIET_NAN | SIGNALING_NAN);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* xml.etree.ElementTree.Element. Modules/_elementtree.c */
+#include "read/limit.h"
 #include "read/record.h"
 
 /* The lowest bit of a pointer to text says that it is a list of pieces, which
@@ -30,6 +31,6 @@ enum pyd_code pyd_record_element(struct pyd_reader *r,
 		code = add_text(rec, n, "tail", "tail", "tail_in_pieces", err);
 	if (code || !pyd_record_u64(rec, "children"))
 		return code;
-	return pyd_read_pointers(r, pyd_record_u64(rec, "children"),
-				 pyd_record_u64(rec, "length"), &n->refs, err);
+	return pyd_limit_pointers(r, pyd_record_u64(rec, "children"),
+				  pyd_record_u64(rec, "length"), n, err);
 }

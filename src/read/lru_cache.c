@@ -2,6 +2,7 @@
 /*
  * functools.lru_cache: which results would go first. Modules/_functoolsmodule.c
  */
+#include "read/limit.h"
 #include "read/record.h"
 
 /*
@@ -17,7 +18,7 @@ enum pyd_code pyd_record_lru_cache(struct pyd_reader *r,
 	pyd_addr link = pyd_record_u64(rec, "root_next");
 	pyd_addr root = rec->obj->addr + pyd_record_u64(rec, "root");
 	struct pyd_obj cache;
-	uint64_t left;
+	uint64_t total, want;
 	enum pyd_code code;
 
 	if (pyd_record_i64(rec, "maxsize") <= 0)
@@ -28,13 +29,18 @@ enum pyd_code pyd_record_lru_cache(struct pyd_reader *r,
 	if (!pyd_obj_is(&cache, PYD_KIND_dict))
 		return pyd_err_at(err, PYD_CORRUPT, cache.addr,
 				  "the cache of an lru_cache is no dict");
-	left = PYD_OBJ_U64(r, &cache, dict, ma_used);
-	for (; link && link != root; left--) {
-		if (!left)
+	total = PYD_OBJ_U64(r, &cache, dict, ma_used);
+	want = pyd_limit_items(r, n, total);
+	for (uint64_t i = 0; link && link != root; i++) {
+		if (i == want && want < total)
+			return PYD_OK;
+		if (i == want)
 			return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
 					  "more links than results in an "
 					  "lru_cache");
-		code = pyd_vec_push(&n->refs, link, err);
+		code = pyd_limit_time(r, i, err);
+		if (!code)
+			code = pyd_vec_push(&n->refs, link, err);
 		if (code)
 			return code;
 		code = pyd_target_read_u64(

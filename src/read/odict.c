@@ -5,32 +5,33 @@
  */
 #include <stdio.h>
 
+#include "read/limit.h"
 #include "read/record.h"
 
 enum { NODE_MAX = 64 }; /* bytes of a node of the list, at most */
 
-/* Pairs by key: index + 1 in the node's references. */
-static enum pyd_code index_keys(const struct pyd_node *n, struct pyd_map *map,
-				struct pyd_err *err)
+/* Where each key's value is in the pairs. */
+static enum pyd_code index_keys(const struct pyd_vec *pairs,
+				struct pyd_map *map, struct pyd_err *err)
 {
-	for (size_t i = 0; i + 1 < n->refs.len; i += 2) {
+	for (size_t i = 0; i + 1 < pairs->len; i += 2) {
 		enum pyd_code code;
 
-		if (!n->refs.data[i])
+		if (!pairs->data[i])
 			continue;
-		code = pyd_map_put(map, n->refs.data[i], i + 1, err);
+		code = pyd_map_put(map, pairs->data[i], i + 1, err);
 		if (code)
 			return code;
 	}
 	return PYD_OK;
 }
 
-/* The pairs in the order of the list, which is to name each key once.
- * *ret_agrees is false when it does not. */
+/* The first `want` pairs in the order of the list, which is to name each key
+ * once. *ret_agrees is false when it does not. */
 static enum pyd_code follow(struct pyd_reader *r, const struct pyd_record *rec,
-			    const struct pyd_node *n, struct pyd_map *map,
-			    struct pyd_vec *out, bool *ret_agrees,
-			    struct pyd_err *err)
+			    const struct pyd_vec *pairs, size_t want,
+			    struct pyd_map *map, struct pyd_vec *out,
+			    bool *ret_agrees, struct pyd_err *err)
 {
 	uint64_t key_at = pyd_record_u64(rec, "node_key");
 	uint64_t next_at = pyd_record_u64(rec, "node_next");
@@ -42,12 +43,12 @@ static enum pyd_code follow(struct pyd_reader *r, const struct pyd_record *rec,
 	if (key_at > NODE_MAX - 8 || next_at > NODE_MAX - 8)
 		return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
 				  "impossible nodes of an OrderedDict");
-	for (size_t left = n->refs.len / 2; left; left--) {
+	for (size_t i = 0; i < want; i++) {
 		uint64_t key, at;
-		enum pyd_code code;
+		enum pyd_code code = pyd_limit_time(r, i, err);
 
-		if (!node)
-			return PYD_OK;
+		if (code || !node)
+			return code;
 		code = pyd_target_read(r->target, node, raw, end, err);
 		if (code)
 			return code;
@@ -57,14 +58,14 @@ static enum pyd_code follow(struct pyd_reader *r, const struct pyd_record *rec,
 			return PYD_OK;
 		code = pyd_vec_push(out, key, err);
 		if (!code)
-			code = pyd_vec_push(out, n->refs.data[at], err);
+			code = pyd_vec_push(out, pairs->data[at], err);
 		/* Not a second time. */
 		if (!code)
 			code = pyd_map_put(map, key, 0, err);
 		if (code)
 			return code;
 	}
-	*ret_agrees = !node;
+	*ret_agrees = !node || want < pairs->len / 2;
 	return PYD_OK;
 }
 
@@ -77,16 +78,25 @@ enum pyd_code pyd_record_ordereddict(struct pyd_reader *r,
 				     struct pyd_node *n, struct pyd_err *err)
 {
 	struct pyd_map map = { 0 };
-	struct pyd_vec out = { 0 };
+	struct pyd_vec out = { 0 }, all = { 0 };
+	const struct pyd_vec *pairs = &n->refs;
 	bool agrees = false;
-	enum pyd_code code;
+	uint64_t used;
+	enum pyd_code code = PYD_OK;
 
 	if (!pyd_obj_is(rec->obj, PYD_KIND_dict))
 		return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
 				  "an OrderedDict that is no dict");
-	code = index_keys(n, &map, err);
+	/* The first of the table need not be the first of the list. */
+	if (n->mark == PYD_MARK_TRUNCATED) {
+		code = pyd_obj_dict_pairs(r, rec->obj, &all, &used, err);
+		pairs = &all;
+	}
 	if (!code)
-		code = follow(r, rec, n, &map, &out, &agrees, err);
+		code = index_keys(pairs, &map, err);
+	if (!code)
+		code = follow(r, rec, pairs, n->refs.len / 2, &map, &out,
+			      &agrees, err);
 	/* A list that is not whole must not hide what the table shows. */
 	if (code == PYD_FAULT)
 		code = PYD_OK;
@@ -101,5 +111,6 @@ enum pyd_code pyd_record_ordereddict(struct pyd_reader *r,
 	}
 	pyd_map_deinit(&map);
 	pyd_vec_deinit(&out);
+	pyd_vec_deinit(&all);
 	return code;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* _queue.SimpleQueue: the items that were not taken yet. */
+#include "read/limit.h"
 #include "read/record.h"
 
 /* Up to 3.12: a list, of which the first list_pos places are empty. */
@@ -21,9 +22,9 @@ static enum pyd_code from_list(struct pyd_reader *r,
 	if (pos > count)
 		return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
 				  "impossible index of a queue");
-	return pyd_read_pointers(r,
-				 PYD_OBJ_U64(r, &list, list, ob_item) + pos * 8,
-				 count - pos, &n->refs, err);
+	return pyd_limit_pointers(
+		r, PYD_OBJ_U64(r, &list, list, ob_item) + pos * 8, count - pos,
+		n, err);
 }
 
 /* From 3.13 on: a ring of buf_cap places, the first item is at buf_get. */
@@ -41,6 +42,7 @@ static enum pyd_code from_ring(struct pyd_reader *r,
 	if (count > cap || (count && get >= cap))
 		return pyd_err_at(err, PYD_CORRUPT, rec->obj->addr,
 				  "impossible index of a queue");
+	count = pyd_limit_items(r, n, count);
 	first = count < cap - get ? count : cap - get;
 	code = pyd_read_pointers(r, items + get * 8, first, &n->refs, err);
 	if (code)

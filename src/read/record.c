@@ -361,9 +361,32 @@ static enum pyd_code add_value(struct pyd_reader *r, const struct pyd_cfield *f,
 	return PYD_OK;
 }
 
+/* True when a description nearer to the type, one of the first k, has shown a
+ * field of that name: a base says the same again. */
+static bool is_shown(const struct pyd_obj *o, size_t k, const char *name)
+{
+	for (size_t j = 0; j < k; j++) {
+		const struct pyd_ctype *ct = o->type->records[j];
+
+		for (size_t i = 0; i < ct->nfields; i++)
+			if (!ct->fields[i].hidden &&
+			    !strcmp(ct->fields[i].name, name))
+				return true;
+	}
+	return false;
+}
+
+static bool has_run(const struct pyd_obj *o, size_t k, const char *reader)
+{
+	for (size_t j = 0; j < k; j++)
+		if (!strcmp(o->type->records[j]->reader, reader))
+			return true;
+	return false;
+}
+
 /* Takes field i into the record, and into the node unless it is hidden. */
 static enum pyd_code take_field(struct pyd_reader *r, struct pyd_record *rec,
-				size_t i, struct pyd_node *n,
+				size_t i, size_t k, struct pyd_node *n,
 				struct pyd_err *err)
 {
 	const struct pyd_cfield *f = &rec->ct->fields[i];
@@ -395,7 +418,7 @@ static enum pyd_code take_field(struct pyd_reader *r, struct pyd_record *rec,
 	rec->present[i] = true;
 	rec->number[i] = v;
 	rec->at[i] = at;
-	if (f->hidden)
+	if (f->hidden || is_shown(rec->obj, k, f->name))
 		return PYD_OK;
 	return add_value(r, f, at, v, n, err);
 }
@@ -448,11 +471,11 @@ enum pyd_code pyd_record_read(struct pyd_reader *r, const struct pyd_obj *o,
 	for (size_t k = 0; k < o->type->nrecords; k++) {
 		rec.ct = o->type->records[k];
 		for (size_t i = 0; i < rec.ct->nfields; i++) {
-			code = take_field(r, &rec, i, n, err);
+			code = take_field(r, &rec, i, k, n, err);
 			if (code)
 				return code;
 		}
-		if (*rec.ct->reader) {
+		if (*rec.ct->reader && !has_run(o, k, rec.ct->reader)) {
 			code = find_reader(rec.ct->reader)
 				       ->read(r, &rec, n, err);
 			if (code)

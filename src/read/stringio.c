@@ -3,6 +3,7 @@
  * io.StringIO: its text, which is an array of UCS4 or, as long as it was only
  * appended to, in an accumulator. Modules/_io/stringio.c
  */
+#include "read/limit.h"
 #include "read/record.h"
 
 enum {
@@ -141,7 +142,7 @@ enum pyd_code pyd_record_stringio(struct pyd_reader *r,
 				  struct pyd_node *n, struct pyd_err *err)
 {
 	struct text t = {
-		.room = r->max_string ? r->max_string : PYD_BLOB_MAX,
+		.room = pyd_limit_string(r),
 	};
 	enum pyd_code code;
 
@@ -151,7 +152,7 @@ enum pyd_code pyd_record_stringio(struct pyd_reader *r,
 		code = from_array(r, rec, &t, err);
 	else
 		code = from_accumulator(r, rec, &t, err);
-	if (!code && t.total > (r->max_string ? r->max_string : PYD_BLOB_MAX))
+	if (!code && t.total > pyd_limit_string(r))
 		pyd_record_cut(n, "value", t.total);
 	if (!code)
 		code = pyd_node_blob(n, PYD_ORIGIN_TEXT, "value", t.utf8.data,
