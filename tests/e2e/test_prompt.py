@@ -21,11 +21,14 @@ from interpreters import Interpreter, discover
 VERSIONS = ("3.8", "3.11", "3.13", "3.15")
 CHOSEN = {i.short: i for i in discover() if not i.debug and i.short in VERSIONS}
 
-TABLE = [
-    line
-    for line in Path(__file__).with_name("prompt.table").read_text().splitlines()
-    if line and not line.startswith("#")
-]
+
+def table(name: str) -> list[str]:
+    """The commands in a file of them."""
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+TABLE, TYPES = table("prompt.table"), table("prompt_types.table")
 REFUSED = r"\*\*\* DumpCallError: this is a dump: nothing of the program runs \(%s\)"
 NOT_RUN = r"<property area of Square, not run>"
 DEEP = r"(.)\1{150,}.*nested too deep to print.*"
@@ -121,6 +124,17 @@ def prompt(path: Path, commands: list[str], stdin: str = "") -> list[str]:
     return said
 
 
+def differing(commands: list[str], truth: list[str], said: list[str]) -> list[str]:
+    """What the program's own pdb answered otherwise."""
+    # What newer Pythons add to the message is of this one, not of the dump.
+    hint = re.compile(r"(NameError: name '\w+' is not defined)\. .*")
+    return [
+        f"{command}\n  pdb    {want}  prompt {got}"
+        for command, want, got in zip(commands, truth, said)
+        if hint.sub(r"\1", want) != hint.sub(r"\1", got)
+    ]
+
+
 @pytest.mark.parametrize("chosen", list(CHOSEN.values()), ids=[i.key for i in CHOSEN.values()])
 def test_prompt(chosen: Interpreter, tmp_path: Path) -> None:
     path = tmp_path / "d.pydump"
@@ -129,18 +143,24 @@ def test_prompt(chosen: Interpreter, tmp_path: Path) -> None:
         truth = target.json()["shown"]
         attach(target, path)
     said = prompt(path, TABLE + [command for command, _ in OWN])
-    # What newer Pythons add to the message is of this one, not of the dump.
-    hint = re.compile(r"(NameError: name '\w+' is not defined)\. .*")
-    wrong = [
-        f"{command}\n  pdb    {want}  prompt {got}"
-        for command, want, got in zip(TABLE, truth, said)
-        if hint.sub(r"\1", want) != hint.sub(r"\1", got)
-    ]
+    wrong = differing(TABLE, truth, said)
     wrong += [
         f"{command}\n  want   {want}\n  prompt {got}"
         for (command, want), got in zip(OWN, said[len(TABLE) :])
         if not re.fullmatch(want, got.rstrip("\n"))
     ]
+    assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("chosen", list(CHOSEN.values()), ids=[i.key for i in CHOSEN.values()])
+def test_types(chosen: Interpreter, tmp_path: Path) -> None:
+    """Standard types that are written in Python."""
+    path = tmp_path / "d.pydump"
+    with start_script(chosen, "prompt_types.py") as target:
+        target.say(json.dumps(TYPES))
+        truth = target.json()["shown"]
+        attach(target, path)
+    wrong = differing(TYPES, truth, prompt(path, TYPES))
     assert not wrong, f"{len(wrong)} differ:\n" + "\n".join(wrong)
 
 

@@ -8,7 +8,7 @@ the program's class holds is decoded when someone asks for it by name.
 
 import builtins
 import types
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
 
 from .dumpfile import Record, utf8
 from .fields import FIELD, Fields
@@ -68,6 +68,31 @@ class SurrogateMeta(type):
                 return entry.mixin.base(*args, **kwargs)
         raise refuse("%s()" % type.__getattribute__(cls, "__name__"))
 
+    def __iter__(cls) -> Any:
+        return iter([getattr(cls, n) for n in _enum_names(cls, "iterable")])
+
+    def __reversed__(cls) -> Any:
+        return reversed([getattr(cls, n) for n in _enum_names(cls, "reversible")])
+
+    def __len__(cls) -> int:
+        return len(_enum_names(cls, "sized"))
+
+    def __bool__(cls) -> bool:
+        return True
+
+    def __contains__(cls, value: Any) -> bool:
+        return any(getattr(cls, n) is value for n in _enum_names(cls, "a container"))
+
+    def __getitem__(cls, key: Any) -> Any:
+        _enum_names(cls, "subscriptable here")
+        ref = ref_of(cls)
+        from .standard import enum_
+
+        found = enum_.members(ref.graph, ref.rec.addr)
+        if key not in found:
+            raise KeyError(key)
+        return ref.graph.get(found[key])
+
     def __dir__(cls) -> List[str]:
         ref = find_ref(cls)
         if ref is None:
@@ -84,9 +109,21 @@ class SurrogateMeta(type):
             meta = ref.graph.classes.name(ref.rec.type)
             if full == "typing.Any" and meta == "typing._AnyMeta":
                 return full
-            if meta in ("enum.EnumMeta", "enum.EnumType"):
+            from .standard import enum_
+
+            if enum_.is_enum(ref.graph, ref.rec.addr):
                 return ref.graph.classes.enum_repr(ref.rec.addr)
         return "<class '%s'>" % (full or printable(type.__getattribute__(cls, "__name__")))
+
+
+def _enum_names(cls: Any, what: str) -> Tuple[str, ...]:
+    """The names of the members of an enumeration; TypeError of other classes."""
+    from .standard import enum_
+
+    ref = find_ref(cls)
+    if ref is None or not enum_.is_enum(ref.graph, ref.rec.addr):
+        raise TypeError("type %r is not %s" % (type.__getattribute__(cls, "__name__"), what))
+    return enum_.unique(ref.graph, ref.rec.addr)
 
 
 def _clean(text: str) -> str:
@@ -161,6 +198,10 @@ class Classes:
             from . import standard
 
             entry = standard.registry().get(self.name(addr))
+            if entry is None:
+                from .standard import classes_
+
+                entry = classes_.detect(self.graph, addr)
             if entry is not None and entry.real and not entry.python and not self.is_c(addr):
                 entry = None  # a class of the program that has that name
             self._entries[addr] = entry
@@ -288,7 +329,8 @@ class Classes:
             base = entry.mixin.base
             if base is not None:
                 bases = [b for b in bases if not issubclass(base, b)] + [base]
-            bases.insert(0, entry.mixin)
+            if not any(issubclass(b, entry.mixin) for b in bases):
+                bases.insert(0, entry.mixin)
         if len(bases) > 1 and object in bases:
             bases.remove(object)
         module, qualname, _ = self.info(addr)
@@ -327,8 +369,12 @@ class Classes:
         is no answer that an object has no len() here, or is equal to none."""
         if ref is None:
             return {}
-        names = self.graph.namespace(ref.rec.field("dict"))
-        none = {n for n in names if n in _REFUSALS and self.graph.kind_of(names[n]) == "none"}
+        names: Iterable[str] = self.graph.namespace(ref.rec.field("dict"))
+        entry = self.entry(ref.rec.addr)
+        if entry is not None and entry.mixin is not None:
+            names = [n for n in names if not _defines(entry.mixin, n)]
+        at = self.graph.namespace(ref.rec.field("dict"))
+        none = {n for n in names if n in _REFUSALS and self.graph.kind_of(at[n]) == "none"}
         return {n: None if n in none else _REFUSALS[n] for n in names if n in _REFUSALS}
 
     def unknown(self, addr: int) -> Any:
@@ -392,6 +438,17 @@ class Classes:
 
     # -- attributes of classes
 
+    def _member(self, addr: int, name: str) -> Any:
+        """A member of an enumeration, or all of them; None if it is none."""
+        from .standard import enum_
+
+        if (name[:2] == "__" and name != "__members__") or not enum_.is_enum(self.graph, addr):
+            return None
+        found = enum_.members(self.graph, addr)
+        if name == "__members__":
+            return types.MappingProxyType({n: self.graph.get(at) for n, at in found.items()})
+        return self.graph.get(found[name]) if name in found else None
+
     def attribute(self, cls: Any, ref: Ref, name: str) -> Any:
         """What cls.name gives."""
         graph, rec = self.graph, ref.rec
@@ -420,6 +477,9 @@ class Classes:
             return graph.get(bases[0]) if bases else object
         if name == KEY:
             raise AttributeError(name)
+        member = self._member(rec.addr, name)
+        if member is not None:
+            return member
         found, real = self.find(rec.addr, name)
         if found:
             kind = graph.kind_of(found)
@@ -462,8 +522,12 @@ def _usable(base: Any) -> bool:
 
 def _defines(mixin: Any, name: str) -> bool:
     """Whether a mixin of a standard type answers for an attribute."""
-    if mixin is None or (name[:1] == "_" and name[:2] != "__") or name in _NOT_PUBLIC:
+    if mixin is None or name in _NOT_PUBLIC:
         return False
+    if name[:1] == "_" and name[:2] != "__" and name not in getattr(mixin, "_public", ()):
+        return False
+    if name == "__repr__":
+        name = "_shown"
     return not isinstance(mixin, SurrogateMeta) and any(name in vars(c) for c in mixin.__mro__[:-1])
 
 
@@ -546,6 +610,12 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
     found, real = graph.classes.find(rec.type, name)
     kind = graph.kind_of(found) if found else ""
     attrs = ref.attributes()
+    if found and kind == "descriptor" and isinstance(obj, tuple):
+        from .standard import classes_
+
+        have, value = classes_.member_value(obj, ref, name)
+        if have:
+            return value
     if found and kind in ("object", "record", "property") and isinstance(obj, tuple):
         index = _tuple_field(graph, rec, found, name)
         if index is not None and index < len(obj):
@@ -767,9 +837,20 @@ def repr_frame(ref: Ref) -> Tuple[str, str]:
     """What goes around the builtin repr of a subclass: its name and address,
     when the program gave it a repr of its own, which is not run."""
     rec, classes = ref.rec, ref.graph.classes
-    if classes.real(rec.type) is not None or not classes.overrides(rec.type, "__repr__"):
+    if classes.real(rec.type) is not None:
+        return "", ""
+    found = classes.find(rec.type, "__repr__")[0]
+    if not found or _is_of_enum(ref.graph, found):
         return "", ""
     return "<%s object at %#x: " % (classes.name(rec.type), rec.addr), ">"
+
+
+def _is_of_enum(graph: "Graph", at: int) -> bool:
+    """Whether a function is one of enum's, which it puts into classes."""
+    rec = graph.record(at)
+    if rec is None or rec.kind.name != "function":
+        return False
+    return graph.string(rec.field("module")) == "enum"
 
 
 def storage_base(cls: type) -> Optional[type]:
