@@ -227,6 +227,33 @@ static enum pyd_code read_number(struct pyd_reader *r, const struct pyd_obj *o,
 	return PYD_OK;
 }
 
+enum pyd_code pyd_obj_field(struct pyd_reader *r, const struct pyd_obj *o,
+			    const char *field, uint64_t *ret, bool *ret_has,
+			    struct pyd_err *err)
+{
+	*ret = 0;
+	*ret_has = false;
+	for (size_t k = 0; k < o->type->nrecords; k++) {
+		const struct pyd_ctype *ct = o->type->records[k];
+
+		for (size_t i = 0; i < ct->nfields; i++) {
+			const struct pyd_cfield *f = &ct->fields[i];
+			pyd_addr at;
+			enum pyd_code code;
+
+			if (strcmp(f->name, field))
+				continue;
+			code = locate(r, o, f, &at, err);
+			if (code || !at)
+				return code;
+			code = read_number(r, o, f, at, ret, err);
+			*ret_has = !code;
+			return code;
+		}
+	}
+	return PYD_OK;
+}
+
 static enum pyd_code count_of(struct pyd_reader *r,
 			      const struct pyd_record *rec,
 			      const struct pyd_cfield *f, uint64_t *ret,

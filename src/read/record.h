@@ -54,6 +54,13 @@ bool pyd_record_has(const struct pyd_record *rec, const char *field);
 /* Where the field stands in the target; 0 as above. */
 pyd_addr pyd_record_at(const struct pyd_record *rec, const char *field);
 
+/* The same of any object, by the descriptions of its type; *ret_has is false
+ * when the field is not there. */
+PYD_MUST_CHECK enum pyd_code pyd_obj_field(struct pyd_reader *r,
+					   const struct pyd_obj *o,
+					   const char *field, uint64_t *ret,
+					   bool *ret_has, struct pyd_err *err);
+
 /* Adds len bytes of memory at addr as a field, cut at the limits. name outlives
  * the walk. Memory that is not mapped is PYD_FAULT. */
 PYD_MUST_CHECK enum pyd_code pyd_record_memory(

@@ -35,7 +35,6 @@ class Shown(NamedTuple):
     count: int = 0
     pairs: bool = False
     note: str = ""
-    again: str = "..."  #: where it stands within itself
 
 
 def atom(value: Any, limit: int = LIMIT) -> str:
@@ -154,7 +153,7 @@ def _text(value: Any, limit: int, items: int) -> str:
             return
         if own is not None:
             if id(v) in active:
-                emit(own.again)
+                emit("...")
             elif len(stack) >= _DEPTH:
                 emit("%s... nested too deep to print%s" % (own.before, own.after))
             else:

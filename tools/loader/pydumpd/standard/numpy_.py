@@ -1,0 +1,867 @@
+# SPDX-License-Identifier: Apache-2.0
+"""numpy: arrays, dtypes, scalars. Nothing of numpy is needed, or imported but
+where the person asks for a real array (numpy.asarray(x), x.real_array())."""
+
+import operator
+import struct
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+
+from ..marks import NotDumpedError, describe
+from ..refs import Ref, ref_of
+from . import Entry, Standard, _registry, class_name, fields, surrogate
+from .numpy_array import Array, real_array
+from .numpy_dtype import TYPES, Dtype, Field, LongComplex, LongDouble
+from .numpy_text import array_repr, array_str, complex_text, float_text, void_text
+from .numpy_times import UNITS, Time64
+
+if TYPE_CHECKING:
+    from ..objects import Graph
+
+_CACHE = "_pydumpd_numpy"
+_SLOT = type(float.__add__)
+
+
+class _Known:
+    """What is known of the numpy of a dump."""
+
+    def __init__(self, graph: "Graph") -> None:
+        self.dtypes: Dict[int, Dtype] = {}
+        self.release = _release(graph)
+
+
+def known(graph: "Graph") -> _Known:
+    """The same one each time."""
+    found = graph.__dict__.get(_CACHE)
+    if found is None:
+        found = graph.__dict__[_CACHE] = _Known(graph)
+    return found
+
+
+def _release(graph: "Graph") -> Tuple[int, int]:
+    """(2, 1) for numpy 2.1.3: as the module says, or (0, 0)."""
+    dump = graph.dump
+    for interp in dump.interpreters if dump is not None else ():
+        at = interp.get("modules")
+        module = graph.record(graph.namespace(at).get("numpy", 0) if isinstance(at, int) else 0)
+        names = graph.namespace(module.field("dict")) if module is not None else {}
+        text = graph.string(names.get("__version__", 0)) or ""
+        parts = text.split(".")
+        if len(parts) > 1 and parts[0].isdigit() and parts[1].isdigit():
+            return int(parts[0]), int(parts[1])
+    return 0, 0
+
+
+def release(graph: "Graph", dtype: int = 0) -> Tuple[int, int]:
+    """The release whose text is imitated; by the dtype's layout when the
+    module is not in the dump."""
+    found = known(graph).release
+    if found != (0, 0):
+        return found
+    rec = graph.record(dtype)
+    for at in graph.classes.mro(rec.type) if rec is not None else ():
+        if graph.classes.name(at) == "numpy.dtype":
+            cls = graph.record(at)
+            nums = cls.data.rpartition(b"\0")[0][-16:] if cls is not None else b""
+            head, _, tail = cls.data.partition(b"\0") if cls is not None else (b"", b"", b"")
+            nums = tail.partition(b"\0")[2]
+            if len(nums) >= 8 and int.from_bytes(nums[:8], "little") == 96:
+                return 1, 26
+    return 2, 5
+
+
+# -- dtypes
+
+
+def dtype_of(graph: "Graph", addr: int, depth: int = 0) -> Optional[Dtype]:
+    """The dtype at an address; None when the dump does not say it."""
+    cache = known(graph).dtypes
+    if addr in cache:
+        return cache[addr]
+    rec = graph.record(addr)
+    if rec is None or depth > 32:
+        return None
+    f = Ref(graph, rec).fields
+    if "num" not in f or "itemsize" not in f:
+        return None
+    num, order = f["num"], f["byteorder"] if "byteorder" in f else "="
+    out = Dtype(num, f["itemsize"], order == ">")
+    out.numpy = release(graph, addr)
+    if num not in TYPES:
+        out.kind = out.char = "T" if num == 2056 else "V"
+    out.alignment = f["alignment"] if "alignment" in f else 1
+    if num in (21, 22) and "unit" in f and 0 <= f["unit"] < len(UNITS):
+        out.unit = (UNITS[f["unit"]], f["unit_count"])
+    if not _subdtype(graph, f, out, depth) or not _fields(graph, f, out, depth):
+        return None
+    # A dtype that derives from another type than void (record).
+    if out.fields is not None and "type" in f:
+        name = graph.classes.name(f.ref("type"))
+        out.module = "" if name == "numpy.void" else name
+    out.aligned = bool("flags" in f and f["flags"] & 0x80)
+    cache[addr] = out
+    return out
+
+
+def _subdtype(graph: "Graph", f: Any, out: Dtype, depth: int) -> bool:
+    if f.null("subdtype"):
+        return True
+    base = dtype_of(graph, f.ref("subdtype"), depth + 1)
+    shape = graph.get(f.ref("subshape")) if "subshape" in f else None
+    if base is None or not isinstance(shape, tuple) or not all(type(n) is int for n in shape):
+        return False
+    size = base.itemsize
+    for n in shape:
+        size *= n
+    if any(n < 0 for n in shape) or size != out.itemsize:
+        return False
+    out.subdtype = (base, shape)
+    return True
+
+
+def _fields(graph: "Graph", f: Any, out: Dtype, depth: int) -> bool:
+    names = graph.record(f.ref("names")) if not f.null("names") else None
+    if names is None or names.kind.name != "tuple":
+        return True
+    table = graph.namespace(f.ref("fields")) if not f.null("fields") else {}
+    found: List[Field] = []
+    for at in names.rest():
+        name = graph.string(at)
+        rec = graph.record(table.get(name or "", 0))
+        if name is None or rec is None or len(rec.rest()) < 2:
+            return False
+        parts = rec.rest()
+        dtype, offset = dtype_of(graph, parts[0], depth + 1), graph.get(parts[1])
+        title = graph.string(parts[2]) if len(parts) > 2 else None
+        if dtype is None or type(offset) is not int or offset < 0:
+            return False
+        if offset + dtype.itemsize > out.itemsize:
+            return False
+        found.append(Field(name, dtype, offset, title))
+    out.fields = found
+    return True
+
+
+# -- arrays
+
+
+def array_of(ref: Ref) -> Array:
+    """The items of an ndarray's record. NotDumpedError when it cannot be told."""
+    if ref.extra is None:
+        ref.extra = _make_array(ref)
+    return ref.extra
+
+
+def _make_array(ref: Ref) -> Array:
+    graph, rec, f = ref.graph, ref.rec, ref.fields
+    note = describe(rec.mark) if rec.mark else ""
+    dtype = dtype_of(graph, f.ref("dtype")) if "dtype" in f and not f.null("dtype") else None
+    if dtype is None:
+        raise NotDumpedError("the dtype is not in the dump%s" % (note and " (%s)" % note))
+    shape = f["shape"] if "shape" in f else ()
+    strides = f["strides"] if "strides" in f else ()
+    if not isinstance(shape, tuple) or len(strides) != len(shape) or min(shape, default=0) < 0:
+        raise NotDumpedError("the shape is not in the dump")
+    # Axes of stride 0 repeat their items: those were dumped once.
+    stored = [1 if s == 0 else n for n, s in zip(shape, strides)]
+    steps, size = [], dtype.itemsize
+    for n, s in zip(reversed(stored), reversed(strides)):
+        steps.append(size if s else 0)
+        size *= n
+    data = b""
+    if dtype.kind == "O" and dtype.subdtype is None:
+        data = struct.pack("<%dQ" % len(rec.rest()), *rec.rest())
+        if rec.mark is not None and rec.mark.total is not None and len(data) < size:
+            note = "truncated: %d of %d items" % (len(rec.rest()), size // 8)
+    elif "data" in f:
+        found = f["data"]
+        data = bytes(found) if isinstance(found, bytes) else b""
+        note = f.note("data") or note
+    out = Array(
+        dtype, tuple(shape), data, graph.get,
+        strides=tuple(reversed(steps)), numpy=release(graph, f.ref("dtype")), note=note,
+    )  # fmt: skip
+    return out
+
+
+class _Flags:
+    """ndarray.flags"""
+
+    _BITS = (("C_CONTIGUOUS", 1), ("F_CONTIGUOUS", 2), ("OWNDATA", 4), ("WRITEABLE", 0x400),
+             ("ALIGNED", 0x100), ("WRITEBACKIFCOPY", 0x2000))  # fmt: skip
+
+    def __init__(self, num: int) -> None:
+        self.num = num
+
+    def __getitem__(self, key: str) -> bool:
+        for name, bit in self._BITS:
+            if key in (name, name[0]):
+                return bool(self.num & bit)
+        raise KeyError("Unknown flag")
+
+    def __getattr__(self, name: str) -> bool:
+        try:
+            return self[name.upper()]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __repr__(self) -> str:
+        return "".join("  %s : %s\n" % (n, bool(self.num & b)) for n, b in self._BITS)
+
+
+class NotAnArrayError(AttributeError):
+    """The items cannot be told."""
+
+
+@surrogate("numpy.ndarray")
+class NdArray(Standard):
+    """An array of the program."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> Any:
+        """As numpy has it."""
+        return fields(self)["shape"] if "shape" in fields(self) else ()
+
+    @property
+    def strides(self) -> Any:
+        """As they were in the program."""
+        return fields(self)["strides"] if "strides" in fields(self) else ()
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the dump."""
+        return fields(self)["dtype"]
+
+    @property
+    def flags(self) -> _Flags:
+        """OWNDATA and the others."""
+        return _Flags(fields(self)["flags"])
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(NdArray.shape.fget(self))  # type: ignore
+
+    @property
+    def size(self) -> int:
+        """Number of items."""
+        n = 1
+        for d in NdArray.shape.fget(self):  # type: ignore
+            n *= d
+        return n
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an item."""
+        return array_of(ref_of(self)).itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all items."""
+        return array_of(ref_of(self)).nbytes
+
+    @property
+    def T(self) -> Array:
+        """Transposed."""
+        return array_of(ref_of(self)).T
+
+    @property
+    def flat(self) -> Any:
+        """All items in C order."""
+        return array_of(ref_of(self)).flat()
+
+    def tolist(self) -> Any:
+        """Nested lists of plain values."""
+        return array_of(ref_of(self)).tolist()
+
+    def item(self, *index: int) -> Any:
+        """One item as plain Python has it."""
+        return array_of(ref_of(self)).item(*index)
+
+    def tobytes(self) -> bytes:
+        """The items' bytes in C order."""
+        return array_of(ref_of(self)).tobytes()
+
+    def ravel(self) -> Array:
+        """All items in one dimension."""
+        return array_of(ref_of(self)).ravel()
+
+    flatten = ravel
+
+    def reshape(self, *shape: Any) -> Array:
+        """The items in C order in another shape."""
+        return array_of(ref_of(self)).reshape(*shape)
+
+    def all(self) -> bool:
+        """Whether every item is true."""
+        return array_of(ref_of(self)).all()
+
+    def any(self) -> bool:
+        """Whether an item is true."""
+        return array_of(ref_of(self)).any()
+
+    def min(self) -> Any:
+        """The least item."""
+        return array_of(ref_of(self)).min()
+
+    def max(self) -> Any:
+        """The greatest item."""
+        return array_of(ref_of(self)).max()
+
+    def real_array(self) -> Any:
+        """A real numpy array, where numpy is installed."""
+        return real_array(array_of(ref_of(self)))
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return array_of(ref_of(self)).__array__(dtype, copy)
+
+    def __len__(self) -> int:
+        shape = NdArray.shape.fget(self)  # type: ignore
+        if not shape:
+            raise TypeError("len() of unsized object")
+        return shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        return array_of(ref_of(self))[key]
+
+    def __iter__(self) -> Any:
+        return iter(array_of(ref_of(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return value in array_of(ref_of(self))
+
+    def __bool__(self) -> bool:
+        return bool(array_of(ref_of(self)))
+
+    def __int__(self) -> int:
+        return int(array_of(ref_of(self)))
+
+    def __float__(self) -> float:
+        return float(array_of(ref_of(self)))
+
+    def __index__(self) -> int:
+        return operator.index(array_of(ref_of(self)))
+
+    def __str__(self) -> str:
+        try:
+            return array_str(array_of(ref_of(self)))
+        except NotDumpedError:
+            return repr(self)
+
+    __hash__ = None  # type: ignore
+
+    def _shown(self) -> str:
+        ref = ref_of(self)
+        name = class_name(self)
+        try:
+            array = array_of(ref)
+        except NotDumpedError as e:
+            return "<%s of shape %r: %s>" % (name, ref.fields.get("shape"), e)
+        array.name = "array" if name == "ndarray" else name
+        return array_repr(array)
+
+
+def _compared(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compare(self: Any, other: Any) -> Any:
+        return test(array_of(ref_of(self)), other)
+
+    return compare
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(NdArray, "__%s__" % _name, _compared(getattr(operator, _name)))
+
+
+@surrogate("numpy.matrix")
+class Matrix(NdArray):
+    """Two-dimensional, with a name of its own."""
+
+    __slots__ = ()
+
+
+@surrogate("numpy.rec.recarray", "numpy.recarray")
+class RecArray(NdArray):
+    """rec.array(...)"""
+
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        ref = ref_of(self)
+        try:
+            array = array_of(ref)
+        except NotDumpedError as e:
+            return "<recarray: %s>" % e
+        array.name = "rec.array" if "record" in array.dtype.module else class_name(self)
+        module, array.dtype.module = array.dtype.module, ""
+        try:
+            out = array_repr(array)
+        finally:
+            array.dtype.module = module
+        head, _, tail = out.rpartition("dtype=")
+        return "%s\n%sdtype=%s" % (head.rstrip(), " " * len("rec.array("), tail)
+
+
+@surrogate("numpy.dtype")
+class DtypeSurrogate(Standard):
+    """A dtype of the program."""
+
+    __slots__ = ()
+
+    @property
+    def names(self) -> Any:
+        """Of the fields."""
+        d = _dtype(self)
+        return d.names if d else None
+
+    @property
+    def name(self) -> str:
+        """Such as float64."""
+        d = _dtype(self)
+        return d.name if d else "?"
+
+    @property
+    def str(self) -> Any:
+        """Such as <f8."""
+        d = _dtype(self)
+        return d.str if d else "?"
+
+    @property
+    def char(self) -> Any:
+        """Such as d."""
+        d = _dtype(self)
+        return d.char if d else "?"
+
+    @property
+    def shape(self) -> Any:
+        """Of a subarray."""
+        d = _dtype(self)
+        return d.shape if d else ()
+
+    @property
+    def subdtype(self) -> Any:
+        """(dtype, shape) of a subarray, or None."""
+        d = _dtype(self)
+        return d.subdtype if d else None
+
+    @property
+    def fields(self) -> Any:
+        """name -> (dtype, offset), or None."""
+        d = _dtype(self)
+        if d is None or d.fields is None:
+            return None
+        return {f.name: (f.dtype, f.offset) for f in d.fields}
+
+    def __eq__(self, other: Any) -> Any:
+        return _dtype(self) == _plain_dtype(other)
+
+    def __hash__(self) -> int:
+        return hash(_dtype(self))
+
+    def __getitem__(self, name: Any) -> Any:
+        d = _dtype(self)
+        if d is None:
+            raise NotDumpedError("the dtype is not whole")
+        return d[name]
+
+    def __str__(self) -> Any:
+        d = _dtype(self)
+        return repr(self) if d is None else d.__str__()
+
+    def _shown(self) -> Any:
+        d = _dtype(self)
+        if d is None:
+            from . import generic
+
+            return generic(self)
+        if d.kind == "T":
+            return "StringDType()"
+        return repr(d)
+
+
+def _dtype(obj: Any) -> Optional[Dtype]:
+    ref = ref_of(obj)
+    return dtype_of(ref.graph, ref.rec.addr)
+
+
+def _plain_dtype(obj: Any) -> Any:
+    return _dtype(obj) if isinstance(obj, DtypeSurrogate) else obj
+
+
+# -- scalars
+
+
+def _new_style(ref: Ref) -> bool:
+    """Whether scalars print with their type: numpy 2."""
+    found = known(ref.graph).release
+    if found != (0, 0):
+        return found >= (2, 0)
+    # bool_ was renamed with 2.0; else what is usual now.
+    return "numpy.bool_" not in (ref.graph.classes.name(a) for a in (ref.rec.type,))
+
+
+class _Scalar(Standard):
+    """A number of numpy: computes and compares as its plain value."""
+
+    __slots__ = ()
+    _public = ("_text",)
+
+    def item(self) -> Any:
+        """The plain value."""
+        return fields(self)["value"]
+
+    def tolist(self) -> Any:
+        """The plain value."""
+        return self.item()
+
+    shape = ()
+    ndim = 0
+    size = 1
+
+    def _text(self) -> str:
+        return str(self.item())
+
+    def _shown(self) -> str:
+        ref = ref_of(self)
+        try:
+            text = self._text()
+        except (KeyError, ValueError, struct.error):
+            from . import generic
+
+            return generic(self)  # type: ignore
+        if not _new_style(ref):
+            return text
+        name = class_name(self).replace("longlong", "int64")
+        if name in ("int64", "uint64", "long", "ulong"):
+            name = name.replace("long", "int64")
+        if name == "bool":
+            return "np.%s_" % text
+        if name in ("longdouble", "clongdouble"):
+            return "np.%s('%s')" % (name, text.strip("()"))
+        return "np.%s(%s)" % (name, text[1:-1] if text[:1] == "(" else text)
+
+    def __str__(self) -> str:
+        return self._text()
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __hash__(self) -> int:
+        return hash(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, _Scalar) else value
+
+
+def _binary(op: Callable[[Any, Any], Any], swap: bool) -> Callable[[Any, Any], Any]:
+    def compute(self: Any, other: Any) -> Any:
+        a, b = self.item(), _plain(other)
+        try:
+            return op(b, a) if swap else op(a, b)
+        except TypeError:
+            return NotImplemented
+
+    return compute
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(_Scalar, "__%s__" % _name, _binary(getattr(operator, _name), False))
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor"):
+    _op = getattr(operator, _name)
+    setattr(_Scalar, "__%s__" % _name.strip("_"), _binary(_op, False))
+    setattr(_Scalar, "__r%s__" % _name.strip("_"), _binary(_op, True))
+
+
+@surrogate(*("numpy." + n for n in ("bool_", "bool")))
+class Bool(_Scalar):
+    """numpy.bool_"""
+
+    __slots__ = ()
+
+
+@surrogate(*("numpy." + n for n in (
+    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "byte", "short",
+    "intc", "longlong", "uintc", "ulonglong", "int_", "long", "ulong",
+)))  # fmt: skip
+class Integer(_Scalar):
+    """numpy.int64 and its like"""
+
+    __slots__ = ()
+
+    def __index__(self) -> int:
+        return int(self.item())
+
+
+@surrogate("numpy.float32")
+class Float32(_Scalar):
+    """numpy.float32"""
+
+    __slots__ = ()
+
+    def _text(self) -> str:
+        return float_text(self.item(), 4, release(ref_of(self).graph))
+
+
+@surrogate("numpy.float16")
+class Float16(_Scalar):
+    """numpy.float16"""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """The plain value."""
+        return struct.unpack("<e", struct.pack("<H", fields(self)["half"]))[0]
+
+    def _text(self) -> str:
+        return float_text(self.item(), 2, release(ref_of(self).graph))
+
+
+@surrogate("numpy.longdouble", "numpy.float128")
+class LongDoubleScalar(_Scalar):
+    """numpy.longdouble"""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """An exact number."""
+        return LongDouble(fields(self).whole_bytes("data"))
+
+
+@surrogate("numpy.complex64")
+class Complex64(_Scalar):
+    """numpy.complex64"""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """The plain value."""
+        return complex(fields(self)["real"], fields(self)["imag"])
+
+    def _text(self) -> str:
+        return complex_text(self.item(), 4, release(ref_of(self).graph))
+
+
+@surrogate("numpy.clongdouble", "numpy.complex256")
+class LongComplexScalar(_Scalar):
+    """numpy.clongdouble"""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """An exact number."""
+        data = fields(self).whole_bytes("data")
+        return LongComplex(LongDouble(data[:16]), LongDouble(data[16:]))
+
+
+@surrogate("numpy.datetime64", "numpy.timedelta64")
+class Time(_Scalar):
+    """numpy.datetime64, numpy.timedelta64"""
+
+    __slots__ = ()
+
+    def scalar(self) -> Time64:
+        """The value with its unit."""
+        return time_of(ref_of(self))
+
+    def item(self) -> Any:
+        """As the standard library has it, or an int where it cannot."""
+        return time_of(ref_of(self)).item()
+
+    def __int__(self) -> int:
+        return time_of(ref_of(self)).value
+
+    def __hash__(self) -> int:
+        return hash(time_of(ref_of(self)))
+
+    def _text(self) -> str:
+        return str(time_of(ref_of(self)))
+
+    def _shown(self) -> str:
+        return repr(time_of(ref_of(self)))
+
+
+def time_of(ref: Ref) -> Time64:
+    """The value of a datetime64 or timedelta64 scalar."""
+    f = ref.fields
+    kind = "m" if ref.graph.classes.name(ref.rec.type).endswith("timedelta64") else "M"
+    unit = f["unit"]
+    out = Time64(kind, f["value"], UNITS[unit] if 0 <= unit < len(UNITS) else "?", f["unit_count"])
+    out.prefix = "np." if _new_style(ref) else "numpy."
+    out.nat_unit = kind == "m" or release(ref.graph) >= (2, 4)
+    return out
+
+
+def _time_compared(test: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compare(self: Any, other: Any) -> Any:
+        if isinstance(other, Time):
+            other = other.scalar()
+        return test(time_of(ref_of(self)), other)
+
+    return compare
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(Time, "__%s__" % _name, _time_compared(getattr(operator, _name)))
+
+
+@surrogate("numpy.void")
+class Void(Standard):
+    """numpy.void: bytes, or the fields of a structured item."""
+
+    __slots__ = ()
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the dump."""
+        return fields(self)["dtype"]
+
+    def item(self) -> Any:
+        """A tuple or bytes."""
+        return _void_array(ref_of(self)).item()
+
+    tolist = item
+
+    def __getitem__(self, key: Any) -> Any:
+        array = _void_array(ref_of(self))
+        if isinstance(key, str):
+            return array[key][()]
+        return array.item()[key]
+
+    def __len__(self) -> int:
+        return len(_void_array(ref_of(self)).item())
+
+    def __iter__(self) -> Any:
+        return iter(_void_array(ref_of(self)).item())
+
+    def __eq__(self, other: Any) -> Any:
+        mine = _void_array(ref_of(self)).item()
+        return mine == (other.item() if isinstance(other, Void) else other)
+
+    def __hash__(self) -> int:
+        return hash(_void_array(ref_of(self)).item())
+
+    def _shown(self) -> str:
+        ref = ref_of(self)
+        try:
+            array = _void_array(ref)
+            text = array_str(array)
+        except NotDumpedError as e:
+            return "<numpy.void: %s>" % e
+        if array.dtype.fields is None:
+            return ("np.void(%s)" if _new_style(ref) else "void(%s)") % void_text(array.item())
+        if not _new_style(ref):
+            return text
+        name = "np.rec.record" if class_name(self) == "record" else "np.void"
+        module, array.dtype.module = array.dtype.module, ""
+        shown = str(array.dtype)
+        array.dtype.module = module
+        return "%s(%s, dtype=%s)" % (name, text, shown)
+
+
+def _void_array(ref: Ref) -> Array:
+    if ref.extra is None:
+        f = ref.fields
+        dtype = dtype_of(ref.graph, f.ref("dtype")) if not f.null("dtype") else None
+        if dtype is None:
+            raise NotDumpedError("the dtype is not in the dump")
+        data = f["data"] if "data" in f else b""
+        ref.extra = Array(
+            dtype, (), bytes(data), ref.graph.get,
+            numpy=release(ref.graph, f.ref("dtype")), note=f.note("data"),
+        )  # fmt: skip
+    return ref.extra
+
+
+class _OfBuiltin(Standard):
+    """A scalar that has a builtin's storage: only its repr differs."""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """The plain value."""
+        return next(b for b in (float, complex, str, bytes) if isinstance(self, b))(self)  # type: ignore
+
+    tolist = item
+
+
+class Float64(_OfBuiltin):
+    """numpy.float64"""
+
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        text = float.__repr__(self)  # type: ignore
+        return "np.float64(%s)" % text if _new_style(ref_of(self)) else text
+
+
+class Complex128(_OfBuiltin):
+    """numpy.complex128"""
+
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        text = complex_text(complex(self), 8)  # type: ignore
+        return "np.complex128(%s)" % text.strip("()") if _new_style(ref_of(self)) else text
+
+
+def _make_float(ref: Ref, cls: type) -> Any:
+    return float.__new__(cls, ref.fields["value"])  # type: ignore
+
+
+def _make_complex(ref: Ref, cls: type) -> Any:
+    return complex.__new__(cls, ref.fields["real"], ref.fields["imag"])  # type: ignore
+
+
+# The abstract numpy.floating and its like, which refuse, stand before the builtin.
+for _mixin, _base in ((Float64, float), (Complex128, complex)):
+    for _name, _slot in vars(_base).items():
+        if _name[:2] == "__" and _name not in vars(_mixin) and isinstance(_slot, _SLOT):
+            if _name not in ("__getattribute__", "__repr__", "__new__", "__init__", "__str__"):
+                setattr(_mixin, _name, _slot)
+
+# They derive from a builtin, but not as their first base: its storage is told by fields.
+_registry["numpy.float64"] = Entry(mixin=Float64, make=_make_float)
+_registry["numpy.complex128"] = Entry(mixin=Complex128, make=_make_complex)
+
+
+@surrogate("numpy.str_")
+class Str(_OfBuiltin):
+    """numpy.str_"""
+
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        text = str.__repr__(self)  # type: ignore
+        return "np.str_(%s)" % text if _new_style(ref_of(self)) else text
+
+
+@surrogate("numpy.bytes_")
+class Bytes(_OfBuiltin):
+    """numpy.bytes_"""
+
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        text = bytes.__repr__(self)  # type: ignore
+        return "np.bytes_(%s)" % text if _new_style(ref_of(self)) else text
+
+
+@surrogate("numpy.ufunc")
+class Ufunc(Standard):
+    """A universal function."""
+
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        f = fields(self)
+        return "<ufunc '%s'>" % (f["name"] if "name" in f else "?")
