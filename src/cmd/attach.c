@@ -29,6 +29,7 @@ enum {
 	OPT_MAX_BLOB,
 	OPT_INCLUDE,
 	OPT_EXCLUDE,
+	OPT_GC,
 	OPT_TIMEOUT,
 	OPT_NO_GLOBALS,
 	OPT_CAPTURE,
@@ -82,6 +83,10 @@ static const struct argp_option options[] = {
 	  2 },
 	{ "no-globals", OPT_NO_GLOBALS, NULL, 0,
 	  "Leave out globals, builtins and the contents of modules", 2 },
+	{ "gc", OPT_GC, NULL, 0,
+	  "Add every object that the garbage collector tracks, after what the "
+	  "frames reach",
+	  2 },
 	{ "capture", OPT_CAPTURE, "MODE", 0,
 	  "How memory is taken: auto (default), copy (stops the process for "
 	  "milliseconds), stop (stops it for the whole dump, needs no memory), "
@@ -248,6 +253,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NO_GLOBALS:
 		l->no_globals = true;
+		break;
+	case OPT_GC:
+		l->gc = true;
 		break;
 	case OPT_CAPTURE:
 		a->snapshot.capture = parse_mode(state, arg);

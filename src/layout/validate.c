@@ -45,6 +45,8 @@ static const struct shape {
 	{ "excinfo",	 false, false, -1, 256 },
 	{ "methoddef",	 false, false, -1, 128 },
 	{ "getsetdef",	 false, false, -1, 128 },
+	{ "gcgen",	 false, false, -1, 256 },
+	{ "gchead",	 false, false, PYD_F_gchead_size, 128 },
 };
 /* Any other: an object of usual size. */
 static const struct shape other = { "", true, false, -1, 4096 };

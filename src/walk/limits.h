@@ -28,6 +28,7 @@ struct pyd_limits {
 	uint64_t max_blob;   /* bytes of memory of one object */
 	uint64_t timeout_ns; /* of capture and walk */
 	bool no_globals;     /* globals, builtins, modules' contents */
+	bool gc;	     /* what the collector tracks is a root, too */
 	struct pyd_patterns include, exclude;
 };
 

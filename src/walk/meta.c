@@ -211,7 +211,7 @@ static void pack_patterns(struct pyd_pack *p, const char *key,
 static void pack_limits(struct pyd_pack *p, const struct pyd_limits *l)
 {
 	pyd_pack_text(p, "limits");
-	pyd_pack_map(p, 10);
+	pyd_pack_map(p, 11);
 	pack_limit(p, "depth", l->depth);
 	pack_limit(p, "max_objects", l->max_objects);
 	pack_limit(p, "max_bytes", l->max_bytes);
@@ -224,6 +224,7 @@ static void pack_limits(struct pyd_pack *p, const struct pyd_limits *l)
 	else
 		pyd_pack_nil(p);
 	pyd_pack_kv_bool(p, "globals", !l->no_globals);
+	pyd_pack_kv_bool(p, "gc", l->gc);
 	pack_patterns(p, "include", &l->include);
 	pack_patterns(p, "exclude", &l->exclude);
 }
@@ -308,7 +309,7 @@ enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
 	enum pyd_code code;
 
 	pyd_pack_init(&p);
-	pyd_pack_map(&p, 13);
+	pyd_pack_map(&p, 15);
 	pyd_pack_kv_text(&p, "kind", "end");
 	pyd_pack_kv_bool(&p, "complete", true);
 	pyd_pack_kv_u64(&p, "objects", stats->objects);
@@ -327,6 +328,10 @@ enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
 		if (limits[i].n)
 			pyd_pack_kv_u64(&p, limits[i].name, limits[i].n);
 	pyd_pack_kv_bool(&p, "timeout", stats->timeout);
+	pyd_pack_kv_u64(&p, "gc_roots", stats->gc_roots);
+	pyd_pack_kv_text(&p, "gc_note",
+			 stats->gc_note && *stats->gc_note ? stats->gc_note
+							   : NULL);
 	pyd_pack_kv_u64(&p, "toc", toc);
 	code = pyd_pack_check(&p, err);
 	if (!code)

@@ -9,6 +9,7 @@
 #include "runtime/runtime.h"
 #include "target/capture.h"
 #include "target/elf.h"
+#include "walk/gcroots.h"
 #include "walk/meta.h"
 #include "walk/sources.h"
 #include "walk/stacks.h"
@@ -68,6 +69,7 @@ struct snapshot {
 	struct pyd_stacks stacks;
 	struct pyd_sources sources;
 	struct pyd_walk walk;
+	struct pyd_gcroots gcroots;
 	enum pyd_capture_mode mode;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 };
@@ -77,6 +79,7 @@ static void snapshot_deinit(struct snapshot *s)
 	/* First of all: the target runs. */
 	pyd_stop_destroy(s->stop);
 	pyd_walk_deinit(&s->walk);
+	pyd_gcroots_deinit(&s->gcroots);
 	pyd_sources_deinit(&s->sources);
 	pyd_stacks_deinit(&s->stacks);
 	pyd_writer_destroy(s->writer);
@@ -310,7 +313,16 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	code = add_globals(s, err);
 	if (code)
 		return code;
-	return pyd_walk_run(&s->walk, err);
+	code = pyd_walk_run(&s->walk, err);
+	if (code || !s->opts->limits.gc)
+		return code;
+	code = pyd_gcroots_read(&s->gcroots, &s->runtime, &s->reader,
+				s->walk.torn, err);
+	if (code)
+		return code;
+	if (s->gcroots.note[0])
+		pyd_log_notice("--gc: %s", s->gcroots.note);
+	return pyd_walk_more(&s->walk, &s->gcroots.objects, err);
 }
 
 static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
@@ -362,6 +374,8 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	stats->placeholders = totals.placeholders;
 	stats->timeout = s->walk.cuts.timeout != 0;
 	stats->cuts = s->walk.cuts;
+	stats->gc_roots = s->gcroots.objects.len;
+	stats->gc_note = s->gcroots.note;
 	stats->walk_ns = pyd_now_ns() - walk_began;
 	stats->total_ns = pyd_now_ns() - began;
 	code = pyd_meta_write_end(stats, &s->walk.cuts, toc, s->writer, err);

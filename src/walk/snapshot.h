@@ -38,6 +38,8 @@ struct pyd_snapshot_stats {
 	uint64_t pause_ns, walk_ns, total_ns;
 	bool timeout;
 	struct pyd_cuts cuts;
+	uint64_t gc_roots;   /* with limits.gc */
+	const char *gc_note; /* valid while the dump is written */
 };
 
 /*

@@ -306,21 +306,19 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 /* True when a limit ends the walk; counts what is left under it. */
 static bool cut(struct pyd_walk *w)
 {
-	uint64_t left = w->now.len - w->at + w->next.len;
+	uint64_t *by = NULL;
 
-	if (w->limits.max_objects && w->objects >= w->limits.max_objects) {
-		w->cuts.max_objects += left;
-		return true;
-	}
-	if (w->limits.max_bytes && w->bytes >= w->limits.max_bytes) {
-		w->cuts.max_bytes += left;
-		return true;
-	}
-	if (w->deadline_ns && pyd_now_ns() >= w->deadline_ns) {
-		w->cuts.timeout += left;
-		return true;
-	}
-	return false;
+	if (w->limits.max_objects && w->objects >= w->limits.max_objects)
+		by = &w->cuts.max_objects;
+	else if (w->limits.max_bytes && w->bytes >= w->limits.max_bytes)
+		by = &w->cuts.max_bytes;
+	else if (w->deadline_ns && pyd_now_ns() >= w->deadline_ns)
+		by = &w->cuts.timeout;
+	if (!by)
+		return false;
+	*by += w->now.len - w->at + w->next.len;
+	w->ended_by = by;
+	return true;
 }
 
 /* Makes w->node the object at addr, and writes it unless that is done. left
@@ -398,6 +396,23 @@ static enum pyd_code finish_types(struct pyd_walk *w, struct pyd_err *err)
 		code = add_types(w, &left, err);
 	pyd_map_deinit(&left);
 	return code;
+}
+
+enum pyd_code pyd_walk_more(struct pyd_walk *w, const struct pyd_vec *roots,
+			    struct pyd_err *err)
+{
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i < roots->len && !code; i++) {
+		if (!w->ended_by)
+			code = pyd_walk_root(w, roots->data[i], err);
+		else if (!pyd_visited_has(&w->visited, roots->data[i]))
+			(*w->ended_by)++;
+	}
+	if (code || w->ended_by)
+		return code;
+	w->level = 0;
+	return pyd_walk_run(w, err);
 }
 
 enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)

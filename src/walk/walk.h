@@ -37,6 +37,8 @@ struct pyd_walk {
 	struct pyd_node node;
 	uint64_t objects, bytes, placeholders;
 	struct pyd_cuts cuts;
+	/* Which of cuts ended the walk, or NULL. */
+	uint64_t *ended_by;
 };
 
 void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
@@ -48,6 +50,11 @@ PYD_MUST_CHECK enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
 /* The same for a namespace, whose names are not cut. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_names(struct pyd_walk *w, uint64_t ref,
 					    struct pyd_err *err);
+/* Adds roots that come after all that was reached so far; when a limit ended
+ * the walk before, counts those that are left out. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_more(struct pyd_walk *w,
+					   const struct pyd_vec *roots,
+					   struct pyd_err *err);
 /* Walks until nothing is left or a limit is met; then adds the types of all
  * objects that were written, which no limit leaves out. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,

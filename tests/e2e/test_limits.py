@@ -27,7 +27,9 @@ TOTALS = {
 @pytest.fixture(scope="module")
 def holder(interpreter: Interpreter) -> Iterator[Target]:
     with start_script(interpreter, "cuts.py") as target:
-        assert target.line() == "ready"
+        word, hidden, tracked = target.line().split()
+        assert word == "ready"
+        target.told = int(hidden), int(tracked)
         yield target
 
 
@@ -40,9 +42,7 @@ def test_items_text_and_memory(holder: Target, tmp_path: Path) -> None:
     import pydumpd as loader
 
     path = tmp_path / "d"
-    said = attach(
-        holder, path, "--max-items", "10", "--max-string", "7", "--max-blob", "16"
-    )
+    said = attach(holder, path, "--max-items", "10", "--max-string", "7", "--max-blob", "16")
     for option in ("--max-items cut", "--max-string cut", "--max-blob cut"):
         assert option in said
     header, end = record(path, "header"), record(path, "end")
@@ -116,6 +116,27 @@ def test_types_and_modules(holder: Target, tmp_path: Path) -> None:
         assert globals_["SETTING"] == "in the globals"
         end = record(path.with_name("e"), "end")
         assert end["cut"]["include"] > 2 and end["cut"]["exclude"] == 1
+
+
+def test_what_the_collector_tracks(holder: Target, tmp_path: Path) -> None:
+    hidden, tracked = holder.told
+    attach(holder, tmp_path / "without")
+    said = attach(holder, tmp_path / "with", "--gc")
+    assert "--gc:" not in said
+    with open_dump(tmp_path / "without") as dump:
+        assert dump.graph.record(hidden) is None
+    with open_dump(tmp_path / "with") as dump:
+        found = dump.object(hidden)
+        assert type(found).__name__ == "Hidden" and found.myself is found
+        assert found.text == "found by the collector alone"
+    assert record(tmp_path / "with", "header")["limits"]["gc"] is True
+    end = record(tmp_path / "with", "end")
+    assert end["gc_note"] is None and abs(end["gc_roots"] - tracked) < 500
+    # What the frames reach comes first, and the rest is counted.
+    attach(holder, tmp_path / "few", "--gc", "--max-objects", "5000")
+    with open_dump(tmp_path / "few") as dump:
+        assert held(dump)["a_list"] == list(range(1000))
+    assert record(tmp_path / "few", "end")["cut"]["max_objects"] > tracked / 4
 
 
 def rec_of(dump: Any, module: Any) -> int:

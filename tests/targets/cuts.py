@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program with large values of every kind that a limit cuts.
 
-Prints "ready" and waits for the end of standard input. Runs on Python 3.7 to
+Prints "ready", the address of an object that no frame reaches, how many
+objects the collector tracks, and waits for the end of standard input. Runs on Python 3.7 to
 3.15.
 """
 
 import collections
+import gc
 import sys
 import threading
 import types
@@ -34,6 +36,17 @@ class Skipped:
 
 class Bag(dict):
     pass
+
+
+class Hidden:
+    pass
+
+
+def hide():
+    hidden = Hidden()
+    hidden.myself = hidden
+    hidden.text = "found by the collector alone"
+    return id(hidden)
 
 
 def hold(first, *rest, **named):
@@ -65,9 +78,13 @@ def hold(first, *rest, **named):
 
     waiting = generator()
     next(waiting)
-    print("ready", flush=True)
+    gc.freeze()
+    hidden = hide()
+    tracked = len(gc.get_objects()) + gc.get_freeze_count()
+    print("ready", hidden, tracked, flush=True)
     sys.stdin.read()
     return locals()
 
 
+gc.disable()
 hold("positional", *range(600), **{"named_%d" % i: i for i in range(600)})

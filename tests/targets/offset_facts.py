@@ -846,6 +846,7 @@ def check_states():
         check("gil.last_holder", u64(gil + off("gil.last_holder")), tstate)
     if has("interp.static_types"):
         check_static_types(interp)
+    check_collector(interp, runtime)
     check_raised()
 
 
@@ -893,6 +894,61 @@ def check_static_types(interp):
             check(name, id(t) in found, True)
         check("statictype.tp_dict", found.get(id(t)), id(dict_of_type(t)))
         check("interp." + key + "_bytes", total % size, 0)
+
+
+def leads_back(head):
+    link = u64(head + off("gchead.next")) & ~3
+    readable = link and not link & 7 and link >> 47 == 0
+    return readable and u64(link + off("gchead.next") + 8) & ~3 == head
+
+
+def in_list(head, thing):
+    """Whether the collector's list that begins at head has the thing."""
+    wanted = id(thing) - off("gchead.size")
+    at = head
+    for _ in range(1000000):
+        at = u64(at + off("gchead.next")) & ~3
+        if at == wanted or at == head:
+            break
+    return at == wanted
+
+
+def check_collector(interp, runtime):
+    size = off("gcgen.size")
+    young, permanent = "interp.gc_young", "interp.gc_permanent"
+    base = interp
+    if not has(young):
+        young = "interp.gc_generations"
+    if not has(young):
+        young, permanent, base = "runtime.gc_generations", "runtime.gc_permanent", runtime
+    start = base + off(young)
+    gc.disable()
+    try:
+        gc.collect()
+        thing = [object()]
+        if not leads_back(start) and sys.version_info[:2] == (3, 13):
+            # Debian's packs PyGC_Head to 4 bytes.
+            start -= 4
+        new = in_list(start, thing)
+        for key in (young, "gchead.next", "gchead.size"):
+            check(key, new, True)
+        gc.collect()
+        if has("interp.gc_old"):
+            old = [base + off("interp.gc_old") + i * size for i in range(2)]
+        else:
+            old = [start + 2 * size]
+        found = [in_list(head, thing) for head in old]
+        for key in ("gcgen.size", "interp.gc_old" if has("interp.gc_old") else young):
+            check(key, sum(found), 1)
+        if has("interp.gc_old"):
+            # The two follow each other, and the permanent ones follow them.
+            check("interp.gc_old", old[0] - start, size)
+            check("gcgen.size", base + off(permanent) - old[0], 2 * size)
+        gc.freeze()
+        check(permanent, in_list(base + off(permanent), thing), True)
+        gc.unfreeze()
+    finally:
+        gc.enable()
 
 
 def check_debug_offsets():

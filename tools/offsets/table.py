@@ -146,7 +146,13 @@ def _offset(
 
 
 def _settle(table: Table) -> None:
-    """Leaves one way to the current frame."""
+    """Leaves one way to the current frame; places what C aligns."""
+    for key in ("runtime.gc_generations", "interp.gc_generations"):
+        # Debian's 3.13 packs PyGC_Head to 4 bytes, python.org's does not: the
+        # table is for both, and src/walk/gcroots.c finds out.
+        value = table.offsets[key]
+        if value is not None:
+            table.offsets[key] = (value + 7) & ~7
     if table.offsets["cframe.current_frame"] is None:
         # 3.10 has a cframe that knows nothing of frames.
         table.offsets["tstate.cframe"] = None

@@ -13,6 +13,7 @@ from typing import Any, Deque, Dict, Iterable, List, Optional, Set, Tuple
 from . import cuts, natives, standins, surrogates
 from .dumpfile import DumpError, DumpFile, Record
 from .marks import EqualKey, NotDumpedError, Placeholder, describe, marked
+from .refs import Ref
 
 #: Objects decoded at once for one request; containers beyond it become
 #: stand-ins that decode on demand.
@@ -177,6 +178,7 @@ class Graph:
         """Decodes root and what its containers hold, breadth first."""
         memo = self._memo
         plan: Dict[int, Record] = {}
+        containers: Dict[int, Any] = {}  # those of plan that are no builtins
         queue: Deque[int] = deque([root])
         count = 0
         while queue:
@@ -191,7 +193,14 @@ class Graph:
                 self._note(ref, self.absent(ref))
                 continue
             children = self._children(rec)
-            if children is None:
+            entry = self._container(rec) if children is None else None
+            if entry is not None and count + len(rec.rest()) <= budget:
+                children = rec.rest()
+                count += len(children)
+                containers[ref] = entry
+                plan[ref] = rec
+                queue.extend(children)
+            elif children is None:
                 self._note(ref, self._leaf(rec))
             elif rec.kind.name in _MUTABLE or rec.kind.name in _FROZEN:
                 if (
@@ -208,13 +217,18 @@ class Graph:
                 plan[ref] = rec
                 queue.extend(children)
         for addr, rec in plan.items():
-            if rec.kind.name in _MUTABLE:
+            if addr in containers:
+                self._note(addr, self._shell(rec, containers[addr].base))
+            elif rec.kind.name in _MUTABLE:
                 self._note(addr, self._shell(rec, _MUTABLE[rec.kind.name]))
             elif rec.kind.name == "exception":
                 self._note(addr, surrogates.make_exception(self, rec))
         self._build_frozen(plan)
         for addr, rec in plan.items():
-            if rec.kind.name in _MUTABLE:
+            if addr in containers:
+                items = [memo[r] for r in rec.rest()]
+                containers[addr].fill(memo[addr], Ref(self, rec), items)
+            elif rec.kind.name in _MUTABLE:
                 self._fill(memo[addr], rec)
             elif rec.kind.name == "exception":
                 surrogates.fill_exception(self, memo[addr], rec)
@@ -244,10 +258,18 @@ class Graph:
             return surrogates.exception_children(self, rec)
         return None
 
+    def _container(self, rec: Record) -> Any:
+        """How a record becomes a real container, or None."""
+        if rec.kind.name != "record":
+            return None
+        entry = self.classes.entry_of(rec.type)
+        found = entry.container if entry is not None else None
+        return found if found is not None and found.accepts(Ref(self, rec)) else None
+
     def _shell(self, rec: Record, base: type) -> Any:
         """An empty container to be filled later."""
         cls = self.classes.storage_class(rec, base)
-        obj = base.__new__(cls)
+        obj = surrogates.native_base(cls, base).__new__(cls)
         if cls is not base:
             surrogates.adopt(obj, self, rec)
         return obj
@@ -436,8 +458,9 @@ def hashable(key: Any, seen: Any) -> Any:
 
 def fill_dict(obj: Any, pairs: Iterable[Tuple[Any, Any]]) -> None:
     """Puts all pairs into a dict; equal keys are wrapped, not collapsed."""
+    put = surrogates.native_base(type(obj), dict).__setitem__
     for key, value in pairs:
-        dict.__setitem__(obj, hashable(key, obj), value)
+        put(obj, hashable(key, obj), value)
 
 
 def fill_set(obj: Any, items: Iterable[Any]) -> None:

@@ -35,6 +35,7 @@ class Shown(NamedTuple):
     count: int = 0
     pairs: bool = False
     note: str = ""
+    again: str = "..."  #: where it stands within itself
 
 
 def atom(value: Any, limit: int = LIMIT) -> str:
@@ -153,7 +154,7 @@ def _text(value: Any, limit: int, items: int) -> str:
             return
         if own is not None:
             if id(v) in active:
-                emit("...")
+                emit(own.again)
             elif len(stack) >= _DEPTH:
                 emit("%s... nested too deep to print%s" % (own.before, own.after))
             else:

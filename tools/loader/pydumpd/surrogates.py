@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .objects import Graph
 
 ORIGIN_INLINE, ORIGIN_SLOT, ORIGIN_DICT, ORIGIN_MEMBER, ORIGIN_GUESS = range(5)
-_IMMUTABLETYPE = 1 << 8
 _HEAPTYPE = 1 << 9
 _IMMUTABLE = 1 << 8
 
@@ -218,7 +217,7 @@ class Classes:
     def is_c(self, addr: int) -> bool:
         """Whether the type was made by C code, not by a class statement."""
         flags = self.info(addr)[2]
-        if not flags & _HEAPTYPE or flags & _IMMUTABLETYPE:
+        if not flags & _HEAPTYPE or flags & _IMMUTABLE:
             return True
         rec = self.graph.record(addr)
         names = self.graph.namespace(rec.field("dict")) if rec is not None else {}
@@ -264,14 +263,30 @@ class Classes:
                     return 0, real
                 continue
             entry = self.entry(owner)
-            if entry is not None and _defines(entry.mixin, name):
-                return 0, entry.mixin
+            if entry is not None and entry.mixin is not None:
+                if _defines(entry.mixin, name):
+                    return 0, entry.mixin
+                if entry.mixin.base is not None and name in vars(entry.mixin.base):
+                    return 0, entry.mixin.base
             rec = self.graph.record(owner)
             if rec is not None and rec.kind.name == "type":
                 ref = self.graph.namespace(rec.field("dict")).get(name)
                 if ref:
                     return ref, None
         return 0, None
+
+    def repr_owner(self, addr: int) -> int:
+        """The type whose repr is not run here: the first with one of its own
+        before what the loader knows to print; 0 for none."""
+        for owner in self.mro(addr):
+            if self.real(owner) is not None or self.entry(owner) is not None:
+                return 0
+            rec = self.graph.record(owner)
+            if rec is not None and rec.kind.name == "type":
+                at = self.graph.namespace(rec.field("dict")).get("__repr__")
+                if at:
+                    return 0 if _is_of_enum(self.graph, at) else owner
+        return 0
 
     def overrides(self, addr: int, name: str) -> bool:
         """Whether a class of the program, not a builtin, defines name."""
@@ -348,6 +363,10 @@ class Classes:
             ns["__module__"] = _clean(module)
             ns["__qualname__"] = _clean(qualname)
             refused = self._refusals(ref)
+            for b in attempt:  # what the loader knows how to do is not refused
+                if not isinstance(b, SurrogateMeta):
+                    known = {n for c in b.__mro__ if c is not object for n in vars(c)}
+                    refused = {n: hook for n, hook in refused.items() if n not in known}
             if not any(issubclass(b, _STORAGE + (BaseException, type)) for b in attempt):
                 ns.update(refused)
             elif "__missing__" in refused and issubclass(attempt[0], dict):
@@ -416,14 +435,14 @@ class Classes:
             self._wrapped[key] = made  # type: ignore
         return made
 
-    def without_base(self, rec: Record, cls: type) -> type:
+    def without_base(self, rec: Record, cls: type, mixin: Optional[type] = None) -> type:
         """cls without the real type that it derives from."""
         key = ("bare", rec.type)
         made = self._wrapped.get(key)  # type: ignore
         if made is None:
             module, qualname, _ = self.info(rec.type)
             ref = type.__getattribute__(cls, "__dict__").get(KEY)
-            made = self._new(qualname, module, (object,), ref)
+            made = self._new(qualname, module, (mixin or object,), ref)
             self._wrapped[key] = made  # type: ignore
         return made
 
@@ -532,7 +551,8 @@ def _defines(mixin: Any, name: str) -> bool:
 
 
 _NOT_PUBLIC = {
-    "base", "__module__", "__doc__", "__dict__", "__slots__", "__weakref__", "__qualname__",
+    "base", "_shown", "__module__", "__doc__",
+    "__dict__", "__slots__", "__weakref__", "__qualname__",
     "__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__",
 }  # fmt: skip
 
@@ -571,6 +591,8 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
     elif (entry is None or entry.mixin is None) and len(rec.rest()):
         if isinstance(cls, SurrogateMeta):
             claim, cls = cls, graph.classes.with_items(rec, cls)
+    if entry is not None and entry.container is not None:
+        claim, cls = cls, graph.classes.without_base(rec, cls, entry.container.mixin)
     if not isinstance(cls, SurrogateMeta):
         if cls is type or storage_base(cls) or issubclass(cls, BaseException):
             return _without_storage(graph, rec)
@@ -581,10 +603,13 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             made = graph.classes._new(cls.__qualname__, cls.__module__, (object,), None)
             graph.classes._wrapped[key] = made  # type: ignore
         claim, cls = cls, made
+    base = None
+    if entry is not None and entry.container is None:
+        base = entry.mixin.base if entry.mixin is not None else entry.real
     try:
-        obj = object.__new__(cls)
+        obj = (base or object).__new__(cls)
     except TypeError:
-        if entry is None or storage_base(cls):
+        if entry is None or storage_base(cls) or issubclass(cls, BaseException):
             return _without_storage(graph, rec)
         # Of a real standard type, but not to be made as one.
         claim, cls = cls, graph.classes.without_base(rec, cls)
@@ -624,6 +649,11 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         return not_run(graph, "property", name, rec)
     fields = ref.fields
     mine = real is not None and isinstance(obj, real)
+    if not mine and not found and (real is not None or name not in ref.fields):
+        # Items of a type that only the dump knows, or of one not made as real.
+        for c in type.__getattribute__(type(obj), "__mro__")[1:3]:
+            if not isinstance(c, SurrogateMeta) and _defines(c, name):
+                return object.__getattribute__(obj, name)
     if mine and isinstance(_static(real, name), property):
         return object.__getattribute__(obj, name)
     if kind == "descriptor" and name in fields:  # before the instance's own
@@ -642,8 +672,6 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         return not_run(graph, "attribute", name, rec)
     if name in vars(object):
         return object.__getattribute__(obj, name)
-    if any(_defines(c, name) for c in type.__getattribute__(type(obj), "__mro__")[:3]):
-        return object.__getattribute__(obj, name)  # items of a type that only the dump knows
     for (origin, slot), value in zip(rec.shape, rec.values):
         if origin == ORIGIN_GUESS and slot == name and value:
             return graph.get(value)
@@ -837,10 +865,8 @@ def repr_frame(ref: Ref) -> Tuple[str, str]:
     """What goes around the builtin repr of a subclass: its name and address,
     when the program gave it a repr of its own, which is not run."""
     rec, classes = ref.rec, ref.graph.classes
-    if classes.real(rec.type) is not None:
-        return "", ""
-    found = classes.find(rec.type, "__repr__")[0]
-    if not found or _is_of_enum(ref.graph, found):
+    owner = classes.repr_owner(rec.type)
+    if not owner or (rec.kind.name in ("record", "mapping") and classes.is_c(owner)):
         return "", ""
     return "<%s object at %#x: " % (classes.name(rec.type), rec.addr), ">"
 
@@ -851,6 +877,14 @@ def _is_of_enum(graph: "Graph", at: int) -> bool:
     if rec is None or rec.kind.name != "function":
         return False
     return graph.string(rec.field("module")) == "enum"
+
+
+def native_base(cls: type, base: type) -> Any:
+    """The builtin, or type of the standard library, of which cls is made."""
+    for found in type.__getattribute__(cls, "__mro__"):
+        if not isinstance(found, SurrogateMeta) and issubclass(found, base):
+            return found
+    return base
 
 
 def storage_base(cls: type) -> Optional[type]:

@@ -50,6 +50,7 @@ from typing import (
     Callable,
     Dict,
     Iterator,
+    List,
     NamedTuple,
     Optional,
     Set,
@@ -68,8 +69,8 @@ if TYPE_CHECKING:
     from ..objects import Graph
 
 __all__ = [
-    "Absent", "Entry", "Fields", "Items", "Pairs", "Shown", "Standard", "class_name", "fields",
-    "full_name", "own", "real", "registry", "surrogate",
+    "Absent", "Entry", "Fields", "Items", "Pairs", "Shown", "Standard", "class_name", "container",
+    "contents", "fields", "full_name", "own", "real", "real_base", "registry", "surrogate",
 ]  # fmt: skip
 
 Maker = Callable[[Ref, type], Any]
@@ -82,6 +83,31 @@ class Entry(NamedTuple):
     make: Optional[Maker] = None
     mixin: Optional[type] = None
     python: bool = False
+    container: Optional["Container"] = None
+
+
+class Container:
+    """How a mutable container of a real type comes back: made empty, so that
+    it may hold itself, and filled later."""
+
+    def __init__(self, base: type, fill: Callable[[Any, Ref, List[Any]], None]) -> None:
+        self.base, self.fill = base, fill
+        self._fits: Callable[[Ref], bool] = lambda ref: True
+        self.mixin: Optional[type] = None
+
+    def fits(self, check: Callable[[Ref], bool]) -> Callable[[Ref], bool]:
+        """Registers what tells whether a record can be a real one."""
+        self._fits = check
+        return check
+
+    def otherwise(self, mixin: type) -> type:
+        """Registers the mixin for those that cannot, or not at once."""
+        self.mixin = mixin
+        return mixin
+
+    def accepts(self, ref: Ref) -> bool:
+        """Whether this record can be a real one."""
+        return ref.rec.mark is None and self._fits(ref)
 
 
 _registry: Dict[str, Entry] = {}
@@ -115,6 +141,14 @@ def real(cls: type, *names: str, python: bool = False) -> Callable[[Maker], Make
     return register
 
 
+def real_base(cls: type, *names: str) -> None:
+    """Registers a real type that others derive from: surrogates of those are
+    instances of it."""
+    REALS.add(cls)
+    for name in names:
+        _registry[name] = Entry(real=cls)
+
+
 def surrogate(*names: str) -> Callable[[type], type]:
     """Registers a mixin for the surrogates of the types of these names."""
 
@@ -122,6 +156,21 @@ def surrogate(*names: str) -> Callable[[type], type]:
         for name in names:
             _registry[name] = Entry(mixin=mixin)
         return mixin
+
+    return register
+
+
+def container(
+    base: type, *names: str
+) -> Callable[[Callable[[Any, Ref, List[Any]], None]], Container]:
+    """Registers a function that fills an empty real container of type base."""
+
+    def register(fill: Callable[[Any, Ref, List[Any]], None]) -> Container:
+        made = Container(base, fill)
+        REALS.add(base)
+        for name in names:
+            _registry[name] = Entry(real=base, container=made)
+        return made
 
     return register
 
@@ -167,6 +216,10 @@ class Items(Standard):
     """A record with items: length, indexing, iteration, `in`."""
 
     __slots__ = ()
+
+    def _note(self) -> str:
+        rec = ref_of(self).rec
+        return describe(rec.mark, len(rec.rest()), "items") if rec.mark else ""
 
     def _refs(self) -> Any:
         return ref_of(self).rec.rest()
