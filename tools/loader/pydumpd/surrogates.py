@@ -279,7 +279,10 @@ class Classes:
         """The type whose repr is not run here: the first with one of its own
         before what the loader knows to print; 0 for none."""
         for owner in self.mro(addr):
-            if self.real(owner) is not None or self.entry(owner) is not None:
+            entry = self.entry(owner)
+            if self.real(owner) is not None:
+                return 0
+            if entry is not None and (entry.mixin is None or _defines(entry.mixin, "__repr__")):
                 return 0
             rec = self.graph.record(owner)
             if rec is not None and rec.kind.name == "type":

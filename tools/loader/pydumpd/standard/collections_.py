@@ -5,7 +5,7 @@ import collections
 from itertools import chain
 from typing import Any, Iterator, List, Tuple
 
-from ..marks import NotDumpedError, Placeholder
+from ..marks import NotDumpedError
 from ..refs import Ref, ref_of
 from ..surrogates import refuse
 from . import (
@@ -66,7 +66,7 @@ class Deque(Items):
         return inner._replace(
             before="%s([" % class_name(self),
             after=inner.after + _maxlen_shown(self.maxlen),
-            note=self._note(),
+            note=Items._note(self),
             again="[...]",
         )
 
@@ -220,29 +220,3 @@ def full(value: Any) -> str:
 
     ref = find_ref(value)
     return "" if ref is None else ref.graph.classes.name(ref.rec.type)
-
-
-@surrogate("types.SimpleNamespace")
-class SimpleNamespace(Standard):
-    __slots__ = ()
-
-    def __eq__(self, other: Any) -> Any:
-        from types import SimpleNamespace as Real
-
-        if self is other:
-            return True
-        if not isinstance(other, (SimpleNamespace, Real)):
-            return NotImplemented
-        return vars(self) == vars(other)
-
-    __hash__ = None  # type: ignore
-
-    def _shown(self) -> Any:
-        space = vars(self)
-        if isinstance(space, Placeholder):
-            return "<namespace: %r>" % space
-        name = class_name(self)
-        # Up to 3.8 the class's name is shown whatever it is, see Objects/namespaceobject.c.
-        name = "namespace" if name == "SimpleNamespace" else name
-        parts = ((_name(k) + "=", v) for k, v in space.items())
-        return Shown("%s(" % name, parts, ")", len(space), again="%s(...)" % name)

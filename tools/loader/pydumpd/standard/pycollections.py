@@ -314,7 +314,8 @@ class SimpleNamespace(Written):
         if python_of(self) < (3, 9):
             pairs.sort(key=lambda p: str(p[0]))
         name = name_of(self)
-        return call_shown("namespace" if name == "SimpleNamespace" else name, pairs)
+        name = "namespace" if name == "SimpleNamespace" else name
+        return call_shown(name, pairs)._replace(again="%s(...)" % name)
 
     def __eq__(self, other: Any) -> Any:
         if self is other:
