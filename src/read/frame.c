@@ -417,25 +417,25 @@ out:
 	return code;
 }
 
-int32_t pyd_frame_line(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti)
+void pyd_frame_position(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti,
+			struct pyd_position *ret)
 {
 	struct pyd_frame f = { 0 };
-	struct pyd_position pos = { -1, -1, -1, -1 };
 	struct pyd_err ignored;
 	struct pyd_obj o;
 
+	*ret = (struct pyd_position) { -1, -1, -1, -1 };
 	if (pyd_obj_read(r, frame_obj, &o, &ignored) ||
 	    !pyd_obj_is(&o, PYD_KIND_frame))
-		return -1;
+		return;
 
 	pyd_addr at = pyd_has_iframes(r->lay)
 			      ? PYD_OBJ_U64(r, &o, frameobj, f_frame)
 			      : frame_obj;
 
 	if (!pyd_read_frame(r, at, &f, &ignored) && f.code)
-		pyd_codeobj_position(r, f.code, lasti, &pos);
+		pyd_codeobj_position(r, f.code, lasti, ret);
 	pyd_frame_deinit(&f);
-	return pos.line;
 }
 
 /* What the numbering of gi_frame_state means. */

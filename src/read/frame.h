@@ -42,9 +42,10 @@ PYD_MUST_CHECK enum pyd_code pyd_read_frame(struct pyd_reader *r, pyd_addr addr,
 					    struct pyd_frame *f,
 					    struct pyd_err *err);
 
-/* The line of the instruction at byte offset lasti of a frame object's code,
- * or -1 when it cannot be told. */
-int32_t pyd_frame_line(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti);
+/* Where the instruction at byte offset lasti of a frame object's code is; all
+ * is -1 when it cannot be told. */
+void pyd_frame_position(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti,
+			struct pyd_position *ret);
 
 /* True when threads run interpreter frames (3.11+). */
 static inline bool pyd_has_iframes(const struct pyd_layout *lay)

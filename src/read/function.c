@@ -317,12 +317,18 @@ enum pyd_code pyd_read_traceback(struct pyd_reader *r, const struct pyd_obj *o,
 	const int32_t lasti = (int32_t)PYD_OBJ_U32(r, o, traceback, tb_lasti);
 	int32_t line = (int32_t)PYD_OBJ_U32(r, o, traceback, tb_lineno);
 
+	struct pyd_position pos;
+
+	pyd_frame_position(r, PYD_OBJ_U64(r, o, traceback, tb_frame), lasti,
+			   &pos);
 	/* From 3.11 on the line is made from lasti when someone asks. */
 	if (line < 0)
-		line = pyd_frame_line(r, PYD_OBJ_U64(r, o, traceback, tb_frame),
-				      lasti);
+		line = pos.line;
+	else if (line != pos.line)
+		pos.end_line = pos.col = pos.end_col = -1;
 
-	const int32_t at[] = { lasti, line };
+	const int32_t at[] = { lasti, line, pos.end_line, pos.col,
+			       pos.end_col };
 
 	return pyd_buf_append(&n->value, at, sizeof(at), err);
 }

@@ -384,8 +384,11 @@ def _arg_counts(
     return (posonly if type(posonly) is int and posonly > 0 else 0), kw, flags
 
 
-def spec_of_record(data: FrameData, line: int, made: Dict[int, Dict[str, Any]]) -> Spec:
-    """What the real frame of a frame object is made from, at a traceback's line."""
+def spec_of_record(
+    data: FrameData, at_tb: Tuple[int, ...], made: Dict[int, Dict[str, Any]]
+) -> Spec:
+    """What the real frame of a frame object is made from, where a traceback is:
+    line, end line and columns."""
     graph = data.graph
     values = {}
     from .executions import CodeNames, ints, open_cell
@@ -411,10 +414,10 @@ def spec_of_record(data: FrameData, line: int, made: Dict[int, Dict[str, Any]]) 
     names = CodeNames(graph, data.code) if data.code else None
     args = tuple(names.args) if names and mapping is None else ()
     first = max(names.firstlineno, 1) if names else 1
-    if line == data.line:
-        where = position(data.line, data.end_line, data.col, data.end_col, first)
-    else:
-        where = position(line, None, None, None, first)
+    line, *columns = at_tb
+    if min(columns) < 0 and line == data.line:
+        columns = [n if n is not None else -1 for n in (data.end_line, data.col, data.end_col)]
+    where = position(line, *(n if n >= 0 else None for n in columns), first)
     return Spec(
         _clean(data.text("name"), "?"),
         _clean(data.text("qualname", data.text("name")), "?"),
@@ -480,10 +483,11 @@ def traceback_of(graph: "Graph", addr: int) -> Optional[types.TracebackType]:
         if rec is None or rec.kind.name != "traceback":
             break
         frame = graph.record(rec.field("frame"))
+        where = ints(rec.data, 5)[1:]
         if frame is not None and frame.kind.name == "frame":
-            specs.append(spec_of_record(FrameData(graph, frame), ints(rec.data, 2)[1], made))
+            specs.append(spec_of_record(FrameData(graph, frame), where, made))
         else:
-            specs.append(_missing(rec.field("frame"), ints(rec.data, 2)[1]))
+            specs.append(_missing(rec.field("frame"), where[0]))
         addr = rec.field("next")
     return _stack(graph.dump, specs, "").traceback
 
