@@ -148,7 +148,7 @@ enum pyd_code pyd_record_memory(struct pyd_reader *r, struct pyd_node *n,
 			take -= take % 8;
 		pyd_record_cut(n, name, len);
 	}
-	if (!pyd_is_mapped(r->target, addr, take))
+	if (take && !pyd_is_mapped(r->target, addr, take))
 		return pyd_err_at(err, PYD_FAULT, addr, "%s is not mapped",
 				  name);
 	pyd_buf_clear(&r->bytes);
