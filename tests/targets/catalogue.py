@@ -29,7 +29,10 @@ def class_of(value):
     """The type, which __class__ need not be. But the loader's stand-ins for the
     interpreter's own objects say by __class__ what they stand for."""
     cls = type(value)
-    return value.__class__ if cls.__module__.startswith("pydumpd") else cls
+    module = type.__getattribute__(cls, "__module__")
+    if isinstance(module, str) and not module.startswith("pydumpd"):
+        return cls
+    return value.__class__
 
 
 def told(value, depth=DEEPEST, whole=None):

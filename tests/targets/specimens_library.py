@@ -113,7 +113,7 @@ def chance(c):
         made.random()
         return made
 
-    state = ("x.getstate()[1]", "x.getstate()[1]", "tuple(x.state) + (x.index,)")
+    state = "x.getstate()[1]"
     g = c.group("random.Random", state)
     g.add("seeded", lambda: used(7))
 

@@ -310,7 +310,7 @@ def collect_asyncio(c):
     for name in ("failed", "exception"):
         made[name].exception()
     result = ("x.result()", "x.result()", "x._result")
-    state = ("x._state", "x._state", "x.state")
+    state = ("x._state", "x._state")
     done = ("x.done()", "x.done()", "x._state != 'PENDING'")
     error = ("str(x.exception())", "str(x.exception())", "str(x._exception)")
     kind = (
