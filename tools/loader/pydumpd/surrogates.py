@@ -603,7 +603,8 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
         key = ("opaque", rec.type)
         made = graph.classes._wrapped.get(key)  # type: ignore
         if made is None:
-            made = graph.classes._new(cls.__qualname__, cls.__module__, (object,), None)
+            bases = (object,) if entry is None or entry.mixin is None else (entry.mixin,)
+            made = graph.classes._new(cls.__qualname__, cls.__module__, bases, None)
             graph.classes._wrapped[key] = made  # type: ignore
         claim, cls = cls, made
     base = None
@@ -611,7 +612,7 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
         base = entry.mixin.base if entry.mixin is not None else entry.real
     try:
         obj = (base or object).__new__(cls)
-    except TypeError:
+    except (TypeError, ValueError, AttributeError):
         if entry is None or storage_base(cls) or issubclass(cls, BaseException):
             return _without_storage(graph, rec)
         # Of a real standard type, but not to be made as one.
@@ -650,6 +651,11 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
             return obj[index]
     if kind == "property":
         return not_run(graph, "property", name, rec)
+    if found and kind in ("object", "record"):
+        from .standard import ctypes_
+
+        if ctypes_.is_field(graph, found) and isinstance(obj, ctypes_.CData):
+            return obj._get(found)
     fields = ref.fields
     mine = real is not None and isinstance(obj, real)
     if not mine and not found and (real is not None or name not in ref.fields):
@@ -851,7 +857,7 @@ def shown_of(value: Any) -> Any:
         own = type.__getattribute__(owner, "__dict__").get("_shown")
         own = own or standard.REAL_SHOWN.get(owner)
         if own is not None:
-            out = own(value)
+            out = standard.shown_or_generic(own, value)
             break
     if out is None and ref.rec.kind.name in ("record", "mapping"):
         real = next((b for b in type.__getattribute__(cls, "__mro__") if b in standard.REALS), None)

@@ -329,6 +329,15 @@ def generic(obj: Any) -> Shown:
     return Shown("%s(" % full_name(obj), parts, ")", count, note=note)
 
 
+def shown_or_generic(show: Callable[[Any], Any], obj: Any) -> Any:
+    """The repr, or the generic one where the dump lacks what it needs."""
+    try:
+        return show(obj)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        kind = ref_of(obj).rec.kind.name
+        return generic(obj) if kind in ("object", "record", "mapping") else None
+
+
 def contents(ref: Ref) -> Shown:
     """The items of a record as [...], the pairs of a mapping as {...}."""
     graph, refs = ref.graph, ref.rec.rest()
