@@ -43,7 +43,16 @@ def install(interpreter: Interpreter, *requirements: str) -> str:
         shutil.rmtree(place, ignore_errors=True)
         argv = [
             *("-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
-            *("--no-input", "--only-binary", ":all:", "--retries", "1", "--timeout", "10"),
+            *(
+                "--no-input",
+                "--no-compile",
+                "--only-binary",
+                ":all:",
+                "--retries",
+                "1",
+                "--timeout",
+                "10",
+            ),
             *("--target", str(place), *requirements),
         ]
         # pip's own settings say which index is used.

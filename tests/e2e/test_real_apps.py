@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real applications from PyPI, dumped live with all that they reach: what is
+opaque in them, by type, and that their values are there."""
+
+from __future__ import annotations
+
+import collections
+from pathlib import Path
+from typing import Any
+
+import packages
+import pytest
+from harness import TARGETS, attach, open_dump, start, thread_with
+
+MOST = 2.0  # percent of the reachable objects
+
+# A Python that is not the newest too: Cython and numpy differ by it.
+APPS = [
+    ("flask", "3.11", ["flask"]),
+    ("aiohttp", "3.12", ["aiohttp"]),
+    ("pandas", "3.10", ["pandas==2.1.4", "numpy==1.26.4"]),
+    ("pandas", "3.13", ["pandas"]),
+]
+
+
+@pytest.mark.parametrize("app,short,wanted", APPS, ids=[f"{a}-{s}" for a, s, _ in APPS])
+def test_little_is_opaque(app: str, short: str, wanted: list[str], tmp_path: Path) -> None:
+    from opaque import Share
+
+    interpreter = packages.find(short)
+    site = packages.install(interpreter, *wanted)
+    path = tmp_path / f"{app}.pydump"
+    argv = interpreter.argv(str(TARGETS / "apps.py"), app)
+    with start(argv, env={"PYTHONPATH": site}) as target:
+        assert target.line() == "ready"
+        attach(target, path)
+        target.close_input()
+        assert target.wait() == 0
+    with open_dump(path) as dump:
+        share = Share(dump)
+        print(*share.lines(), sep="\n")
+        assert sum(share.total.values()) > 50000
+        assert share.percent < MOST, "\n".join(share.lines())
+        CHECKS[app](dump)
+
+
+def check_flask(dump: Any) -> None:
+    frame = thread_with(dump, "orders").frames[1]
+    names = frame.locals
+    assert names["total"] == sum(i * 1.25 for i in range(20)) and len(names["rows"]) == 20
+    assert names["most"] == 20 and names["agent"].startswith("Werkzeug/")
+    app = thread_with(dump, "flask").frames[-2].locals["app"]
+    assert app.config["ITEMS"] == 50 and "orders" in app.view_functions
+
+
+def check_aiohttp(dump: Any) -> None:
+    frame = thread_with(dump, "handle").frames[1]
+    assert frame.locals["seen"] == ["/count"] * 3
+    main = dump.threads[0]
+    assert any(f.name == "handle" for f in main.frames)
+    assert collections.Counter(f.name for f in main.frames)["run_until_complete"] == 1
+
+
+def check_pandas(dump: Any) -> None:
+    frame = thread_with(dump, "report").frames[1]
+    sales = frame.locals["frame"]
+    assert type(sales).__name__ == "DataFrame"
+
+
+CHECKS = {"flask": check_flask, "aiohttp": check_aiohttp, "pandas": check_pandas}
