@@ -4,7 +4,7 @@
 
 enum { ITEMSIZE_MAX = 16 };
 
-/* Fields: data (where the items are), itemsize. Adds "data": the bytes. */
+/* Fields: items (where they are), itemsize. Adds "data": the bytes. */
 enum pyd_code pyd_record_array(struct pyd_reader *r,
 			       const struct pyd_record *rec, struct pyd_node *n,
 			       struct pyd_err *err)
@@ -18,6 +18,6 @@ enum pyd_code pyd_record_array(struct pyd_reader *r,
 	if (!count)
 		return pyd_node_blob(n, PYD_ORIGIN_BYTES, "data", "", 0, err);
 	return pyd_record_memory(r, n, PYD_ORIGIN_BYTES, "data",
-				 pyd_record_u64(rec, "data"), count * size,
+				 pyd_record_u64(rec, "items"), count * size,
 				 err);
 }

@@ -43,7 +43,7 @@ Test(record_library, deque)
 }
 
 static const char array[] = "[m.Array]\nbasicsize = 80\nreader = array\n"
-			    ".data = address @ 64\nitemsize = i32 @ 72\n";
+			    ".items = address @ 64\nitemsize = i32 @ 72\n";
 
 static void arrays(struct world *w)
 {
