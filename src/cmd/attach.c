@@ -33,6 +33,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_NO_GLOBALS,
 	OPT_CAPTURE,
+	OPT_NO_INJECT,
 	OPT_OFFSETS,
 	OPT_TYPES,
 };
@@ -89,9 +90,13 @@ static const struct argp_option options[] = {
 	  2 },
 	{ "capture", OPT_CAPTURE, "MODE", 0,
 	  "How memory is taken: auto (default), copy (stops the process for "
-	  "milliseconds), stop (stops it for the whole dump, needs no memory), "
+	  "milliseconds), fork (likewise, for large ones; it makes a copy of "
+	  "itself that never runs), stop (stops it for the whole dump, needs "
+	  "no memory), "
 	  "live (does not stop it; values may be torn)",
 	  3 },
+	{ "no-inject", OPT_NO_INJECT, NULL, 0,
+	  "Never have the process make a system call: no fork", 3 },
 	{ "offsets", OPT_OFFSETS, "PATH", 0,
 	  "A table, or a directory of them, that adds to the built-in ones",
 	  3 },
@@ -175,16 +180,15 @@ static enum pyd_capture_mode parse_mode(struct argp_state *state,
 					const char *text)
 {
 	const enum pyd_capture_mode modes[] = {
-		PYD_CAPTURE_AUTO,
-		PYD_CAPTURE_COPY,
-		PYD_CAPTURE_STOP,
-		PYD_CAPTURE_LIVE,
+		PYD_CAPTURE_AUTO, PYD_CAPTURE_COPY, PYD_CAPTURE_FORK,
+		PYD_CAPTURE_STOP, PYD_CAPTURE_LIVE,
 	};
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
 		if (!strcmp(text, pyd_capture_mode_name(modes[i])))
 			return modes[i];
-	argp_error(state, "--capture: '%s' is none of auto, copy, stop, live",
+	argp_error(state,
+		   "--capture: '%s' is none of auto, copy, fork, stop, live",
 		   text);
 	return PYD_CAPTURE_AUTO;
 }
@@ -260,6 +264,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_CAPTURE:
 		a->snapshot.capture = parse_mode(state, arg);
 		break;
+	case OPT_NO_INJECT:
+		a->snapshot.no_inject = true;
+		break;
 	case OPT_OFFSETS:
 		a->snapshot.offsets = arg;
 		break;
@@ -284,6 +291,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					  "'pydumpd ps' lists them");
 		if (a->output && a->dir)
 			argp_error(state, "give -o or --dir, not both");
+		if (a->snapshot.no_inject &&
+		    a->snapshot.capture == PYD_CAPTURE_FORK)
+			argp_error(state, "--capture=fork needs what "
+					  "--no-inject forbids");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

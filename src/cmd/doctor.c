@@ -425,7 +425,8 @@ static void show_memory(struct patient *x)
 	}
 	step(x->r, MARK_OK, "memory", "%.1f MiB to copy, %llu MiB free here",
 	     (double)bytes / 1048576, (unsigned long long)(have >> 20));
-	mode = pyd_capture_mode_name(pyd_capture_choose(bytes, &limits, &why));
+	mode = pyd_capture_mode_name(
+		pyd_capture_choose(bytes, &limits, !x->p.status.seccomp, &why));
 	step(x->r, MARK_OK, "capture", "auto chooses %s: %s", mode, why);
 	fact(x->r, "copy_bytes", json_object_new_int64((int64_t)bytes));
 	fact(x->r, "capture", json_object_new_string(mode));

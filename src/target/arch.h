@@ -22,6 +22,8 @@ struct pyd_regs {
 	/* What pthread_self() is computed from: fs_base, tpidr_el0. On glibc
 	 * x86-64 it is pthread_self() itself; see pyd_arch_pthread_self(). */
 	pyd_addr thread_pointer;
+	/* On aarch64, where it is no register: the system call, or -1. */
+	int32_t call;
 };
 
 /* "x86_64", "aarch64" */
@@ -32,6 +34,24 @@ extern const uint16_t pyd_arch_elf_machine;
 /* tid must be in a ptrace stop. PYD_GONE when it died. */
 PYD_MUST_CHECK enum pyd_code pyd_arch_get_regs(pid_t tid, struct pyd_regs *ret,
 					       struct pyd_err *err);
+/* Gives it registers that pyd_arch_get_regs() or pyd_arch_set_call() made. */
+PYD_MUST_CHECK enum pyd_code pyd_arch_set_regs(pid_t tid,
+					       const struct pyd_regs *regs,
+					       struct pyd_err *err);
+
+/* Bytes of the instruction that enters the kernel. */
+extern const size_t pyd_arch_syscall_len;
+/* Makes the registers those of a thread that is about to execute the
+ * instruction at insn for system call nr, with that stack pointer, and that no
+ * call is to be restarted for. */
+void pyd_arch_set_call(struct pyd_regs *regs, pyd_addr insn, pyd_addr sp,
+		       long nr, const uint64_t args[6]);
+/* What the call gave: a number, or -errno. */
+int64_t pyd_arch_call_result(const struct pyd_regs *regs);
+/* True when the thread is inside a system call, which goes on or is restarted
+ * when it runs again. */
+int pyd_arch_in_call(const struct pyd_regs *regs);
+
 /* True when pthread_self() of a thread with these registers is ident. Both
  * glibc and musl put struct pthread at the thread pointer on x86-64; on
  * aarch64 it ends there, so only the distance is known to be small. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "target/fork.h"
 #include "target/tracee.h"
 
 #define SETTLE_TIMEOUT_NS 300000000U
@@ -43,17 +44,10 @@ struct release {
 	size_t nforwards;
 };
 
-void pyd_tracee_poll(struct pyd_tracee *e)
+/* What waitpid() said of it. */
+static void note(struct pyd_tracee *e, bool failed, int status)
 {
-	int status;
-	pid_t got;
-
-	do
-		got = waitpid(e->t.tid, &status, __WALL | WNOHANG);
-	while (got < 0 && errno == EINTR);
-	if (!got)
-		return;
-	if (got < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
+	if (failed || WIFEXITED(status) || WIFSIGNALED(status)) {
 		e->state = PYD_TRACEE_GONE;
 		return;
 	}
@@ -73,6 +67,18 @@ void pyd_tracee_poll(struct pyd_tracee *e)
 		memset(&e->info, 0, sizeof(e->info));
 		(void)ptrace(PTRACE_GETSIGINFO, e->t.tid, NULL, &e->info);
 	}
+}
+
+void pyd_tracee_poll(struct pyd_tracee *e)
+{
+	int status;
+	pid_t got;
+
+	do
+		got = waitpid(e->t.tid, &status, __WALL | WNOHANG);
+	while (got < 0 && errno == EINTR);
+	if (got)
+		note(e, got < 0, status);
 }
 
 static void let_run(struct pyd_tracee *e, int sig)
@@ -241,8 +247,86 @@ static void watch(struct release *r)
 	pyd_log_debug("not all threads of %d went on in time", r->p->pid);
 }
 
+/* -- with a forked snapshot -- */
+
+/* Until the snapshot has ended. Signals of the target stop it for a moment
+ * each, as long as it is traced. */
+static void serve_until(struct release *r, pid_t snapshot)
+{
+	for (;;) {
+		int status;
+		pid_t got = waitpid(-1, &status, __WALL | __WNOTHREAD);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || (got == snapshot && !WIFSTOPPED(status)))
+			return;
+		for (size_t i = 0; i < r->n; i++) {
+			if (r->v[i].t.tid != got)
+				continue;
+			note(&r->v[i], false, status);
+			if (r->v[i].state == PYD_TRACEE_STOPPED)
+				serve(r, &r->v[i]);
+			break;
+		}
+	}
+}
+
+/* Some thread stopped, in which a call can be made; NULL when there is none. */
+static struct pyd_tracee *stop_one(struct release *r)
+{
+	uint64_t begin = pyd_now_ns();
+
+	for (size_t i = 0; i < r->n; i++) {
+		struct pyd_tracee *e = &r->v[i];
+
+		if (e->state != PYD_TRACEE_RUNS || e->t.in_job_stop ||
+		    ptrace(PTRACE_INTERRUPT, e->t.tid, NULL, NULL))
+			continue;
+		while (e->state == PYD_TRACEE_RUNS &&
+		       pyd_now_ns() - begin < SETTLE_TIMEOUT_NS) {
+			pyd_tracee_poll(e);
+			if (e->state == PYD_TRACEE_RUNS)
+				nanosleep(&(struct timespec) { 0, 20000 },
+					  NULL);
+			else if (e->state == PYD_TRACEE_STOPPED && e->sig)
+				serve(r, e); /* the interrupt comes next */
+		}
+		if (e->state != PYD_TRACEE_STOPPED)
+			continue;
+		if (!pyd_arch_get_regs(e->t.tid, &e->t.regs, NULL) &&
+		    pyd_inject_can(r->p, e))
+			return e;
+		serve(r, e);
+	}
+	return NULL;
+}
+
+static void collect(struct release *r, const struct pyd_fork *snapshot)
+{
+	struct pyd_tracee *e = stop_one(r);
+	struct pyd_err err = { 0 };
+
+	if (!e) {
+		pyd_log_debug("no thread of %d can collect the snapshot",
+			      r->p->pid);
+		return;
+	}
+	if (pyd_fork_reap(snapshot, e, &err))
+		pyd_log_debug("%s", err.msg);
+	r->begin_ns = pyd_now_ns();
+	for (size_t i = 0; i < r->n; i++) {
+		r->v[i].settled = &r->v[i] != e;
+		r->v[i].run_time = 0;
+	}
+	if (e->state == PYD_TRACEE_STOPPED)
+		serve(r, e);
+	watch(r);
+}
+
 void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
-			size_t n, void (*resumed)(void *ctx), void *ctx)
+			size_t n, const struct pyd_fork *snapshot,
+			void (*resumed)(void *ctx), void *ctx)
 {
 	struct release r = {
 		.p = p,
@@ -267,4 +351,8 @@ void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
 			serve(&r, &v[i]);
 	resumed(ctx);
 	watch(&r);
+	if (!snapshot->child)
+		return;
+	serve_until(&r, snapshot->child);
+	collect(&r, snapshot);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "target/stop.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/map.h"
+#include "target/fork.h"
 #include "target/tracee.h"
 
 #define DEFAULT_TIMEOUT_MS 5000U
@@ -22,6 +24,8 @@
 enum phase {
 	PHASE_STOPPING,
 	PHASE_STOPPED,
+	PHASE_FORK, /* asked for by pyd_stop_fork() */
+	PHASE_FORKED,
 	PHASE_RELEASE, /* asked for by pyd_stop_release() */
 	PHASE_RESUMED,
 };
@@ -52,6 +56,7 @@ struct pyd_stop {
 	enum phase phase;
 	enum pyd_code code;
 	struct pyd_err err;
+	struct pyd_fork fork;
 };
 
 static void nap(uint64_t ns)
@@ -266,12 +271,17 @@ static void enter(struct pyd_stop *s, enum phase phase)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void await(struct pyd_stop *s, enum phase phase)
+/* Until it is that phase or a later one, which it gives. */
+static enum phase await(struct pyd_stop *s, enum phase phase)
 {
+	enum phase now;
+
 	pthread_mutex_lock(&s->lock);
 	while (s->phase < phase)
 		pthread_cond_wait(&s->change, &s->lock);
+	now = s->phase;
 	pthread_mutex_unlock(&s->lock);
+	return now;
 }
 
 static void resumed(void *ctx)
@@ -291,9 +301,14 @@ static void *tracer(void *arg)
 		s->code = save_registers(s, &s->err);
 	if (!s->code) {
 		enter(s, PHASE_STOPPED);
-		await(s, PHASE_RELEASE);
+		if (await(s, PHASE_FORK) == PHASE_FORK) {
+			s->code = pyd_fork_make(s->p, s->v, s->n, &s->fork,
+						&s->err);
+			enter(s, PHASE_FORKED);
+			await(s, PHASE_RELEASE);
+		}
 	}
-	pyd_tracees_resume(s->p, s->v, s->n, resumed, s);
+	pyd_tracees_resume(s->p, s->v, s->n, &s->fork, resumed, s);
 	return NULL;
 }
 
@@ -381,6 +396,24 @@ uint64_t pyd_stop_end_ns(const struct pyd_stop *s)
 	return s->end_ns;
 }
 
+enum pyd_code pyd_stop_fork(struct pyd_stop *s, struct pyd_target *t,
+			    const struct pyd_gadgets *gadgets, pid_t *ret,
+			    struct pyd_err *err)
+{
+	assert(s->phase == PHASE_STOPPED);
+	s->fork.target = t;
+	s->fork.gadgets = *gadgets;
+	enter(s, PHASE_FORK);
+	await(s, PHASE_FORKED);
+	if (s->code) {
+		if (err)
+			*err = s->err;
+		return s->code;
+	}
+	*ret = s->fork.child;
+	return PYD_OK;
+}
+
 void pyd_stop_release(struct pyd_stop *s)
 {
 	bool first;
@@ -388,7 +421,7 @@ void pyd_stop_release(struct pyd_stop *s)
 	if (!s->started)
 		return;
 	pthread_mutex_lock(&s->lock);
-	first = s->phase == PHASE_STOPPED;
+	first = s->phase == PHASE_STOPPED || s->phase == PHASE_FORKED;
 	if (first) {
 		s->phase = PHASE_RELEASE;
 		pthread_cond_broadcast(&s->change);
@@ -419,6 +452,9 @@ void pyd_stop_destroy(struct pyd_stop *s)
 		return;
 	pyd_stop_release(s);
 	if (s->started) {
+		/* The tracer thread waits for its end. */
+		if (s->fork.child)
+			(void)kill(s->fork.child, SIGKILL);
 		pthread_join(s->tracer, NULL);
 		await_detached(s);
 	}

@@ -25,6 +25,7 @@ struct pyd_threads {
 	size_t n;
 };
 
+struct pyd_gadgets;
 struct pyd_stop;
 
 struct pyd_stop_options {
@@ -46,10 +47,21 @@ const struct pyd_threads *pyd_stop_threads(const struct pyd_stop *s);
  * not yet), CLOCK_MONOTONIC ns. */
 uint64_t pyd_stop_begin_ns(const struct pyd_stop *s);
 uint64_t pyd_stop_end_ns(const struct pyd_stop *s);
+/*
+ * Makes the stopped process fork a snapshot of itself that never runs, which
+ * is there until pyd_stop_destroy(); the process is traced meanwhile. t is
+ * the process, live, and outlives it. PYD_UNSUPPORTED, PYD_NOMEM, PYD_BUSY: it
+ * cannot, with the reason; nothing has changed.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_stop_fork(struct pyd_stop *s,
+					   struct pyd_target *t,
+					   const struct pyd_gadgets *gadgets,
+					   pid_t *ret, struct pyd_err *err);
 /* Lets all threads go, with the signals that arrived. Returns when they run;
  * for a moment they are still traced, so that no signal goes astray. */
 void pyd_stop_release(struct pyd_stop *s);
-/* Releases first, and waits until nothing is traced any more. Accepts NULL. */
+/* Releases first, ends the snapshot, and waits until nothing is traced any
+ * more. Accepts NULL. */
 void pyd_stop_destroy(struct pyd_stop *s);
 
 /* The threads without stopping them (for capture mode live). */

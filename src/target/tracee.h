@@ -36,13 +36,17 @@ void pyd_threads_sort(struct pyd_threads *t, pid_t pid);
 
 /* Looks once whether a thread has stopped or ended. */
 void pyd_tracee_poll(struct pyd_tracee *e);
+struct pyd_fork;
+
 /*
  * Lets stopped threads run, and serves as their tracer until all have
  * settled. When it is over the tracer thread may end, by which the kernel
  * detaches them without another stop. resumed is called when the last of them
- * was let run.
+ * was let run. With a forked snapshot it serves until that has ended, and has
+ * the target collect it.
  */
 void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
-			size_t n, void (*resumed)(void *ctx), void *ctx);
+			size_t n, const struct pyd_fork *snapshot,
+			void (*resumed)(void *ctx), void *ctx);
 
 #endif

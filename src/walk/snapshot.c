@@ -9,6 +9,7 @@
 #include "runtime/runtime.h"
 #include "target/capture.h"
 #include "target/elf.h"
+#include "target/frame.h"
 #include "walk/gcroots.h"
 #include "walk/meta.h"
 #include "walk/sources.h"
@@ -19,14 +20,15 @@ enum {
 	SHALLOW_OBJECTS = 20000,
 	LIVE_TRIES = 10,
 	SMALL_BYTES = 64 << 20,
+	/* A copy of this much takes longer than a fork. */
+	FORK_BYTES = 32 << 20,
 };
 
 const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
 {
 	static const char *const names[] = {
-		[PYD_CAPTURE_AUTO] = "auto",
-		[PYD_CAPTURE_COPY] = "copy",
-		[PYD_CAPTURE_STOP] = "stop",
+		[PYD_CAPTURE_AUTO] = "auto", [PYD_CAPTURE_COPY] = "copy",
+		[PYD_CAPTURE_FORK] = "fork", [PYD_CAPTURE_STOP] = "stop",
 		[PYD_CAPTURE_LIVE] = "live",
 	};
 
@@ -35,12 +37,16 @@ const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
 
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 					 const struct pyd_limits *limits,
-					 const char **ret_why)
+					 bool may_fork, const char **ret_why)
 {
 	if (limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS &&
 	    estimate > SMALL_BYTES) {
 		*ret_why = "the walk is shallow and the memory large";
 		return PYD_CAPTURE_STOP;
+	}
+	if (may_fork && estimate > FORK_BYTES) {
+		*ret_why = "a fork takes less time than a copy";
+		return PYD_CAPTURE_FORK;
 	}
 	if (estimate > pyd_capture_memory() / 2) {
 		*ret_why = "a copy would take more than half of the free "
@@ -59,6 +65,11 @@ struct snapshot {
 	struct pyd_layouts layouts;
 	struct pyd_target *live;
 	struct pyd_target *frozen; /* copy or cache; NULL in mode live */
+	/* Mode fork. */
+	struct pyd_gadgets gadgets;
+	bool no_fork; /* it was refused */
+	struct pyd_process child;
+	struct pyd_target *child_live;
 	struct pyd_modules modules;
 	struct pyd_runtime runtime;
 	struct pyd_capture *capture;
@@ -86,6 +97,8 @@ static void snapshot_deinit(struct snapshot *s)
 	pyd_reader_deinit(&s->reader);
 	pyd_threads_deinit(&s->os_threads);
 	pyd_target_destroy(s->frozen);
+	pyd_target_destroy(s->child_live);
+	pyd_process_close(&s->child);
 	pyd_capture_destroy(s->capture);
 	pyd_runtime_deinit(&s->runtime);
 	pyd_modules_deinit(&s->modules);
@@ -139,8 +152,14 @@ static enum pyd_code prepare(struct snapshot *s, struct pyd_err *err)
 		code = pyd_capture_estimate(&s->process, &estimate, err);
 		if (code)
 			return code;
-		s->mode =
-			pyd_capture_choose(estimate, &s->opts->limits, &reason);
+		s->mode = pyd_capture_choose(estimate, &s->opts->limits,
+					     !s->opts->no_inject && !s->no_fork,
+					     &reason);
+	}
+	if (s->mode == PYD_CAPTURE_FORK) {
+		code = pyd_gadgets_find(s->live, &s->gadgets, err);
+		if (code)
+			return code;
 	}
 	pyd_log_debug("capture: %s (%s)", pyd_capture_mode_name(s->mode),
 		      reason);
@@ -158,17 +177,25 @@ static enum pyd_code prepare(struct snapshot *s, struct pyd_err *err)
 	return code;
 }
 
-/* The time was over before all was copied. The stacks are still read, out of
- * the process itself, so that the dump has frames at least. */
-static enum pyd_code without_copy(struct snapshot *s, struct pyd_err *err)
+/* Its memory is the snapshot's, which nobody changes. */
+static enum pyd_code take_fork(struct snapshot *s, struct pyd_err *err)
 {
-	pyd_log_notice("capture: --timeout ended the copy; only frames are "
-		       "dumped");
-	pyd_capture_destroy(s->capture);
-	s->capture = NULL;
-	if (s->stop)
-		s->mode = PYD_CAPTURE_STOP;
-	return pyd_target_cache_create(s->live, 0, &s->frozen, err);
+	pid_t child;
+	enum pyd_code code =
+		pyd_stop_fork(s->stop, s->live, &s->gadgets, &child, err);
+
+	pyd_stop_release(s->stop);
+	if (code)
+		return code;
+	code = pyd_process_open(child, &s->child, err);
+	if (code)
+		return code;
+	/* process_vm_readv would make a copy of every page, for the child. */
+	s->child.no_vm_readv = 1;
+	code = pyd_target_process_create(&s->child, &s->child_live, err);
+	if (code)
+		return code;
+	return pyd_target_cache_create(s->child_live, 0, &s->frozen, err);
 }
 
 /* Stops the target as long as the mode needs it. */
@@ -189,10 +216,9 @@ static enum pyd_code take(struct snapshot *s, struct pyd_snapshot_stats *stats,
 	}
 	if (s->mode == PYD_CAPTURE_STOP)
 		return pyd_target_cache_create(s->live, 0, &s->frozen, err);
-	pyd_capture_deadline(s->capture, s->deadline_ns);
+	if (s->mode == PYD_CAPTURE_FORK)
+		return take_fork(s, err);
 	code = pyd_capture_take(s->capture, &s->frozen, &got, err);
-	if (code == PYD_LIMIT)
-		return without_copy(s, err);
 	if (s->stop)
 		pyd_stop_release(s->stop);
 	if (code)
@@ -229,6 +255,17 @@ static enum pyd_code capture(struct snapshot *s,
 
 		if (!code)
 			code = take(s, stats, err);
+		/* A process that cannot be forked can be copied. */
+		if (code && s->mode == PYD_CAPTURE_FORK &&
+		    s->opts->capture == PYD_CAPTURE_AUTO && !s->child.pid &&
+		    (code == PYD_UNSUPPORTED || code == PYD_NOMEM ||
+		     code == PYD_BUSY || code == PYD_NOTFOUND)) {
+			pyd_log_notice("capture: copy, since %s", err->msg);
+			s->no_fork = true;
+			pyd_stop_destroy(s->stop);
+			s->stop = NULL;
+			continue;
+		}
 		if (!code)
 			code = list_threads(s, err);
 		if (!code || !pyd_code_is_local(code) || tries == 1 ||

@@ -11,6 +11,7 @@
 enum pyd_capture_mode {
 	PYD_CAPTURE_AUTO,
 	PYD_CAPTURE_COPY,
+	PYD_CAPTURE_FORK,
 	PYD_CAPTURE_STOP,
 	PYD_CAPTURE_LIVE,
 };
@@ -23,6 +24,7 @@ struct pyd_snapshot_options {
 	const char *offsets;	 /* table file or directory, may be NULL */
 	const char *types;	 /* descriptions of C types, likewise */
 	enum pyd_capture_mode capture;
+	bool no_inject; /* the target makes no system call for us: no fork */
 	struct pyd_limits limits;
 	int level; /* of zstd; 0: the default */
 	/* See struct pyd_walk; may be NULL. */
@@ -54,6 +56,6 @@ PYD_MUST_CHECK enum pyd_code pyd_snapshot_take(
  * bytes, and why (a static text). */
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 					 const struct pyd_limits *limits,
-					 const char **ret_why);
+					 bool may_fork, const char **ret_why);
 
 #endif

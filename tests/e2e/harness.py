@@ -114,6 +114,20 @@ class Target:
                 states.append(stat.rpartition(")")[2].split()[0])
         return states
 
+    def children(self) -> list[int]:
+        """Its child processes that have not ended; zombies are none."""
+        found = []
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(OSError):
+                found += Path(f"/proc/{self.pid}/task/{task}/children").read_text().split()
+        alive = []
+        for child in found:
+            with contextlib.suppress(OSError):
+                stat = Path(f"/proc/{child}/stat").read_text()
+                if stat.rpartition(")")[2].split()[0] not in "ZX":
+                    alive.append(int(child))
+        return alive
+
     def unharmed(self) -> bool:
         """It lives, nothing of it is stopped, and nobody traces it."""
         status = Path(f"/proc/{self.pid}/status").read_text()

@@ -91,7 +91,7 @@ class Signals:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["threaded", "asyncio"])
 def test_servers_serve_on(one: Interpreter, tmp_path: Path, kind: str) -> None:
-    modes = ["auto", "copy", "stop", "live"]
+    modes = ["auto", "copy", "fork", "stop", "live"]
     with start_script(one, "server.py", kind) as target:
         load = Load(target.json()["port"])
         signals = Signals(target)
@@ -136,7 +136,7 @@ while True:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["copy", "stop"])
+@pytest.mark.parametrize("mode", ["copy", "fork", "stop"])
 def test_signals_reach_the_main_thread(one: Interpreter, tmp_path: Path, mode: str) -> None:
     """Python runs handlers there, when its system call ends.
 
@@ -188,6 +188,8 @@ def test_stopped_stays_stopped(one: Interpreter, tmp_path: Path) -> None:
         deadline = time.monotonic() + 30
         while set(target.task_states()) != {"T"}:
             assert time.monotonic() < deadline
+        refused = harness.pydumpd("attach", target.pid, "-o", tmp_path / "x", "--capture=fork")
+        assert refused.returncode == 1 and "no thread" in refused.stderr
         for mode in ("copy", "stop", "live"):
             attach(target, tmp_path / mode, f"--capture={mode}")
             assert set(target.task_states()) == {"T"}, mode
@@ -210,7 +212,7 @@ def test_killed_dumper(one: Interpreter, tmp_path: Path) -> None:
             number += 1
             assert number < 20 * KILLS, "the dumper is hardly ever hit"
             path = tmp_path / f"{number}.pydump"
-            mode = ("auto", "copy", "stop")[number % 3]
+            mode = ("fork", "auto", "fork", "copy", "stop")[number % 5]
             dumper = subprocess.Popen(
                 [str(harness.PYDUMPD), "attach", str(target.pid), "-o", str(path)]
                 + [f"--capture={mode}"],
@@ -227,7 +229,7 @@ def test_killed_dumper(one: Interpreter, tmp_path: Path) -> None:
             # The kernel lets go of the threads while the tracer dies.
             assert target.ask(str(number)) == f"echo {number}"
             deadline = time.monotonic() + 10
-            while not target.unharmed():
+            while not target.unharmed() or target.children():
                 assert time.monotonic() < deadline, target.task_states()
             if path.exists():
                 assert record(path, "end")["complete"]

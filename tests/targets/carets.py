@@ -11,19 +11,19 @@ import traceback
 
 
 def inner(values, index):
-    before = 1
+    "\u20ac"; before = 1  # fmt: skip
     return (before +
-            values["café"][index] / (index - index)) * 2
+            values["caf\u00e9"][index] / (index - index)) * 2
 
 
 def outer():
-    table = {"café": [1, 2, 3]}
+    table = {"caf\u00e9": [1, 2, 3]}
     return [inner(table, 1), 1]
 
 
 def hold():
     try:
-        _ = ("€€", outer() + [None])
+        "\u20ac\u20ac"; outer() + [None]  # fmt: skip
     except ZeroDivisionError as error:
         told = traceback.TracebackException.from_exception(error)
         names = "lineno", "end_lineno", "colno", "end_colno", "name"

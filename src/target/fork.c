@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "target/fork.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+/* Where the child's stack pointer points: below what can be mapped. */
+#define NOWHERE 64U
+
+static enum pyd_code refused(const struct pyd_process *p, int errnum,
+			     struct pyd_err *err)
+{
+	const char *hint = "";
+
+	if (errnum == EAGAIN)
+		hint = ", which is a limit on processes (RLIMIT_NPROC, "
+		       "pids.max)";
+	else if (errnum == ENOMEM)
+		hint = ", which is a limit on memory (overcommit, cgroup)";
+	return pyd_err_set(err, errnum == ENOMEM ? PYD_NOMEM : PYD_UNSUPPORTED,
+			   "process %d cannot be forked: %s%s", p->pid,
+			   strerror(errnum), hint);
+}
+
+/* The one that is chosen first when memory is short. */
+static void offer_to_oom(pid_t pid)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, "1000", 4) != 4)
+		pyd_log_debug("the snapshot keeps its oom_score_adj");
+	close(fd);
+}
+
+static enum pyd_code hold(struct pyd_fork *f, struct pyd_err *err)
+{
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
+	int st;
+	pid_t got;
+
+	f->ns_child = f->child;
+	do
+		got = waitpid(f->child, &st, __WALL);
+	while (got < 0 && errno == EINTR);
+	if (got != f->child || !WIFSTOPPED(st) ||
+	    ptrace(PTRACE_SETOPTIONS, f->child, NULL,
+		   (void *)(uintptr_t)PTRACE_O_EXITKILL))
+		return pyd_err_set(err, PYD_UNSUPPORTED,
+				   "the snapshot was killed when it was made");
+	offer_to_oom(f->child);
+	if (!pyd_procfs_status(f->child, 0, &status, &ignored) &&
+	    status.n_ns_pids)
+		f->ns_child = status.ns_pids[status.n_ns_pids - 1];
+	return PYD_OK;
+}
+
+enum pyd_code pyd_fork_make(const struct pyd_process *p, struct pyd_tracee *v,
+			    size_t n, struct pyd_fork *f, struct pyd_err *err)
+{
+	const uint64_t args[6] = { CLONE_FILES, NOWHERE };
+	struct pyd_tracee *e = NULL;
+	struct pyd_proc_status status;
+	int64_t result;
+	enum pyd_code code = pyd_procfs_status(p->pid, 0, &status, err);
+
+	if (code)
+		return code;
+	/* What a filter says of clone cannot be asked, and it may kill. */
+	if (status.seccomp)
+		return pyd_err_set(err, PYD_UNSUPPORTED,
+				   "process %d has a seccomp filter, which "
+				   "might not let it fork",
+				   p->pid);
+	/* Best one that waits in the kernel. */
+	for (int any = 0; any < 2 && !e; any++)
+		for (size_t i = 0; i < n && !e; i++)
+			if (pyd_inject_can(p, &v[i]) &&
+			    (any || pyd_arch_in_call(&v[i].t.regs)))
+				e = &v[i];
+	if (!e)
+		return pyd_err_set(err, PYD_BUSY,
+				   "no thread of process %d can fork it: all "
+				   "are stopped, or about to take a signal",
+				   p->pid);
+	code = pyd_inject(f->target, e, &f->gadgets, SYS_clone, args, &result,
+			  &f->child, err);
+	if (!code && (result < 0 || !f->child))
+		code = refused(p, result < 0 ? (int)-result : ECHILD, err);
+	if (!code)
+		code = hold(f, err);
+	if (code && f->child) {
+		struct pyd_err ignored;
+
+		pyd_fork_kill(f);
+		if (e->state == PYD_TRACEE_STOPPED &&
+		    pyd_fork_reap(f, e, &ignored))
+			pyd_log_debug("%s", ignored.msg);
+		f->child = 0;
+	}
+	return code;
+}
+
+void pyd_fork_kill(struct pyd_fork *f)
+{
+	int st;
+
+	if (kill(f->child, SIGKILL))
+		return;
+	while (waitpid(f->child, &st, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+enum pyd_code pyd_fork_reap(const struct pyd_fork *f, struct pyd_tracee *e,
+			    struct pyd_err *err)
+{
+	const uint64_t args[6] = { (uint64_t)f->ns_child, 0, WNOHANG | __WALL,
+				   0 };
+	int64_t result;
+	enum pyd_code code = pyd_inject(f->target, e, &f->gadgets, SYS_wait4,
+					args, &result, NULL, err);
+
+	if (code)
+		return code;
+	/* Somebody else of the target may have waited for any child. */
+	if (result != f->ns_child && result != -ECHILD)
+		return pyd_err_set(err, PYD_UNSUPPORTED,
+				   "process %d did not collect the snapshot: "
+				   "%lld",
+				   e->t.tid, (long long)result);
+	return PYD_OK;
+}

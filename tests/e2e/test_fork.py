@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Capture mode fork: a copy of the process that never runs, and no trace of it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+import pytest
+from harness import Target, attach, record, start_code
+from interpreters import Interpreter
+
+#: Of the requests of one dump, at how many the dumper is killed.
+STEPS = int(os.environ.get("PYDUMPD_STEPS") or 12)
+
+# More memory than auto copies.
+LARGE = """
+import os, sys, threading, time
+rows = [{"i": i, "s": str(i)} for i in range(150000)]
+def hold(number):
+    mine = ["of", number]
+    threading.Event().wait()
+for i in range(3):
+    threading.Thread(target=hold, args=(i,), daemon=True).start()
+%s
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        print(os.waitpid(-1, os.WNOHANG), flush=True)
+    except ChildProcessError:
+        print("no child", flush=True)
+"""
+
+
+def large(interpreter: Interpreter, extra: str = "", **options: Any) -> Any:
+    return start_code(interpreter, LARGE % extra, **options)
+
+
+def rows_of(path: Path) -> Any:
+    """What the main thread holds."""
+    return harness.thread_with(harness.open_dump(path), "<module>").frames[-1].locals["rows"]
+
+
+def expect(target: Target, path: Path, mode: str) -> None:
+    """A dump that was taken that way, of a process that knows nothing of it."""
+    assert record(path, "header")["capture"]["mode"] == mode
+    rows = rows_of(path)
+    assert len(rows) == 150000
+    assert rows[-1] == {"i": 149999, "s": "149999"}
+    assert target.unharmed()
+    assert target.ask("") == "no child"
+
+
+def test_fork(interpreter: Interpreter, tmp_path: Path) -> None:
+    with large(interpreter) as target:
+        target.line()
+        handles = len(os.listdir(f"/proc/{target.pid}/fd"))
+        for number, mode in enumerate(("auto", "fork")):
+            path = tmp_path / str(number)
+            attach(target, path, f"--capture={mode}")
+            expect(target, path, "fork")
+        assert len(os.listdir(f"/proc/{target.pid}/fd")) == handles
+
+
+def test_no_inject(one: Interpreter, tmp_path: Path) -> None:
+    with large(one) as target:
+        target.line()
+        attach(target, tmp_path / "d", "--no-inject")
+        expect(target, tmp_path / "d", "copy")
+        refused = harness.pydumpd(
+            "attach", target.pid, "-o", tmp_path / "x", "--no-inject", "--capture=fork"
+        )
+        assert refused.returncode == 2
+        assert "--no-inject" in refused.stderr
+
+
+# A filter that ends the process at clone, and one that refuses it.
+FILTER = """
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+threading.Thread(target=list).start()
+time.sleep(0.05)
+program = b"".join(struct.pack("HBBI", *i) for i in [
+    (0x20, 0, 0, 0),          # the system call's number
+    (0x15, 0, 1, 56),         # clone
+    (0x06, 0, 0, %d),
+    (0x06, 0, 0, 0x7FFF0000), # allowed
+])
+code = ctypes.create_string_buffer(program)
+head = struct.pack("HxxxxxxP", 4, ctypes.addressof(code))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, head) == 0, ctypes.get_errno()
+"""
+
+
+@pytest.mark.parametrize("action", [0x80000000, 0x00050001], ids=["kills", "refuses"])
+def test_seccomp(one: Interpreter, tmp_path: Path, action: int) -> None:
+    with large(one, FILTER % action) as target:
+        target.line()
+        said = attach(target, tmp_path / "d", "--capture=auto")
+        assert "seccomp" in said and "copy" in said
+        expect(target, tmp_path / "d", "copy")
+        refused = harness.pydumpd("attach", target.pid, "-o", tmp_path / "x", "--capture=fork")
+        assert refused.returncode == 1
+        assert "seccomp" in refused.stderr
+        assert target.unharmed()
+
+
+def test_limit_of_processes(tmp_path: Path) -> None:
+    if os.getuid() or not os.access("/usr/bin/python3", os.X_OK):
+        pytest.skip("needs root, and a Python for all users")
+
+    def nobody() -> None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (4, 4))
+        os.setgid(65534)
+        os.setuid(65534)
+
+    argv = ["/usr/bin/python3", "-c", LARGE % ""]
+    with harness.start(argv, preexec_fn=nobody, cwd="/") as target:
+        target.line()
+        said = attach(target, tmp_path / "d", "--capture=auto")
+        assert "limit on processes" in said
+        expect(target, tmp_path / "d", "copy")
+
+
+BUSY = """
+import os, signal, sys, threading
+ticks = 0
+def tick(number, frame):
+    global ticks
+    ticks += 1
+signal.signal(signal.SIGALRM, tick)
+signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+done = threading.Event()
+wrong = []
+def compute():
+    while not done.is_set():
+        value = 1
+        for i in range(1, 400):
+            value = value * i % 1000003
+        if value != EXPECTED:
+            wrong.append(value)
+value = 1
+for i in range(1, 400):
+    value = value * i % 1000003
+EXPECTED = value
+def spawn():
+    while not done.is_set():
+        child = os.fork()
+        if not child:
+            os._exit(7)
+        status = os.waitpid(child, 0)[1]
+        if os.WEXITSTATUS(status) != 7:
+            wrong.append(status)
+threads = [threading.Thread(target=compute), threading.Thread(target=spawn)]
+for t in threads:
+    t.start()
+rows = [{"i": i} for i in range(2000)]
+print("ready", flush=True)
+for line in sys.stdin:
+    print(len(wrong), flush=True)
+done.set()
+for t in threads:
+    t.join()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(len(wrong), ticks > 10, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_computes_on(one: Interpreter, tmp_path: Path) -> None:
+    """Threads, timers, signals and forks of its own go on through many dumps."""
+    with start_code(one, BUSY) as target:
+        target.line()
+        for _ in range(int(os.environ.get("PYDUMPD_DUMPS") or 60)):
+            attach(target, tmp_path / "d", "--capture=fork")
+            assert target.ask("") == "0"
+            (tmp_path / "d").unlink()
+        target.close_input()
+        assert target.line() == "0 True"
+        assert target.wait() == 0
+
+
+@pytest.mark.slow
+def test_the_snapshot_ends_with_the_dumper(one: Interpreter, tmp_path: Path) -> None:
+    """Killed while the snapshot is there: it goes too."""
+    with large(one) as target:
+        target.line()
+        for number in range(20):
+            dumper = harness.subprocess.Popen(
+                [str(harness.PYDUMPD), "attach", str(target.pid), "--capture=fork"]
+                + ["-q", "-o", str(tmp_path / str(number))],
+            )
+            deadline = time.monotonic() + 30
+            while not target.children() and dumper.poll() is None:
+                assert time.monotonic() < deadline
+            dumper.send_signal(signal.SIGKILL)
+            dumper.wait()
+            while target.children() or not target.unharmed():
+                assert time.monotonic() < deadline
+            assert target.ask("") == "no child"
+
+
+@pytest.mark.slow
+def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
+    """SIGKILL at one ptrace request after the other: the target computes on, by itself."""
+    strace = shutil.which("strace")
+    if not strace:
+        pytest.skip("needs strace")
+    dump = [str(harness.PYDUMPD), "attach", "--capture=fork", "-q", "-o", str(tmp_path / "d")]
+    with start_code(one, BUSY) as target:
+        target.line()
+        log = tmp_path / "log"
+        run = [strace, "-f", "-qq", "-e", "trace=ptrace", "-o", str(log)]
+        subprocess.run([*run, *dump, str(target.pid)], check=True, stdout=subprocess.DEVNULL)
+        steps = [line.split("ptrace(")[1] for line in log.read_text().splitlines() if "ptrace(" in line]
+        # The frame is written, the call made, the frame taken away: what comes
+        # after that depends on the signals of the moment.
+        pokes = [n for n, step in enumerate(steps, 1) if step.startswith("PTRACE_POKE")]
+        calls = [n for n in range(pokes[0], len(steps)) if n not in set(pokes)]
+        end = next(n for n in pokes if n > calls[0] + 10) + len(pokes) // 4
+        # Words that are written come by the hundred: every fiftieth.
+        wanted = [n for n in range(1, end) if n not in set(pokes) or n % 50 == 0]
+        killed = 0
+        wanted = wanted[:: len(wanted) // STEPS or 1]
+        for number in wanted:
+            inject = ["-e", f"inject=ptrace:signal=SIGKILL:when={number}"]
+            done = subprocess.run(
+                [*run, *inject, *dump, str(target.pid)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            killed += done.returncode != 0
+            assert target.ask("") == "0", number
+            deadline = time.monotonic() + 30
+            while not target.unharmed():
+                assert time.monotonic() < deadline, number
+            for left in tmp_path.iterdir():
+                left.unlink()
+        assert killed > len(wanted) // 2
+        target.close_input()
+        assert target.line() == "0 True"
+        assert target.wait() == 0
