@@ -22,6 +22,7 @@ struct bulk {
 	const struct pyd_process *p;
 	const struct pyd_piece *pieces;
 	size_t n;
+	uint64_t deadline_ns;
 	size_t page;
 	pthread_mutex_t lock; /* of all below */
 	size_t next;
@@ -177,12 +178,25 @@ static bool read_work(struct work *w)
 	return true;
 }
 
+static bool in_time(struct bulk *b)
+{
+	struct pyd_err err;
+
+	if (!b->deadline_ns || pyd_now_ns() < b->deadline_ns)
+		return true;
+	fail(b,
+	     pyd_err_set(&err, PYD_LIMIT,
+			 "the time is over before the memory was copied"),
+	     &err);
+	return false;
+}
+
 static void *run(void *arg)
 {
 	/* 32 KiB: fits on the stack of any thread. */
 	struct work w = { .b = arg };
 
-	while (take(&w) && read_work(&w))
+	while (in_time(w.b) && take(&w) && read_work(&w))
 		;
 	return NULL;
 }
@@ -201,12 +215,14 @@ static size_t workers_for(const struct pyd_piece *pieces, size_t n)
 
 enum pyd_code pyd_bulk_read(const struct pyd_process *p,
 			    const struct pyd_piece *pieces, size_t n,
-			    struct pyd_vec *bad, struct pyd_err *err)
+			    uint64_t deadline_ns, struct pyd_vec *bad,
+			    struct pyd_err *err)
 {
 	struct bulk b = {
 		.p = p,
 		.pieces = pieces,
 		.n = n,
+		.deadline_ns = deadline_ns,
 		.page = (size_t)sysconf(_SC_PAGESIZE),
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.bad = bad,

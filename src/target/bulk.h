@@ -19,11 +19,13 @@ struct pyd_piece {
 
 /*
  * Reads all pieces. Pages that cannot be read are left out: their start and
- * end are appended to bad, in any order. PYD_GONE, PYD_PERM, PYD_NOMEM.
+ * end are appended to bad, in any order. PYD_GONE, PYD_PERM, PYD_NOMEM;
+ * PYD_LIMIT when deadline_ns (CLOCK_MONOTONIC, 0: none) is over before.
  */
 PYD_MUST_CHECK enum pyd_code pyd_bulk_read(const struct pyd_process *p,
 					   const struct pyd_piece *pieces,
-					   size_t n, struct pyd_vec *bad,
+					   size_t n, uint64_t deadline_ns,
+					   struct pyd_vec *bad,
 					   struct pyd_err *err);
 
 #endif

@@ -46,6 +46,7 @@ struct pyd_capture {
 	int *fds;   /* those in files, once each */
 	size_t nfds;
 	struct pyd_capture_stats stats;
+	uint64_t deadline_ns;
 	uint8_t taken;
 };
 
@@ -427,7 +428,8 @@ static enum pyd_code take_runs(struct pyd_capture *c, uint64_t bytes,
 	enum pyd_code code = place(c, bytes, &pieces, &n, err);
 
 	if (!code)
-		code = pyd_bulk_read(c->p, pieces, n, &bad, err);
+		code = pyd_bulk_read(c->p, pieces, n, c->deadline_ns, &bad,
+				     err);
 	/* Pairs; none reaches beyond its piece. */
 	if (bad.len)
 		qsort(bad.data, bad.len / 2, 2 * sizeof(*bad.data), by_start);
@@ -483,6 +485,11 @@ static enum pyd_code add_rest(struct pyd_capture *c, struct pyd_err *err)
 		return code;
 	return pyd_target_cache_create(c->parts.rest_inner, REST_CACHE,
 				       &c->parts.rest, err);
+}
+
+void pyd_capture_deadline(struct pyd_capture *c, uint64_t ns)
+{
+	c->deadline_ns = ns;
 }
 
 enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_target **ret,

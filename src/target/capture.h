@@ -48,6 +48,9 @@ struct pyd_capture_stats {
 	uint8_t no_pagemap; /* /proc/PID/pagemap could not be read */
 };
 
+/* Copying is to be over by then (CLOCK_MONOTONIC; 0: no matter), else
+ * pyd_capture_take fails with PYD_LIMIT. */
+void pyd_capture_deadline(struct pyd_capture *c, uint64_t ns);
 /* Once per capture. The target owns what it needs; the capture may be
  * destroyed before it. */
 PYD_MUST_CHECK enum pyd_code pyd_capture_take(struct pyd_capture *c,

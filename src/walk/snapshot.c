@@ -198,6 +198,19 @@ static enum pyd_code take_fork(struct snapshot *s, struct pyd_err *err)
 	return pyd_target_cache_create(s->child_live, 0, &s->frozen, err);
 }
 
+/* The time was over before all was copied. The stacks are still read, out of
+ * the process itself, so that the dump has frames at least. */
+static enum pyd_code without_copy(struct snapshot *s, struct pyd_err *err)
+{
+	pyd_log_notice("capture: --timeout ended the copy; only frames are "
+		       "dumped");
+	pyd_capture_destroy(s->capture);
+	s->capture = NULL;
+	if (s->stop)
+		s->mode = PYD_CAPTURE_STOP;
+	return pyd_target_cache_create(s->live, 0, &s->frozen, err);
+}
+
 /* Stops the target as long as the mode needs it. */
 static enum pyd_code take(struct snapshot *s, struct pyd_snapshot_stats *stats,
 			  struct pyd_err *err)
@@ -218,7 +231,10 @@ static enum pyd_code take(struct snapshot *s, struct pyd_snapshot_stats *stats,
 		return pyd_target_cache_create(s->live, 0, &s->frozen, err);
 	if (s->mode == PYD_CAPTURE_FORK)
 		return take_fork(s, err);
+	pyd_capture_deadline(s->capture, s->deadline_ns);
 	code = pyd_capture_take(s->capture, &s->frozen, &got, err);
+	if (code == PYD_LIMIT)
+		return without_copy(s, err);
 	if (s->stop)
 		pyd_stop_release(s->stop);
 	if (code)

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from harness import Target, attach, open_dump, pydumpd, record, start_script, thread_with
+from harness import (
+    Target,
+    attach,
+    open_dump,
+    pydumpd,
+    record,
+    start_code,
+    start_script,
+    thread_with,
+)
 from interpreters import Interpreter
 
 TOTALS = {
@@ -168,3 +177,48 @@ def test_sizes_have_suffixes(holder: Target, tmp_path: Path) -> None:
     assert limits["max_string"] == 3 << 30
     attach(holder, tmp_path / "e", "--max-blob", "none")
     assert record(tmp_path / "e", "header")["limits"]["max_blob"] is None
+
+
+@pytest.mark.parametrize("mode", ["copy", "stop", "live"])
+def test_no_time_at_all(holder: Target, tmp_path: Path, mode: str) -> None:
+    """Not even for the capture: the frames are there, and what is not says why."""
+    attach(holder, tmp_path / "d", "--timeout", "0.000001", "--capture", mode)
+    assert holder.unharmed()
+    end = record(tmp_path / "d", "end")
+    assert end["timeout"] is True and end["cut"]["timeout"] > 10
+    # What was not copied was read from the process itself, which stood still.
+    ran = "live" if mode == "live" else "stop"
+    assert record(tmp_path / "d", "header")["capture"]["mode"] == ran
+    with open_dump(tmp_path / "d") as dump:
+        assert "not dumped: limit timeout" in repr(held(dump)["a_list"])
+    shown = pydumpd("show", tmp_path / "d")
+    assert shown.returncode == 0 and "a_list = <not dumped: 0x" in shown.stdout
+
+
+def test_time_ends_inside_of_one_list(one: Interpreter, tmp_path: Path) -> None:
+    n = 3_000_000
+    code = f"""if True:
+        import sys
+        def hold():
+            near = ["near"]
+            big = [float(i) for i in range({n})]
+            print("ready", flush=True)
+            sys.stdin.read()
+        hold()"""
+    with start_code(one, code) as target:
+        target.line()
+        # Enough for the capture, whatever the machine is at.
+        for timeout in (0.1 * 1.5**i for i in range(12)):
+            path = tmp_path / str(timeout)
+            attach(target, path, "--timeout", str(timeout))
+            end = record(path, "end")
+            if end["objects"] > 1000:
+                break
+        assert target.unharmed()
+    assert end["timeout"] is True
+    assert n - 5000 < end["cut"]["timeout"] + end["objects"]
+    assert end["total_ns"] < 20e9
+    with open_dump(path) as dump:
+        values = held(dump)
+        assert values["near"] == ["near"]
+        assert len(values["big"]) == n

@@ -11,19 +11,19 @@ import traceback
 
 
 def inner(values, index):
-    "\u20ac"; before = 1  # fmt: skip
+    before = 1
     return (before +
-            values["caf\u00e9"][index] / (index - index)) * 2
+            values["café"][index] / (index - index)) * 2
 
 
 def outer():
-    table = {"caf\u00e9": [1, 2, 3]}
+    table = {"café": [1, 2, 3]}
     return [inner(table, 1), 1]
 
 
 def hold():
     try:
-        "\u20ac\u20ac"; outer() + [None]  # fmt: skip
+        _ = ("€€", outer() + [None])
     except ZeroDivisionError as error:
         told = traceback.TracebackException.from_exception(error)
         names = "lineno", "end_lineno", "colno", "end_colno", "name"
