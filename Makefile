@@ -14,7 +14,7 @@ CLANG ?= clang
 # The C library of msgpack changed its pkg-config name in version 6.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && \
 	echo msgpack-c || echo msgpack)
-PKGS := $(MSGPACK) libzstd libelf libdw libunwind-generic json-c
+PKGS := $(MSGPACK) libzstd libelf libdw libunwind-generic json-c libpcre2-8
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -pthread
@@ -32,7 +32,8 @@ UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TABLES := $(sort $(wildcard offsets/*.offsets))
 TYPES := $(sort $(wildcard offsets/types/*.types))
-LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o) $(O)/tables.o $(O)/types.o
+LIB_OBJS := $(LIB_SRCS:%.c=$(O)/%.o) $(O)/tables.o $(O)/types.o \
+	$(O)/redact-conf.o
 CMD_OBJS := $(CMD_SRCS:%.c=$(O)/%.o)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/%.o)
 # A header that stands beside the fuzz targets makes no program.
@@ -110,6 +111,15 @@ $(O)/types.c: $(TYPES) tools/offsets/embed.sh $(O)/.texts
 	$(call say,GEN,$@)
 	$(Q)tools/offsets/embed.sh type $(TYPES) >$@
 $(O)/tables.o $(O)/types.o: $(O)/%.o: $(O)/%.c $(O)/.flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The rules about secrets, as C.
+$(O)/redact-conf.c: src/walk/redact.conf tools/embed-text.sh
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(O)
+	$(Q)tools/embed-text.sh $< pyd_rules_builtin walk/rules.h >$@
+$(O)/redact-conf.o: $(O)/redact-conf.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -35,6 +35,8 @@ enum {
 	OPT_CAPTURE,
 	OPT_NO_INJECT,
 	OPT_OFFSETS,
+	OPT_REDACT,
+	OPT_NO_REDACT,
 	OPT_TYPES,
 };
 
@@ -104,6 +106,12 @@ static const struct argp_option options[] = {
 	  "Descriptions of C types, or a directory of them, that add to the "
 	  "built-in ones",
 	  3 },
+	{ "redact", OPT_REDACT, "FILE", 0,
+	  "Rules about secrets, in addition to the built-in ones and those of "
+	  "/etc/pydumpd/redact.conf and ~/.config/pydumpd/redact.conf",
+	  3 },
+	{ "no-redact", OPT_NO_REDACT, NULL, 0,
+	  "Keep secrets in the dump: passwords, tokens, environment", 3 },
 	{ "verbose", 'v', NULL, 0, "Say what is done", 4 },
 	{ "quiet", 'q', NULL, 0, "Say nothing but errors", 4 },
 	{ 0 },
@@ -113,6 +121,8 @@ struct args {
 	struct pyd_snapshot_options snapshot;
 	const char *output;
 	const char *dir;
+	const char *redact;
+	bool no_redact;
 	bool has_pid;
 };
 
@@ -273,6 +283,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_TYPES:
 		a->snapshot.types = arg;
 		break;
+	case OPT_REDACT:
+		a->redact = arg;
+		break;
+	case OPT_NO_REDACT:
+		a->no_redact = true;
+		break;
 	case 'v':
 		pyd_log_level = PYD_LOG_DEBUG;
 		break;
@@ -295,6 +311,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		    a->snapshot.capture == PYD_CAPTURE_FORK)
 			argp_error(state, "--capture=fork needs what "
 					  "--no-inject forbids");
+		if (a->redact && a->no_redact)
+			argp_error(state,
+				   "give --redact or --no-redact, not both");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -490,6 +509,8 @@ static void report(const char *path, const struct pyd_snapshot_stats *s)
 		pyd_log_notice("%" PRIu64 " objects could not be read; the "
 			       "dump says why at each",
 			       unread);
+	if (s->redacted)
+		pyd_log_notice("%" PRIu64 " secrets redacted", s->redacted);
 	pyd_log_notice("%" PRIu64 " thread%s, %" PRIu64 " frame%s, %" PRIu64
 		       " objects of %s; paused %.1f ms (%s), took %.2f s; "
 		       "file %s",
@@ -530,15 +551,28 @@ static int run(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 
-	enum pyd_code code = pyd_snapshot_take(&a.snapshot, &stats, &err);
+	/* Rules that do not parse must not cost the process a pause. */
+	struct pyd_rules *rules = NULL;
+	int status = PYD_EXIT_FAILED;
+	enum pyd_code code = PYD_OK;
 
+	if (a.no_redact)
+		pyd_log_notice("--no-redact: secrets stay in the dump");
+	else
+		code = pyd_rules_load(a.redact, &rules, &err);
+	a.snapshot.rules = rules;
+	if (code == PYD_USAGE)
+		status = PYD_EXIT_USAGE;
+	if (!code)
+		code = pyd_snapshot_take(&a.snapshot, &stats, &err);
+	pyd_rules_destroy(rules);
 	free(a.snapshot.limits.include.v);
 	free(a.snapshot.limits.exclude.v);
 	if (progress.shown)
 		fprintf(stderr, "\r\033[K");
 	if (code) {
 		pyd_log_error("%s", err.msg);
-		return PYD_EXIT_FAILED;
+		return status;
 	}
 	report(path, &stats);
 	return PYD_EXIT_OK;

@@ -648,6 +648,46 @@ static void put_descriptor(struct repr *r, const struct pyd_dump_object *o)
 	put(r, ">");
 }
 
+/* "RULE tag=XXXXXXXX" of a mark, as "rule RULE, tag XXXXXXXX". */
+static void put_rule(struct repr *r, const struct pyd_dump_object *o)
+{
+	static const char sep[] = " tag=";
+	const char *text = o->mark_text;
+	size_t n = o->mark_len;
+	const char *tag = n ? memmem(text, n, sep, sizeof(sep) - 1) : NULL;
+
+	if (!n)
+		return;
+	put(r, "rule ");
+	pyd_text_escaped(r->out, text, tag ? (size_t)(tag - text) : n, 0, 200);
+	if (!tag)
+		return;
+	tag += sizeof(sep) - 1;
+	put(r, ", tag ");
+	pyd_text_escaped(r->out, tag, n - (size_t)(tag - text), 0, 40);
+}
+
+/* Text that is a secret as a whole. False when it is none. */
+static bool put_redacted(struct repr *r, const struct pyd_dump_object *o)
+{
+	const char *unit = o->kind == PYD_KIND_str ? "characters" : "bytes";
+	const char *kind = o->kind == PYD_KIND_str     ? "str"
+			   : o->kind == PYD_KIND_bytes ? "bytes"
+						       : "bytearray";
+
+	if (o->mark != PYD_MARK_REDACTED || o->value_len ||
+	    (o->kind != PYD_KIND_str && o->kind != PYD_KIND_bytes &&
+	     o->kind != PYD_KIND_bytearray))
+		return false;
+	pyd_text_printf(r->out, "<redacted %s, %llu %s", kind,
+			(unsigned long long)o->mark_total, unit);
+	if (o->mark_len)
+		put(r, ", ");
+	put_rule(r, o);
+	put(r, ">");
+	return true;
+}
+
 static void put_mark(struct repr *r, const struct pyd_dump_object *o)
 {
 	static const char *const words[] = {
@@ -662,7 +702,10 @@ static void put_mark(struct repr *r, const struct pyd_dump_object *o)
 		o->mark < sizeof(words) / sizeof(words[0]) && words[o->mark];
 
 	put(r, known ? words[o->mark] : "unknown mark");
-	if (o->mark_len) {
+	if (o->mark_len && o->mark == PYD_MARK_REDACTED) {
+		put(r, ": ");
+		put_rule(r, o);
+	} else if (o->mark_len) {
 		put(r, ": ");
 		pyd_text_escaped(r->out, o->mark_text, o->mark_len, 0, 200);
 	}
@@ -685,6 +728,8 @@ static void plain(struct repr *r, const struct pyd_dump_object *o)
 	static const char *const slice[] = { "start", "stop", "step" };
 	double v;
 
+	if (put_redacted(r, o))
+		return;
 	switch (o->kind) {
 	case PYD_KIND_placeholder:
 		put_placeholder(r, o);
@@ -897,6 +942,7 @@ static void one(struct repr *r, uint64_t ref)
 		plain(r, &o);
 	}
 	if (o.mark && o.mark != PYD_MARK_TRUNCATED &&
+	    !(o.mark == PYD_MARK_REDACTED && base && !o.value_len) &&
 	    o.kind != PYD_KIND_placeholder) {
 		put(r, " <");
 		put_mark(r, &o);

@@ -30,8 +30,8 @@ static void pack_time(struct pyd_pack *p, int64_t s, int64_t us)
 	pyd_pack_text(p, text);
 }
 
-static void pack_link(struct pyd_pack *p, pid_t pid, const char *key,
-		      const char *name)
+static void pack_link(const struct pyd_meta *m, struct pyd_pack *p, pid_t pid,
+		      const char *key, const char *name)
 {
 	char text[4096];
 	struct pyd_err ignored;
@@ -40,17 +40,19 @@ static void pack_link(struct pyd_pack *p, pid_t pid, const char *key,
 	if (pyd_procfs_link(pid, name, text, sizeof(text), &ignored))
 		pyd_pack_nil(p);
 	else
-		pyd_pack_text(p, text);
+		pyd_redact_pack(m->redact, p, text);
 }
 
-static void pack_argv(struct pyd_pack *p, pid_t pid)
+static void pack_argv(const struct pyd_meta *m, struct pyd_pack *p, pid_t pid)
 {
 	struct pyd_buf b = { 0 };
 	struct pyd_err ignored;
 	size_t n = 0;
 
 	pyd_pack_text(p, "argv");
-	if (pyd_procfs_read(pid, "cmdline", CMDLINE_MAX, &b, &ignored)) {
+	if (pyd_procfs_read(pid, "cmdline", CMDLINE_MAX, &b, &ignored) ||
+	    (m->redact && pyd_redact_argv(m->redact, &b, &ignored))) {
+		pyd_buf_deinit(&b);
 		pyd_pack_array(p, 0);
 		return;
 	}
@@ -85,9 +87,10 @@ static int64_t boot_time(void)
 	return t;
 }
 
-static void pack_process(struct pyd_pack *p, const struct pyd_process *proc,
-			 const struct pyd_modules *modules)
+static void pack_process(const struct pyd_meta *m, struct pyd_pack *p)
 {
+	const struct pyd_process *proc = m->process;
+	const struct pyd_modules *modules = m->modules;
 	const struct pyd_proc_status *st = &proc->status;
 	char buf[4096], hex[160] = "";
 	struct passwd pw, *found = NULL;
@@ -106,14 +109,14 @@ static void pack_process(struct pyd_pack *p, const struct pyd_process *proc,
 	if (getpwuid_r(st->uid, &pw, buf, sizeof(buf), &found))
 		found = NULL;
 	pyd_pack_kv_text(p, "user", found ? found->pw_name : NULL);
-	pack_argv(p, proc->pid);
-	pack_link(p, proc->pid, "exe", "exe");
+	pack_argv(m, p, proc->pid);
+	pack_link(m, p, proc->pid, "exe", "exe");
 	for (size_t i = 0; modules && i < modules->n; i++)
 		if (modules->v[i].is_exe)
 			pyd_module_build_id_hex(&modules->v[i], hex,
 						sizeof(hex));
 	pyd_pack_kv_text(p, "exe_build_id", hex[0] ? hex : NULL);
-	pack_link(p, proc->pid, "cwd", "cwd");
+	pack_link(m, p, proc->pid, "cwd", "cwd");
 	pyd_pack_text(p, "start_time");
 	if (boot)
 		pack_time(p,
@@ -123,7 +126,8 @@ static void pack_process(struct pyd_pack *p, const struct pyd_process *proc,
 	else
 		pyd_pack_nil(p);
 	pyd_pack_kv_u64(p, "rss", proc->stat.rss);
-	pyd_pack_kv_text(p, "comm", proc->stat.comm);
+	pyd_pack_text(p, "comm");
+	pyd_redact_pack(m->redact, p, proc->stat.comm);
 }
 
 static void pack_host(struct pyd_pack *p)
@@ -258,16 +262,17 @@ enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 
 	pyd_pack_init(&p);
 	/* kind; the pairs of the format; python, layout, process, host, time,
-	 * description, trigger, capture, limits, modules */
-	pyd_pack_map(&p, 1 + PYD_WRITER_FORMAT_PAIRS + 10);
+	 * description, trigger, capture, limits, redaction, modules */
+	pyd_pack_map(&p, 1 + PYD_WRITER_FORMAT_PAIRS + 11);
 	pyd_pack_kv_text(&p, "kind", "header");
 	pyd_writer_pack_format(&p.pk);
 	pack_python(&p, m->runtime, r);
-	pack_process(&p, m->process, m->modules);
+	pack_process(m, &p);
 	pack_host(&p);
 	pyd_pack_text(&p, "time");
 	pack_time(&p, m->begin_s, m->begin_us);
-	pyd_pack_kv_text(&p, "description", m->opts->description);
+	pyd_pack_text(&p, "description");
+	pyd_redact_pack(m->redact, &p, m->opts->description);
 	pyd_pack_text(&p, "trigger");
 	pyd_pack_map(&p, 1);
 	pyd_pack_kv_text(&p, "kind", "attach");
@@ -276,6 +281,7 @@ enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 	pyd_pack_kv_text(&p, "mode", m->capture);
 	pyd_pack_kv_bool(&p, "torn", !strcmp(m->capture, "live"));
 	pack_limits(&p, &m->opts->limits);
+	pyd_redact_pack_header(m->redact, &p);
 	pack_modules(&p, m->modules);
 	code = pyd_pack_check(&p, err);
 	if (!code)
@@ -285,7 +291,8 @@ enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 }
 
 enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
-				 const struct pyd_cuts *cuts, uint64_t toc,
+				 const struct pyd_cuts *cuts,
+				 const struct pyd_redact *redact, uint64_t toc,
 				 struct pyd_writer *w, struct pyd_err *err)
 {
 	const struct {
@@ -309,7 +316,7 @@ enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
 	enum pyd_code code;
 
 	pyd_pack_init(&p);
-	pyd_pack_map(&p, 15);
+	pyd_pack_map(&p, 16);
 	pyd_pack_kv_text(&p, "kind", "end");
 	pyd_pack_kv_bool(&p, "complete", true);
 	pyd_pack_kv_u64(&p, "objects", stats->objects);
@@ -327,6 +334,7 @@ enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
 	for (size_t i = 0; i < nlimits; i++)
 		if (limits[i].n)
 			pyd_pack_kv_u64(&p, limits[i].name, limits[i].n);
+	pyd_redact_pack_end(redact, &p);
 	pyd_pack_kv_bool(&p, "timeout", stats->timeout);
 	pyd_pack_kv_u64(&p, "gc_roots", stats->gc_roots);
 	pyd_pack_kv_text(&p, "gc_note",

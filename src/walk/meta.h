@@ -15,6 +15,7 @@ struct pyd_meta {
 	const struct pyd_process *process;
 	const struct pyd_runtime *runtime;
 	const struct pyd_modules *modules; /* may be NULL */
+	struct pyd_redact *redact;	   /* likewise */
 	const char *capture;		   /* "copy", "stop", "live" */
 	int64_t begin_s;		   /* CLOCK_REALTIME */
 	int64_t begin_us;
@@ -26,6 +27,7 @@ PYD_MUST_CHECK enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 						   struct pyd_err *err);
 PYD_MUST_CHECK enum pyd_code pyd_meta_write_end(
 	const struct pyd_snapshot_stats *stats, const struct pyd_cuts *cuts,
-	uint64_t toc, struct pyd_writer *w, struct pyd_err *err);
+	const struct pyd_redact *redact, uint64_t toc, struct pyd_writer *w,
+	struct pyd_err *err);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "walk/redact.h"
+
 enum { NAME_MAX_BYTES = 1024 };
 
 static uint64_t hash_names(const struct pyd_node *node)
@@ -53,7 +55,7 @@ static enum pyd_code name_text(struct pyd_reader *r,
 	return PYD_OK;
 }
 
-static enum pyd_code pack_name(struct pyd_reader *r,
+static enum pyd_code pack_name(struct pyd_shapes *s, struct pyd_reader *r,
 			       const struct pyd_attr_name *name,
 			       msgpack_packer *pk, struct pyd_err *err)
 {
@@ -73,6 +75,8 @@ static enum pyd_code pack_name(struct pyd_reader *r,
 		snprintf(text, sizeof(text), "<%s name at 0x%llx>",
 			 code == PYD_FAULT ? "unreadable" : "corrupt",
 			 (unsigned long long)name->name);
+	if (s->redact)
+		pyd_redact_name(s->redact, text, strlen(text));
 	msgpack_pack_array(pk, 2);
 	msgpack_pack_uint8(pk, name->origin);
 	msgpack_pack_str_with_body(pk, text, strlen(text));
@@ -101,7 +105,7 @@ static enum pyd_code add(struct pyd_shapes *s, struct pyd_reader *r,
 	msgpack_packer_init(&pk, &shape.map, msgpack_sbuffer_write);
 	msgpack_pack_array(&pk, n);
 	for (size_t i = 0; i < n && !code; i++)
-		code = pack_name(r, &node->names[i], &pk, err);
+		code = pack_name(s, r, &node->names[i], &pk, err);
 	if (!code && n) {
 		shape.names = malloc(n * sizeof(*shape.names));
 		if (shape.names)

@@ -15,8 +15,11 @@ struct pyd_shape {
 	msgpack_sbuffer map; /* packed list of [origin, name] */
 };
 
+struct pyd_redact;
+
 struct pyd_shapes {
-	struct pyd_shape *v; /* [0] is the empty shape */
+	struct pyd_redact *redact; /* not owned; may be NULL */
+	struct pyd_shape *v;	   /* [0] is the empty shape */
 	size_t n, cap;
 	struct pyd_map index; /* hash of names -> position */
 };

@@ -19,6 +19,7 @@ enum {
 	/* A walk this shallow is over before a copy of much memory is. */
 	SHALLOW_OBJECTS = 20000,
 	LIVE_TRIES = 10,
+	WRITE_TRIES = 3,
 	SMALL_BYTES = 64 << 20,
 	/* A copy of this much takes longer than a fork. */
 	FORK_BYTES = 32 << 20,
@@ -81,6 +82,7 @@ struct snapshot {
 	struct pyd_sources sources;
 	struct pyd_walk walk;
 	struct pyd_gcroots gcroots;
+	struct pyd_redact *redact; /* NULL: off */
 	enum pyd_capture_mode mode;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 };
@@ -91,6 +93,7 @@ static void snapshot_deinit(struct snapshot *s)
 	pyd_stop_destroy(s->stop);
 	pyd_walk_deinit(&s->walk);
 	pyd_gcroots_deinit(&s->gcroots);
+	pyd_redact_destroy(s->redact);
 	pyd_sources_deinit(&s->sources);
 	pyd_stacks_deinit(&s->stacks);
 	pyd_writer_destroy(s->writer);
@@ -296,7 +299,13 @@ static enum pyd_code capture(struct snapshot *s,
 	}
 }
 
-static enum pyd_code add_sources(struct snapshot *s, struct pyd_err *err)
+/* Does something with the file of each code object that a frame has. */
+static enum pyd_code each_file(struct snapshot *s,
+			       enum pyd_code (*fn)(struct pyd_sources *s,
+						   const struct pyd_runtime *rt,
+						   const char *file,
+						   struct pyd_err *err),
+			       struct pyd_err *err)
 {
 	struct pyd_reader *r = &s->reader;
 	enum pyd_code code = PYD_OK;
@@ -307,30 +316,37 @@ static enum pyd_code add_sources(struct snapshot *s, struct pyd_err *err)
 		struct pyd_err ignored;
 
 		if (!pyd_codeobj_get(r, s->stacks.codes.data[i], &c, &ignored))
-			code = pyd_sources_add(&s->sources, &s->runtime,
-					       c->filename_text, err);
+			code = fn(&s->sources, &s->runtime, c->filename_text,
+				  err);
+	}
+	/* Of frames that only objects have: generators, tracebacks. */
+	for (size_t i = 0; i < r->codes.cap && !code; i++) {
+		const struct pyd_codeobj *c;
+
+		if (!r->codes.slots[2 * i])
+			continue;
+		c = (const struct pyd_codeobj *)(uintptr_t)
+			    r->codes.slots[2 * i + 1];
+		if (!c->bad)
+			code = fn(&s->sources, &s->runtime, c->filename_text,
+				  err);
 	}
 	return code;
 }
 
-/* Of frames that only objects have: generators, tracebacks. */
-static enum pyd_code add_late_sources(struct snapshot *s, struct pyd_err *err)
+/* What of secrets is still to be found. */
+static enum pyd_code learn(struct snapshot *s, struct pyd_err *err)
 {
-	struct pyd_map *codes = &s->reader.codes;
-	enum pyd_code code = PYD_OK;
+	const struct pyd_vec *files = pyd_redact_files(s->redact);
+	enum pyd_code code = each_file(s, pyd_sources_learn, err);
 
-	for (size_t i = 0; i < codes->cap && !code; i++) {
-		const struct pyd_codeobj *c;
-
-		if (!codes->slots[2 * i])
-			continue;
-		c = (const struct pyd_codeobj *)(uintptr_t)
-			    codes->slots[2 * i + 1];
-		if (!c->bad)
-			code = pyd_sources_add(&s->sources, &s->runtime,
-					       c->filename_text, err);
-	}
-	return code;
+	for (size_t i = 0; i < files->len && !code; i++)
+		code = pyd_sources_learn(
+			&s->sources, &s->runtime,
+			(const char *)(uintptr_t)files->data[i], err);
+	return code ? code
+		    : pyd_redact_collect(s->redact, &s->reader, &s->runtime,
+					 err);
 }
 
 static enum pyd_code add_roots(struct snapshot *s, const struct pyd_vec *roots,
@@ -369,6 +385,8 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 
 	pyd_walk_init(&s->walk, &s->reader, s->writer, &s->opts->limits);
 	s->walk.torn = s->mode == PYD_CAPTURE_LIVE;
+	s->walk.redact = s->redact;
+	s->walk.shapes.redact = s->redact;
 	s->walk.progress = s->opts->progress;
 	s->walk.progress_ctx = s->opts->progress_ctx;
 	s->walk.deadline_ns = s->deadline_ns;
@@ -394,20 +412,25 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	return pyd_walk_more(&s->walk, &s->gcroots.objects, err);
 }
 
-static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
-			       struct pyd_snapshot_stats *stats, uint64_t began,
-			       struct pyd_err *err)
+/* All that comes before the end. Sets *ret_again when something of it holds a
+ * secret that was found only later. */
+static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
+				bool *ret_again, struct pyd_err *err)
 {
-	uint64_t toc, walk_began;
-	struct pyd_writer_totals totals;
 	enum pyd_code code;
 
 	s->sources = (struct pyd_sources) {
 		.process = &s->process,
 		.reader = &s->reader,
 		.writer = s->writer,
+		.redact = s->redact,
 	};
-	walk_began = pyd_now_ns();
+	s->stacks.redact = s->redact;
+	if (s->redact) {
+		code = pyd_redact_process(s->redact, &s->process, err);
+		if (code)
+			return code;
+	}
 	code = pyd_meta_write_header(meta, &s->reader, s->writer, err);
 	if (code)
 		return code;
@@ -415,15 +438,71 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 				err);
 	if (code)
 		return code;
-	code = add_sources(s, err);
-	if (code)
-		return code;
 	code = walk(s, err);
 	if (code)
 		return code;
-	code = add_late_sources(s, err);
-	if (code)
+	/* What the walk met is written, however long that takes. */
+	s->reader.deadline_ns = 0;
+	if (s->redact) {
+		code = learn(s, err);
+		if (code)
+			return code;
+		*ret_again = pyd_redact_leaked(s->redact);
+		if (*ret_again)
+			return PYD_OK;
+	}
+	code = each_file(s, pyd_sources_add, err);
+	if (code || !s->redact)
 		return code;
+	return pyd_walk_texts(&s->walk, err);
+}
+
+/* Throws away what was written, but for the secrets found. */
+static enum pyd_code rewind_dump(struct snapshot *s,
+				 const struct pyd_writer_options *wopts,
+				 struct pyd_err *err)
+{
+	pyd_walk_deinit(&s->walk);
+	pyd_gcroots_deinit(&s->gcroots);
+	pyd_sources_deinit(&s->sources);
+	pyd_stacks_deinit(&s->stacks);
+	pyd_writer_destroy(s->writer);
+	s->writer = NULL;
+	pyd_redact_restart(s->redact);
+	return pyd_writer_create(wopts, &s->writer, err);
+}
+
+static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
+			       const struct pyd_writer_options *wopts,
+			       struct pyd_snapshot_stats *stats, uint64_t began,
+			       struct pyd_err *err)
+{
+	uint64_t toc, walk_began = pyd_now_ns();
+	struct pyd_writer_totals totals;
+	enum pyd_code code;
+
+	for (int tries = 1;; tries++) {
+		uint64_t try_began = pyd_now_ns();
+		bool again = false;
+
+		code = write_once(s, meta, &again, err);
+		if (code)
+			return code;
+		if (!again)
+			break;
+		/* A running target may go on for ever. */
+		if (tries == WRITE_TRIES)
+			return pyd_err_set(err, PYD_BUSY,
+					   "new secrets turn up in names and "
+					   "arguments as fast as they are "
+					   "masked; dump with another "
+					   "--capture, or with --no-redact");
+		code = rewind_dump(s, wopts, err);
+		if (code)
+			return code;
+		if (s->deadline_ns)
+			s->deadline_ns += pyd_now_ns() - try_began;
+	}
 
 	/* In mode stop the target stood still until here. */
 	if (s->stop) {
@@ -445,9 +524,11 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	stats->cuts = s->walk.cuts;
 	stats->gc_roots = s->gcroots.objects.len;
 	stats->gc_note = s->gcroots.note;
+	stats->redacted = s->redact ? pyd_redact_total(s->redact) : 0;
 	stats->walk_ns = pyd_now_ns() - walk_began;
 	stats->total_ns = pyd_now_ns() - began;
-	code = pyd_meta_write_end(stats, &s->walk.cuts, toc, s->writer, err);
+	code = pyd_meta_write_end(stats, &s->walk.cuts, s->redact, toc,
+				  s->writer, err);
 	if (code)
 		return code;
 	code = pyd_writer_finish(s->writer, err);
@@ -487,8 +568,15 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	if (code)
 		goto out;
 
+	if (opts->rules) {
+		code = pyd_redact_create(opts->rules, &s.redact, err);
+		if (code)
+			goto out;
+	}
+
 	struct pyd_meta meta = {
 		.opts = opts,
+		.redact = s.redact,
 		.process = &s.process,
 		.runtime = &s.runtime,
 		.modules = s.modules.n ? &s.modules : NULL,
@@ -497,7 +585,7 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 		.begin_us = now.tv_nsec / 1000,
 	};
 
-	code = write_all(&s, &meta, &stats, began, err);
+	code = write_all(&s, &meta, &wopts, &stats, began, err);
 	if (!code)
 		*ret = stats;
 out:

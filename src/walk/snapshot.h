@@ -26,7 +26,8 @@ struct pyd_snapshot_options {
 	enum pyd_capture_mode capture;
 	bool no_inject; /* the target makes no system call for us: no fork */
 	struct pyd_limits limits;
-	int level; /* of zstd; 0: the default */
+	struct pyd_rules *rules; /* about secrets; NULL: they are kept */
+	int level;		 /* of zstd; 0: the default */
 	/* See struct pyd_walk; may be NULL. */
 	void (*progress)(void *ctx, const struct pyd_walk *w);
 	void *progress_ctx;
@@ -35,6 +36,7 @@ struct pyd_snapshot_options {
 struct pyd_snapshot_stats {
 	const char *capture; /* mode that was used */
 	uint64_t threads, frames, objects, bytes, placeholders;
+	uint64_t redacted; /* values */
 	uint64_t file_bytes;
 	uint64_t captured_bytes; /* of memory, in mode copy */
 	uint64_t pause_ns, walk_ns, total_ns;

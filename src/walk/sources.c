@@ -223,72 +223,133 @@ static void unify_line_ends(struct pyd_buf *b)
 	b->len = to;
 }
 
-enum pyd_code pyd_sources_add(struct pyd_sources *s,
-			      const struct pyd_runtime *rt, const char *file,
-			      struct pyd_err *err)
-{
-	uint64_t h = hash_text(file), found, size = 0;
-	int64_t mtime = -1;
-	struct pyd_buf text = { 0 };
-	const char *origin = "linecache";
-	struct pyd_pack p, extra;
-	enum pyd_code code;
+/* The text of one file, and where it is from. False when there is none. */
+struct source {
+	struct pyd_buf text;
+	uint64_t size; /* of the whole file */
+	int64_t mtime; /* -1: not known */
+	const char *origin;
+};
 
-	if (pyd_map_get(&s->done, h, &found) || s->bytes > TOTAL_MAX)
-		return PYD_OK;
-	code = pyd_map_put(&s->done, h, 1, err);
-	if (code)
-		return code;
+static enum pyd_code get(struct pyd_sources *s, const struct pyd_runtime *rt,
+			 const char *file, struct source *ret, bool *ret_found,
+			 struct pyd_err *err)
+{
+	uint64_t list;
+
+	*ret_found = false;
+	ret->mtime = -1;
+	ret->origin = "linecache";
 	if (!s->cache_read) {
-		s->cache_read = true;
-		code = read_cache(s, rt, err);
+		enum pyd_code code = read_cache(s, rt, err);
+
 		if (code)
 			return code;
+		s->cache_read = true;
 	}
-	if (!pyd_map_get(&s->cache, h, &found) ||
-	    !join_lines(s->reader, found, &text)) {
-		text.len = 0;
-		origin = "file";
+	if (!pyd_map_get(&s->cache, hash_text(file), &list) ||
+	    !join_lines(s->reader, list, &ret->text)) {
+		ret->text.len = 0;
+		ret->origin = "file";
 		if (!s->process || file[0] == '<' || !file[0] ||
-		    !read_file(s->process, file, &text, &size, &mtime)) {
-			pyd_buf_deinit(&text);
+		    !read_file(s->process, file, &ret->text, &ret->size,
+			       &ret->mtime))
 			return PYD_OK;
-		}
 	}
-	if (text.len > FILE_MAX)
-		text.len = FILE_MAX;
-	s->bytes += text.len;
-	if (size < text.len)
-		size = text.len;
+	if (ret->text.len > FILE_MAX)
+		ret->text.len = FILE_MAX;
+	if (ret->size < ret->text.len)
+		ret->size = ret->text.len;
+	*ret_found = true;
+	return PYD_OK;
+}
 
-	bool is_cut = size > text.len;
+enum pyd_code pyd_sources_learn(struct pyd_sources *s,
+				const struct pyd_runtime *rt, const char *file,
+				struct pyd_err *err)
+{
+	struct source src = { 0 };
+	uint64_t h = hash_text(file), found;
+	bool is_there;
+	enum pyd_code code;
 
-	unify_line_ends(&text);
+	if (!s->redact || pyd_map_get(&s->learned, h, &found) ||
+	    s->learned_bytes > TOTAL_MAX)
+		return PYD_OK;
+	code = pyd_map_put(&s->learned, h, 1, err);
+	if (!code)
+		code = get(s, rt, file, &src, &is_there, err);
+	if (!code && is_there) {
+		s->learned_bytes += src.text.len;
+		unify_line_ends(&src.text);
+		code = pyd_redact_learn(s->redact, &src.text, err);
+	}
+	pyd_buf_deinit(&src.text);
+	return code;
+}
+
+static enum pyd_code write_one(struct pyd_sources *s, const char *file,
+			       struct source *src, struct pyd_err *err)
+{
+	struct pyd_pack p, extra;
+	bool is_cut = src->size > src->text.len;
+	enum pyd_code code = PYD_OK;
+
+	unify_line_ends(&src->text);
+	if (s->redact)
+		code = pyd_redact_source(s->redact, &src->text, err);
+	if (code)
+		return code;
 	pyd_pack_init(&p);
 	pyd_pack_init(&extra);
 	pyd_pack_map(&p, 5 + is_cut);
 	pyd_pack_kv_text(&p, "kind", "source");
-	pyd_pack_kv_text(&p, "file", file);
+	pyd_pack_text(&p, "file");
+	pyd_redact_pack(s->redact, &p, file);
 	pyd_pack_text(&p, "text");
-	pyd_pack_text_n(&p, (const char *)text.data, text.len);
-	pyd_pack_kv_text(&p, "origin", origin);
+	pyd_pack_text_n(&p, (const char *)src->text.data, src->text.len);
+	pyd_pack_kv_text(&p, "origin", src->origin);
 	/* Seconds since 1970, so that an edit after the start shows. */
-	pyd_pack_kv_opt(&p, "mtime", mtime);
+	pyd_pack_kv_opt(&p, "mtime", src->mtime);
 	if (is_cut)
-		pyd_pack_kv_u64(&p, "truncated", size);
-	pyd_pack_text(&extra, file);
+		pyd_pack_kv_u64(&p, "truncated", src->size);
+	pyd_redact_pack(s->redact, &extra, file);
 	code = pyd_pack_check(&p, err);
+	if (!code)
+		code = pyd_pack_check(&extra, err);
 	if (!code)
 		code = pyd_writer_frame(s->writer, "source", &p.buf, &extra.buf,
 					1, err);
 	pyd_pack_deinit(&p);
 	pyd_pack_deinit(&extra);
-	pyd_buf_deinit(&text);
+	return code;
+}
+
+enum pyd_code pyd_sources_add(struct pyd_sources *s,
+			      const struct pyd_runtime *rt, const char *file,
+			      struct pyd_err *err)
+{
+	struct source src = { 0 };
+	uint64_t h = hash_text(file), found;
+	bool is_there;
+	enum pyd_code code;
+
+	if (pyd_map_get(&s->done, h, &found) || s->bytes > TOTAL_MAX)
+		return PYD_OK;
+	code = pyd_map_put(&s->done, h, 1, err);
+	if (!code)
+		code = get(s, rt, file, &src, &is_there, err);
+	if (!code && is_there) {
+		s->bytes += src.text.len;
+		code = write_one(s, file, &src, err);
+	}
+	pyd_buf_deinit(&src.text);
 	return code;
 }
 
 void pyd_sources_deinit(struct pyd_sources *s)
 {
 	pyd_map_deinit(&s->done);
+	pyd_map_deinit(&s->learned);
 	pyd_map_deinit(&s->cache);
 }

@@ -70,17 +70,30 @@ static enum pyd_code next_chunk(struct stack *s, struct pyd_err *err)
 
 /* Names of variables repeat from frame to frame of one function; they are
  * read through the target each time, which is memory of ours by now. */
-static void var_name(struct pyd_reader *r, pyd_addr str, char *buf, size_t cap)
+static void var_name(struct pyd_stacks *s, struct pyd_reader *r, pyd_addr str,
+		     char *buf, size_t cap)
 {
 	struct pyd_err why;
 
-	if (pyd_read_str(r, str, buf, cap, &why))
+	if (!pyd_read_str(r, str, buf, cap, &why)) {
+		if (s->redact)
+			pyd_redact_name(s->redact, buf, strlen(buf));
+	} else {
 		snprintf(buf, cap, "<name at 0x%llx: %s>",
 			 (unsigned long long)str, pyd_code_name(why.code));
+	}
 }
 
-static void pack_vars(struct pyd_pack *p, struct pyd_reader *r,
-		      const struct pyd_frame *f)
+/* Text of the target. */
+static void pack_kv_clean(struct pyd_stacks *s, struct pyd_pack *p,
+			  const char *key, const char *text)
+{
+	pyd_pack_text(p, key);
+	pyd_redact_pack(s->redact, p, text);
+}
+
+static void pack_vars(struct pyd_stacks *s, struct pyd_pack *p,
+		      struct pyd_reader *r, const struct pyd_frame *f)
 {
 	char name[256];
 	size_t n = 0;
@@ -94,7 +107,7 @@ static void pack_vars(struct pyd_pack *p, struct pyd_reader *r,
 
 		if (!value)
 			continue;
-		var_name(r, f->code->vars[i].name, name, sizeof(name));
+		var_name(s, r, f->code->vars[i].name, name, sizeof(name));
 		pyd_pack_array(p, 3);
 		pyd_pack_text(p, name);
 		pyd_pack_u64(p, f->code->vars[i].kind);
@@ -114,15 +127,15 @@ static void pack_stack(struct pyd_pack *p, const struct pyd_frame *f)
 		pyd_pack_u64(p, f->stack.data[i]);
 }
 
-static void pack_frame(struct pyd_pack *p, struct pyd_reader *r,
-		       const struct pyd_frame *f)
+static void pack_frame(struct pyd_stacks *s, struct pyd_pack *p,
+		       struct pyd_reader *r, const struct pyd_frame *f)
 {
 	const struct pyd_codeobj *c = f->code;
 
 	pyd_pack_map(p, 23);
-	pyd_pack_kv_text(p, "name", c->name_text);
-	pyd_pack_kv_text(p, "qualname", c->qualname_text);
-	pyd_pack_kv_text(p, "file", c->filename_text);
+	pack_kv_clean(s, p, "name", c->name_text);
+	pack_kv_clean(s, p, "qualname", c->qualname_text);
+	pack_kv_clean(s, p, "file", c->filename_text);
 	pyd_pack_kv_opt(p, "line", f->pos.line);
 	pyd_pack_kv_opt(p, "end_line", f->pos.end_line);
 	pyd_pack_kv_opt(p, "col", f->pos.col);
@@ -136,7 +149,7 @@ static void pack_frame(struct pyd_pack *p, struct pyd_reader *r,
 	pyd_pack_kv_u64(p, "frame", f->frame_obj);
 	pyd_pack_kv_u64(p, "generator", f->generator);
 	pyd_pack_kv_u64(p, "locals", f->locals);
-	pack_vars(p, r, f);
+	pack_vars(s, p, r, f);
 	pack_stack(p, f);
 	pyd_pack_kv_i64(p, "flags", c->flags);
 	pyd_pack_kv_i64(p, "argcount", c->argcount);
@@ -173,6 +186,10 @@ static enum pyd_code frame_roots(struct pyd_stacks *s, struct pyd_reader *r,
 		struct pyd_err ignored;
 
 		code = root(&s->near, value, err);
+		if (!code && s->redact && value)
+			code = pyd_redact_var(s->redact, r,
+					      f->code->vars[i].name, value,
+					      err);
 		if (code)
 			return code;
 		/* What is in a cell is as near as what is in a variable. */
@@ -317,7 +334,7 @@ static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 					 "older frames are missing: %.160s",
 					 why.msg);
 		} else {
-			pack_frame(p, r, &f);
+			pack_frame(s, p, r, &f);
 			code = frame_roots(s, r, &f, err);
 		}
 		st->nframes++;
@@ -449,8 +466,9 @@ static void pack_interpreters(struct pyd_pack *p, const struct pyd_runtime *rt)
 	}
 }
 
-static void pack_thread(struct pyd_pack *p, const struct pyd_runtime *rt,
-			size_t i, const struct stack *st)
+static void pack_thread(struct pyd_stacks *s, struct pyd_pack *p,
+			const struct pyd_runtime *rt, size_t i,
+			const struct stack *st)
 {
 	const struct pyd_pythread *t = &rt->threads[i];
 	const char state[2] = { t->state, '\0' };
@@ -465,9 +483,9 @@ static void pack_thread(struct pyd_pack *p, const struct pyd_runtime *rt,
 	pyd_pack_kv_opt(p, "native_id", t->native_id ? t->native_id : -1);
 	pyd_pack_kv_opt(p, "ns_native_id",
 			t->ns_native_id ? t->ns_native_id : -1);
-	pyd_pack_kv_text(p, "name", t->name[0] ? t->name : NULL);
+	pack_kv_clean(s, p, "name", t->name[0] ? t->name : NULL);
 	pyd_pack_kv_u64(p, "thread", t->thread);
-	pyd_pack_kv_text(p, "os_name", t->os_name[0] ? t->os_name : NULL);
+	pack_kv_clean(s, p, "os_name", t->os_name[0] ? t->os_name : NULL);
 	pyd_pack_kv_text(p, "state",
 			 t->state && t->state != '?' ? state : NULL);
 	pyd_pack_kv_bool(p, "gil", t->gil);
@@ -529,7 +547,8 @@ static enum pyd_code emit_chunk(struct pyd_writer *w, size_t thread,
 	return code;
 }
 
-static enum pyd_code write_all(const struct pyd_runtime *rt,
+static enum pyd_code write_all(struct pyd_stacks *s,
+			       const struct pyd_runtime *rt,
 			       const struct stack *stacks, struct pyd_writer *w,
 			       struct pyd_err *err)
 {
@@ -543,7 +562,7 @@ static enum pyd_code write_all(const struct pyd_runtime *rt,
 	pyd_pack_text(&p, "threads");
 	pyd_pack_array(&p, rt->nthreads);
 	for (size_t i = 0; i < rt->nthreads; i++)
-		pack_thread(&p, rt, i, &stacks[i]);
+		pack_thread(s, &p, rt, i, &stacks[i]);
 	code = emit(w, "threads", &p, NULL, 0, err);
 	pyd_pack_deinit(&p);
 	for (size_t i = 0; i < rt->nthreads && !code; i++)
@@ -581,7 +600,7 @@ enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 			code = root(&s->globals, rt->interps[i].builtins, err);
 	}
 	if (!code)
-		code = write_all(rt, stacks, w, err);
+		code = write_all(s, rt, stacks, w, err);
 	for (size_t i = 0; i < rt->nthreads; i++)
 		stack_deinit(&stacks[i]);
 	free(stacks);

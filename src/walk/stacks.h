@@ -11,6 +11,7 @@
 #include "walk/walk.h"
 
 struct pyd_stacks {
+	struct pyd_redact *redact; /* not owned; may be NULL */
 	uint64_t threads;
 	uint64_t frames;
 	/* Roots in order: exceptions and variables; functions, code, threads;

@@ -213,14 +213,11 @@ static void count_cut(struct pyd_walk *w)
 	}
 }
 
-/* Reads one object into w->node and writes it; local failures become
- * placeholders. */
-static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
-			  struct pyd_err *err)
+/* Reads one object into w->node; local failures become placeholders. */
+static enum pyd_code read_object(struct pyd_walk *w, pyd_addr addr,
+				 uint32_t *ret_shape, struct pyd_err *err)
 {
-	struct pyd_node *n = &w->node;
 	struct pyd_err why = { 0 };
-	uint32_t shape = 0;
 	enum pyd_code code = read_limited(w, addr, &why);
 
 	if (code && !pyd_code_is_local(code)) {
@@ -232,12 +229,30 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
 		if (code)
 			return code;
 	}
-	count_cut(w);
-	code = pyd_shapes_get(&w->shapes, w->reader, n, &shape, err);
+	return pyd_shapes_get(&w->shapes, w->reader, &w->node, ret_shape, err);
+}
+
+/* Reads one object and writes it, unless it is text that is written later. */
+static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
+			  struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+	uint32_t shape = 0;
+	bool later = false;
+	enum pyd_code code = read_object(w, addr, &shape, err);
+
 	if (code)
 		return code;
-	code = pyd_writer_object(w->writer, n, shape, &w->shapes.v[shape].map,
-				 err);
+	count_cut(w);
+	if (w->redact) {
+		code = pyd_redact_node(w->redact, w->reader, n, shape, &later,
+				       err);
+		if (code)
+			return code;
+	}
+	if (!later)
+		code = pyd_writer_object(w->writer, n, shape,
+					 &w->shapes.v[shape].map, err);
 	if (code)
 		return code;
 	w->objects++;
@@ -449,4 +464,27 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 	if (!is_cut && !w->cuts.depth)
 		return PYD_OK;
 	return finish_types(w, err);
+}
+
+enum pyd_code pyd_walk_texts(struct pyd_walk *w, struct pyd_err *err)
+{
+	const struct pyd_vec *texts = pyd_redact_texts(w->redact);
+
+	for (size_t i = 0; i < texts->len; i++) {
+		uint32_t shape = 0;
+		enum pyd_code code;
+
+		if (pyd_interrupted)
+			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
+		code = read_object(w, texts->data[i] & ~1ULL, &shape, err);
+		if (!code)
+			code = pyd_redact_apply(w->redact, w->reader, &w->node,
+						i, shape, err);
+		if (!code)
+			code = pyd_writer_object(w->writer, &w->node, shape,
+						 &w->shapes.v[shape].map, err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
 }

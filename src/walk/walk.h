@@ -11,6 +11,7 @@
 #include "read/reader.h"
 #include "walk/filter.h"
 #include "walk/limits.h"
+#include "walk/redact.h"
 #include "walk/shapes.h"
 #include "walk/visited.h"
 #include "walk/whole.h"
@@ -18,6 +19,8 @@
 struct pyd_walk {
 	struct pyd_reader *reader; /* not owned */
 	struct pyd_writer *writer; /* not owned */
+	/* Not owned; NULL: nothing is kept out. */
+	struct pyd_redact *redact;
 	struct pyd_limits limits;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
 	bool torn;	      /* the target runs: what is corrupt may be torn */
@@ -59,5 +62,8 @@ PYD_MUST_CHECK enum pyd_code pyd_walk_more(struct pyd_walk *w,
  * objects that were written, which no limit leaves out. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,
 					  struct pyd_err *err);
+/* Writes the texts that were kept back until all secrets are known. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_texts(struct pyd_walk *w,
+					    struct pyd_err *err);
 
 #endif

@@ -10,7 +10,7 @@ import struct
 from collections import deque
 from typing import Any, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
-from . import cuts, natives, standins, surrogates
+from . import cuts, natives, redacted, standins, surrogates
 from .dumpfile import DumpError, DumpFile, Record
 from .marks import EqualKey, NotDumpedError, Placeholder, describe, marked
 from .refs import Ref
@@ -380,6 +380,8 @@ class Graph:
             value = data
         if rec.mark is not None and rec.mark.word == "truncated" and name in cuts.BASES:
             return cuts.Cut(self, rec, value)
+        if rec.mark is not None and rec.mark.word == "redacted" and name in cuts.BASES:
+            return redacted.Redacted(self, rec, value)
         if rec.mark is not None:
             unit = _UNITS.get(name, "")
             have = len(value) if unit else None

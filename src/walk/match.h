@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds what looks like a secret in a text by itself: patterns, random tokens,
+ * "password = value". One pass; most texts are passed over by a look at their
+ * bytes, eight at a time.
+ */
+#ifndef PYD_WALK_MATCH_H
+#define PYD_WALK_MATCH_H
+
+#include "walk/rules.h"
+
+struct pyd_span {
+	size_t at, len;
+	uint16_t rule;
+};
+
+struct pyd_spans {
+	struct pyd_span *v;
+	size_t n, cap;
+};
+
+PYD_MUST_CHECK enum pyd_code pyd_spans_add(struct pyd_spans *s, size_t at,
+					   size_t len, size_t rule,
+					   struct pyd_err *err);
+/* In order, those that touch made one (the longest one's rule stays). */
+void pyd_spans_merge(struct pyd_spans *s);
+void pyd_spans_deinit(struct pyd_spans *s);
+
+enum { PYD_MATCH_BUCKETS = 4096, PYD_MATCH_NAMES = 1024 };
+
+struct pyd_matcher {
+	struct pyd_rules *rules; /* not owned */
+	/* First literal + 1 of each hash of three characters; the chain. */
+	uint16_t bucket[PYD_MATCH_BUCKETS];
+	uint16_t *next;
+	size_t *done; /* of each pattern: searched up to here */
+	bool anywhere;
+	/* Classes of names met last. */
+	struct {
+		uint64_t hash;
+		uint8_t class;
+	} names[PYD_MATCH_NAMES];
+};
+
+PYD_MUST_CHECK enum pyd_code pyd_matcher_init(struct pyd_matcher *m,
+					      struct pyd_rules *rules,
+					      struct pyd_err *err);
+void pyd_matcher_deinit(struct pyd_matcher *m);
+
+/* False when nothing can be found. */
+bool pyd_match_worth(const struct pyd_matcher *m, const uint8_t *s, size_t n);
+enum pyd_match_what {
+	PYD_MATCH_PATTERNS = 1,
+	PYD_MATCH_ASSIGNMENTS = 2,
+	PYD_MATCH_ALL = 3,
+};
+/* Appends what is found in s, in any order. */
+PYD_MUST_CHECK enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s,
+				       size_t n, enum pyd_match_what what,
+				       struct pyd_spans *out,
+				       struct pyd_err *err);
+/* The same for source text of Python: besides the above, string literals that
+ * are assigned to or passed under a secret's name. */
+PYD_MUST_CHECK enum pyd_code pyd_match_source(struct pyd_matcher *m,
+					      const uint8_t *s, size_t n,
+					      struct pyd_spans *out,
+					      struct pyd_err *err);
+
+/* -- assign.c -- */
+
+enum pyd_name_class pyd_match_name(struct pyd_matcher *m, const uint8_t *s,
+				   size_t n);
+/* The class of the name in front of the separator at s[at]; plain when there
+ * is none. */
+enum pyd_name_class pyd_assign_name(struct pyd_matcher *m, const uint8_t *s,
+				    size_t at);
+/* A value after the separator at s[at], if it is one. */
+PYD_MUST_CHECK enum pyd_code pyd_assign_at(struct pyd_matcher *m,
+					   const uint8_t *s, size_t n,
+					   size_t at, struct pyd_spans *out,
+					   struct pyd_err *err);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the redaction share: redact.c, taint.c, environ.c. */
+#ifndef PYD_WALK_REDACT_STATE_H
+#define PYD_WALK_REDACT_STATE_H
+
+#include "read/object.h"
+#include "walk/known.h"
+#include "walk/redact.h"
+
+enum {
+	PYD_REDACT_NAMES = 1 << 14, /* of the cache of names */
+	PYD_REDACT_DEPTH = 4,	    /* of containers under a secret's name */
+	PYD_REDACT_NAME_BYTES = 80,
+};
+
+/* An environment variable of which the value may not stay. */
+struct pyd_redact_env {
+	uint64_t value; /* hash */
+};
+
+/* The classes of a code's variables: arguments, locals, free ones last. */
+struct pyd_redact_code {
+	uint32_t n;
+	uint32_t argcount;
+	uint8_t classes[];
+};
+
+struct pyd_redact_shape {
+	bool seen, any;
+	uint8_t *classes;
+};
+
+struct pyd_redact {
+	struct pyd_rules *rules; /* not owned */
+	struct pyd_matcher matcher;
+	struct pyd_known known;
+	struct pyd_siphash_key tag_key;
+
+	struct pyd_map env; /* hash of the name -> index in env_v + 1 */
+	struct pyd_redact_env *env_v;
+	size_t nenv;
+
+	/* Objects that are secrets: address -> rule + 1. */
+	struct pyd_map taint;
+	/* What was met under a secret's name: reference, then rule, class and
+	 * depth. */
+	struct pyd_vec todo;
+	struct pyd_map seen; /* address -> bits of rules, done with */
+	struct pyd_vec texts;
+
+	/* Classes of names by the address of the str or bytes. */
+	struct {
+		pyd_addr addr;
+		uint32_t class; /* and index in env_v + 1, above 8 bits */
+	} names[PYD_REDACT_NAMES];
+	struct pyd_redact_shape *shapes;
+	size_t nshapes;
+	struct pyd_map codes;	   /* address -> struct pyd_redact_code * */
+	struct pyd_vec funcs;	   /* code, defaults, closure */
+	struct pyd_map file_names; /* addresses and hashes of them -> 1 */
+	struct pyd_vec files;	   /* char *, owned */
+
+	/* What was written early: texts, NUL after each. */
+	struct pyd_buf early;
+	uint64_t early_last[256]; /* hashes of the last ones */
+
+	uint64_t *counts; /* by rule */
+	struct pyd_spans spans;
+	struct pyd_node node; /* scratch */
+	struct pyd_vec items; /* likewise */
+	struct pyd_buf text;  /* likewise */
+	struct pyd_obj obj;   /* likewise */
+};
+
+/* Notes a reference under a secret's name. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_note(struct pyd_redact *rd,
+					     uint64_t ref, enum pyd_rule rule,
+					     unsigned int class,
+					     unsigned int depth,
+					     struct pyd_err *err);
+/* The class of a name that is a str or bytes object, and the index + 1 of the
+ * environment's variable of that name. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_class(
+	struct pyd_redact *rd, struct pyd_reader *r, uint64_t name,
+	enum pyd_name_class *ret, uint32_t *ret_env, struct pyd_err *err);
+/* The short text of a str or bytes object; false when it is none. Only
+ * failures that end the run give one. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_short(struct pyd_redact *rd,
+					      struct pyd_reader *r,
+					      uint64_t ref, struct pyd_buf *out,
+					      bool *ret_is,
+					      struct pyd_err *err);
+/* Replaces the spans of text by asterisks: one for a character (is_text) or
+ * byte, but for line ends. Returns the new length. */
+size_t pyd_redact_mask(uint8_t *s, size_t n, const struct pyd_spans *spans,
+		       bool is_text);
+uint64_t pyd_redact_hash(const void *s, size_t n);
+/* Index + 1 of the variable; 0: none. */
+uint32_t pyd_redact_env_find(const struct pyd_redact *rd, const uint8_t *name,
+			     size_t n);
+/* os.environ and posix.environ of all interpreters. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_environ(struct pyd_redact *rd,
+						struct pyd_reader *r,
+						const struct pyd_runtime *rt,
+						struct pyd_err *err);
+
+/* Classes beside enum pyd_name_class, in what is noted. */
+enum {
+	PYD_CLASS_ENV = 16,	/* a value of the environment */
+	PYD_CLASS_ENVIRON = 17, /* a mapping of it */
+	PYD_CLASS_PAIR = 18,	/* behind a secret's name in a sequence of two:
+				 * it may be another name, as in __slots__ */
+};
+
+/* Learns from a node's texts; what is text is kept for later. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_keep(struct pyd_redact *rd,
+					     struct pyd_reader *r,
+					     struct pyd_node *n,
+					     bool *ret_later,
+					     struct pyd_err *err);
+/* Bytes of the kind's own value. */
+size_t pyd_redact_own(const struct pyd_node *n);
+static inline bool pyd_redact_is_text(enum pyd_kind k)
+{
+	return k == PYD_KIND_str || k == PYD_KIND_bytes ||
+	       k == PYD_KIND_bytearray;
+}
+
+#endif

@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "walk/rules.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "walk/random.h"
+
+enum {
+	FILE_BYTES_MAX = 4 << 20,
+	LITERAL_MIN = 3,
+	ENTRIES_MAX = 10000, /* of one list */
+	VALUE_MAX = 4096,    /* of a value that the allow-list is asked about */
+};
+
+/* -- parsing -- */
+
+/* One line of a file: where we are in it. */
+struct line {
+	struct pyd_rules *r;
+	const char *file;
+	unsigned int number;
+	const char *start, *at, *end;
+};
+
+static enum pyd_code bad(const struct line *l, const char *where,
+			 struct pyd_err *err, const char *what)
+{
+	return pyd_err_set(err, PYD_USAGE, "%.200s:%u:%u: %.200s", l->file,
+			   l->number, (unsigned int)(where - l->start) + 1,
+			   what);
+}
+
+/* The next word; its length is 0 at the end of the line. */
+static const char *word(struct line *l, size_t *ret_len)
+{
+	const char *start;
+
+	while (l->at < l->end && isspace((unsigned char)*l->at))
+		l->at++;
+	start = l->at;
+	while (l->at < l->end && !isspace((unsigned char)*l->at))
+		l->at++;
+	*ret_len = (size_t)(l->at - start);
+	return start;
+}
+
+/* What is left of the line. */
+static const char *rest(struct line *l, size_t *ret_len)
+{
+	const char *end = l->end;
+
+	while (l->at < l->end && isspace((unsigned char)*l->at))
+		l->at++;
+	while (end > l->at && isspace((unsigned char)end[-1]))
+		end--;
+	*ret_len = (size_t)(end - l->at);
+	return l->at;
+}
+
+static bool is(const char *s, size_t len, const char *text)
+{
+	return len == strlen(text) && !memcmp(s, text, len);
+}
+
+/* A new last element for a list of pointers. */
+static enum pyd_code append(void *list, size_t *n, void *element,
+			    const struct line *l, struct pyd_err *err)
+{
+	void **v, ***at = list;
+
+	if (!element)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	if (*n >= ENTRIES_MAX)
+		return bad(l, l->at, err, "too many entries");
+	v = reallocarray(*at, *n + 1, sizeof(*v));
+	if (!v)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	*at = v;
+	v[(*n)++] = element;
+	return PYD_OK;
+}
+
+static enum pyd_code compile(const struct line *l, const char *regex,
+			     size_t len, uint32_t options, pcre2_code **ret,
+			     struct pyd_err *err)
+{
+	int number;
+	size_t offset;
+	pcre2_code *code = pcre2_compile((PCRE2_SPTR)regex, len,
+					 options | PCRE2_NEVER_BACKSLASH_C |
+						 PCRE2_NEVER_UTF,
+					 &number, &offset, NULL);
+
+	if (!code) {
+		PCRE2_UCHAR text[160] = "";
+
+		pcre2_get_error_message(number, text, sizeof(text));
+		return bad(l, regex + (offset < len ? offset : len), err,
+			   (const char *)text);
+	}
+	/* Without the compiler it is slower and matches the same. */
+	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
+	*ret = code;
+	return PYD_OK;
+}
+
+static enum pyd_code add_literals(struct line *l, size_t pattern,
+				  const char *text, size_t len,
+				  struct pyd_err *err)
+{
+	struct pyd_rules *r = l->r;
+	char *own = strndup(text, len);
+	size_t at = 0;
+
+	if (!own)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	r->literal_texts[pattern] = own;
+	while (at <= len) {
+		size_t n = strcspn(own + at, ",");
+		struct pyd_literal *v;
+
+		if (n < LITERAL_MIN)
+			return bad(l, text + at, err,
+				   "a literal has three characters or more; "
+				   "'-' stands for none");
+		v = reallocarray(r->literals, r->nliterals + 1, sizeof(*v));
+		if (!v)
+			return pyd_err_set(err, PYD_NOMEM,
+					   "out of memory for rules");
+		r->literals = v;
+		for (size_t i = at; i < at + n; i++)
+			own[i] = (char)tolower((unsigned char)own[i]);
+		v[r->nliterals++] = (struct pyd_literal) { .text = own + at,
+							   .len = n,
+							   .pattern = pattern };
+		at += n + 1;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code parse_pattern(struct line *l, struct pyd_err *err)
+{
+	struct pyd_rules *r = l->r;
+	size_t id_len, lit_len, len;
+	const char *id = word(l, &id_len), *lit = word(l, &lit_len);
+	const char *regex = rest(l, &len);
+	struct pyd_pattern p = { 0 }, *v;
+	uint32_t min_len = 0;
+	enum pyd_code code;
+
+	if (!len)
+		return bad(l, l->end, err,
+			   "pattern takes an id, literals and an expression");
+	if (r->npatterns == PYD_PATTERNS_MAX)
+		return bad(l, id, err, "too many patterns");
+	for (size_t i = 0; i < id_len; i++)
+		if (!isalnum((unsigned char)id[i]) && id[i] != '-')
+			return bad(l, id + i, err,
+				   "an id is letters, digits and '-'");
+	for (size_t i = 0; i < pyd_rules_count(r); i++)
+		if (is(id, id_len, pyd_rules_id(r, i)))
+			return bad(l, id, err, "this id is taken");
+	code = compile(l, regex, len, PCRE2_USE_OFFSET_LIMIT, &p.code, err);
+	if (code)
+		return code;
+	p.group =
+		pcre2_substring_number_from_name(p.code, (PCRE2_SPTR) "secret");
+	if (p.group < 0)
+		p.group = 0;
+	pcre2_pattern_info(p.code, PCRE2_INFO_MINLENGTH, &min_len);
+	p.min_len = min_len;
+	p.anywhere = is(lit, lit_len, "-");
+	p.id = strndup(id, id_len);
+	p.regex = strndup(regex, len);
+	v = reallocarray(r->patterns, r->npatterns + 1, sizeof(*v));
+	if (v)
+		r->patterns = v;
+	if (!v || !p.id || !p.regex) {
+		pcre2_code_free(p.code);
+		free(p.id);
+		free(p.regex);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	}
+	if (!min_len) {
+		/* It would match between any two characters. */
+		pcre2_code_free(p.code);
+		free(p.id);
+		free(p.regex);
+		return bad(l, regex, err,
+			   "the expression matches an empty text");
+	}
+	v[r->npatterns++] = p;
+	if (p.anywhere)
+		return PYD_OK;
+	return add_literals(l, r->npatterns - 1, lit, lit_len, err);
+}
+
+static enum pyd_code parse_allow(struct line *l, struct pyd_err *err)
+{
+	struct pyd_rules *r = l->r;
+	size_t len;
+	const char *regex = rest(l, &len);
+	pcre2_code *re;
+	enum pyd_code code;
+
+	if (!len)
+		return bad(l, l->end, err, "allow takes an expression");
+	code = compile(l, regex, len, PCRE2_ANCHORED | PCRE2_ENDANCHORED, &re,
+		       err);
+	if (code)
+		return code;
+	code = append(&r->allow, &r->nallow, re, l, err);
+	if (code)
+		pcre2_code_free(re);
+	return code;
+}
+
+static enum pyd_code parse_env(struct line *l, struct pyd_err *err)
+{
+	struct pyd_rules *r = l->r;
+	size_t len;
+	const char *name = word(l, &len);
+
+	if (!len)
+		return bad(l, l->end, err, "env takes names of variables");
+	for (; len; name = word(l, &len)) {
+		char *own = strndup(name, len);
+		enum pyd_code code = append(&r->env, &r->nenv, own, l, err);
+
+		if (code) {
+			free(own);
+			return code;
+		}
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code parse_names(struct line *l, enum pyd_names_list list,
+				 struct pyd_err *err)
+{
+	size_t len;
+	const char *entry = word(l, &len);
+
+	if (!len)
+		return bad(l, l->end, err, "a word is missing");
+	for (; len; entry = word(l, &len)) {
+		struct pyd_err why = { 0 };
+		enum pyd_code code =
+			pyd_names_add(&l->r->names, list, entry, len, &why);
+
+		if (code == PYD_USAGE)
+			return bad(l, entry, err, why.msg);
+		if (code) {
+			*err = why;
+			return code;
+		}
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code parse_off(struct line *l, struct pyd_err *err)
+{
+	struct pyd_rules *r = l->r;
+	size_t len, i;
+	const char *id = word(l, &len);
+
+	if (!len)
+		return bad(l, l->end, err, "off takes ids of rules");
+	for (; len; id = word(l, &len)) {
+		for (i = 0; i < pyd_rules_count(r); i++)
+			if (is(id, len, pyd_rules_id(r, i)))
+				break;
+		if (i == pyd_rules_count(r))
+			return bad(l, id, err, "no rule has this id");
+		if (i < PYD_RULE_PATTERNS)
+			r->off[i] = true;
+		else
+			r->patterns[i - PYD_RULE_PATTERNS].off = true;
+	}
+	return PYD_OK;
+}
+
+static void forget_patterns(struct pyd_rules *r)
+{
+	for (size_t i = 0; i < r->npatterns; i++) {
+		pcre2_code_free(r->patterns[i].code);
+		free(r->patterns[i].id);
+		free(r->patterns[i].regex);
+		free(r->literal_texts[i]);
+		r->literal_texts[i] = NULL;
+	}
+	free(r->patterns);
+	free(r->literals);
+	r->patterns = NULL;
+	r->literals = NULL;
+	r->npatterns = r->nliterals = 0;
+}
+
+static void forget_allow(struct pyd_rules *r)
+{
+	for (size_t i = 0; i < r->nallow; i++)
+		pcre2_code_free(r->allow[i]);
+	free(r->allow);
+	r->allow = NULL;
+	r->nallow = 0;
+}
+
+static void forget_texts(char ***texts, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		free((*texts)[i]);
+	free(*texts);
+	*texts = NULL;
+	*n = 0;
+}
+
+static enum pyd_code parse_forget(struct line *l, struct pyd_err *err)
+{
+	struct pyd_rules *r = l->r;
+	size_t len;
+	const char *what = word(l, &len);
+
+	if (!len)
+		return bad(l, l->end, err,
+			   "forget takes names, patterns, allow or env");
+	for (; len; what = word(l, &len)) {
+		if (is(what, len, "names")) {
+			pyd_names_deinit(&r->names);
+			r->names = (struct pyd_names) { 0 };
+		} else if (is(what, len, "patterns")) {
+			forget_patterns(r);
+		} else if (is(what, len, "allow")) {
+			forget_allow(r);
+		} else if (is(what, len, "env")) {
+			forget_texts(&r->env, &r->nenv);
+		} else {
+			return bad(l, what, err,
+				   "forget takes names, patterns, allow or "
+				   "env");
+		}
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code parse_line(struct line *l, struct pyd_err *err)
+{
+	size_t len;
+	const char *what = word(l, &len);
+
+	if (!len || *what == '#')
+		return PYD_OK;
+	if (is(what, len, "name"))
+		return parse_names(l, PYD_NAMES_SECRET, err);
+	if (is(what, len, "maybe"))
+		return parse_names(l, PYD_NAMES_MAYBE, err);
+	if (is(what, len, "tail"))
+		return parse_names(l, PYD_NAMES_TAIL, err);
+	if (is(what, len, "noname"))
+		return parse_names(l, PYD_NAMES_NONAME, err);
+	if (is(what, len, "pattern"))
+		return parse_pattern(l, err);
+	if (is(what, len, "allow"))
+		return parse_allow(l, err);
+	if (is(what, len, "env"))
+		return parse_env(l, err);
+	if (is(what, len, "off"))
+		return parse_off(l, err);
+	if (is(what, len, "forget"))
+		return parse_forget(l, err);
+	return bad(l, what, err,
+		   "none of name, maybe, tail, noname, pattern, allow, env, "
+		   "off, forget");
+}
+
+enum pyd_code pyd_rules_parse(struct pyd_rules *r, const char *name,
+			      const char *text, size_t len, struct pyd_err *err)
+{
+	const char *end = text + len;
+	struct line l = { .r = r, .file = name };
+
+	for (l.start = text; l.start < end; l.start = l.end + 1) {
+		const char *nl = memchr(l.start, '\n', (size_t)(end - l.start));
+		const char *nul;
+		enum pyd_code code;
+
+		l.number++;
+		l.at = l.start;
+		l.end = nl ? nl : end;
+		nul = memchr(l.start, 0, (size_t)(l.end - l.start));
+		if (nul)
+			return bad(&l, nul, err, "a NUL is no text");
+		code = parse_line(&l, err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+/* -- files -- */
+
+static enum pyd_code read_file(struct pyd_rules *r, const char *path,
+			       bool must_exist, struct pyd_err *err)
+{
+	struct line none = { 0 };
+	struct pyd_buf b = { 0 };
+	char *own;
+	FILE *f = fopen(path, "re");
+	enum pyd_code code = PYD_OK;
+	size_t n;
+
+	if (!f && !must_exist && (errno == ENOENT || errno == ENOTDIR))
+		return PYD_OK;
+	if (!f)
+		return pyd_err_errno(err, PYD_USAGE, errno,
+				     "%.200s:1:1: "
+				     "cannot be read",
+				     path);
+	do {
+		code = pyd_buf_reserve(&b, 1 << 16, err);
+		if (code)
+			break;
+		n = fread(b.data + b.len, 1, 1 << 16, f);
+		b.len += n;
+	} while (n && b.len <= FILE_BYTES_MAX);
+	if (!code && ferror(f))
+		code = pyd_err_errno(err, PYD_USAGE, errno,
+				     "%.200s:1:1: "
+				     "cannot be read",
+				     path);
+	if (!code && b.len > FILE_BYTES_MAX)
+		code = pyd_err_set(err, PYD_USAGE,
+				   "%.200s:1:1: too large for "
+				   "rules",
+				   path);
+	fclose(f);
+	if (!code)
+		code = pyd_rules_parse(r, path, (const char *)b.data, b.len,
+				       err);
+	pyd_buf_deinit(&b);
+	if (code)
+		return code;
+	own = strdup(path);
+	code = append(&r->files, &r->nfiles, own, &none, err);
+	if (code)
+		free(own);
+	return code;
+}
+
+static void set_limits(pcre2_match_context *c)
+{
+	pcre2_set_match_limit(c, PYD_MATCH_LIMIT);
+	pcre2_set_depth_limit(c, PYD_MATCH_LIMIT);
+	pcre2_set_heap_limit(c, 64 << 10); /* kB */
+}
+
+enum pyd_code pyd_rules_create(struct pyd_rules **ret, struct pyd_err *err)
+{
+	struct pyd_rules *r = calloc(1, sizeof(*r));
+	enum pyd_code code;
+
+	if (!r)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	r->context = pcre2_match_context_create(NULL);
+	r->plain = pcre2_match_context_create(NULL);
+	r->match = pcre2_match_data_create(32, NULL);
+	if (!r->context || !r->plain || !r->match) {
+		pyd_rules_destroy(r);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	}
+	set_limits(r->context);
+	set_limits(r->plain);
+	code = pyd_rules_parse(r, "built-in rules", pyd_rules_builtin,
+			       pyd_rules_builtin_len, err);
+	if (code) {
+		pyd_rules_destroy(r);
+		return code;
+	}
+	*ret = r;
+	return PYD_OK;
+}
+
+/* HOME may still be that of who we were before. */
+static bool is_ours(const char *home)
+{
+	struct stat st;
+
+	return home[0] == '/' && !stat(home, &st) &&
+	       (geteuid() == 0 || st.st_uid == geteuid());
+}
+
+enum pyd_code pyd_rules_load(const char *file, struct pyd_rules **ret,
+			     struct pyd_err *err)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	char path[4096] = "";
+	struct pyd_rules *r;
+	enum pyd_code code = pyd_rules_create(&r, err);
+
+	if (code)
+		return code;
+	if (config && config[0] == '/')
+		snprintf(path, sizeof(path), "%s/pydumpd/redact.conf", config);
+	else if (home && is_ours(home))
+		snprintf(path, sizeof(path), "%s/.config/pydumpd/redact.conf",
+			 home);
+	code = read_file(r, "/etc/pydumpd/redact.conf", false, err);
+	if (!code && path[0])
+		code = read_file(r, path, false, err);
+	if (!code && file)
+		code = read_file(r, file, true, err);
+	if (code) {
+		pyd_rules_destroy(r);
+		return code;
+	}
+	*ret = r;
+	return PYD_OK;
+}
+
+void pyd_rules_destroy(struct pyd_rules *r)
+{
+	if (!r)
+		return;
+	forget_patterns(r);
+	forget_allow(r);
+	forget_texts(&r->env, &r->nenv);
+	forget_texts(&r->files, &r->nfiles);
+	pyd_names_deinit(&r->names);
+	pcre2_match_context_free(r->context);
+	pcre2_match_context_free(r->plain);
+	pcre2_match_data_free(r->match);
+	free(r);
+}
+
+/* -- questions -- */
+
+const char *pyd_rules_id(const struct pyd_rules *r, size_t rule)
+{
+	static const char *const names[] = {
+#define PYD_RULE(id, name) name,
+		PYD_RULES(PYD_RULE)
+#undef PYD_RULE
+	};
+
+	return rule < PYD_RULE_PATTERNS
+		       ? names[rule]
+		       : r->patterns[rule - PYD_RULE_PATTERNS].id;
+}
+
+bool pyd_rules_is_on(const struct pyd_rules *r, size_t rule)
+{
+	return rule < PYD_RULE_PATTERNS
+		       ? !r->off[rule]
+		       : !r->patterns[rule - PYD_RULE_PATTERNS].off;
+}
+
+/* The name of a file: where a key is, not the key. */
+static bool is_path(const uint8_t *s, size_t n)
+{
+	size_t run = 0;
+
+	if (n < 2 || s[0] != '/')
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isalnum(s[i]) && !strchr("/._-+@ ", s[i]))
+			return false;
+		run = s[i] == '.' || s[i] == '@' || s[i] == ' ' ? 0 : run + 1;
+		if (run >= PYD_RANDOM_MIN && (i + 1 == n || s[i + 1] == '.') &&
+		    pyd_is_random(s + i + 1 - run, run))
+			return false;
+	}
+	return true;
+}
+
+bool pyd_rules_allow(const struct pyd_rules *r, const uint8_t *s, size_t n)
+{
+	if (!n || is_path(s, n))
+		return true;
+	if (n > VALUE_MAX)
+		return false;
+	if (pyd_names_is_name(&r->names, (const char *)s, n))
+		return true;
+	for (size_t i = 0; i < r->nallow; i++)
+		if (pcre2_match(r->allow[i], s, n, 0, 0, r->match, r->plain) >=
+		    0)
+			return true;
+	return false;
+}
+
+enum pyd_name_class pyd_rules_class(const struct pyd_rules *r, const char *name,
+				    size_t n)
+{
+	enum pyd_name_class c = pyd_names_class(&r->names, name, n);
+
+	for (size_t i = 0; c && i < r->nenv; i++)
+		if (is(name, n, r->env[i]))
+			return PYD_CLASS_PLAIN;
+	return c;
+}
+
+bool pyd_rules_allow_env(const struct pyd_rules *r, const char *name)
+{
+	for (size_t i = 0; i < r->nenv; i++)
+		if (!fnmatch(r->env[i], name, 0))
+			return true;
+	return false;
+}
+
+/* No spaces, no brackets; a digit, or long and mixed. */
+static bool looks_like_key(const uint8_t *s, size_t n)
+{
+	bool digit = false, lower = false, upper = false;
+
+	if (n < 6)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] <= ' ' || s[i] >= 0x7f ||
+		    strchr("()<>{}|\\\"'`", s[i]))
+			return false;
+		digit |= isdigit(s[i]) != 0;
+		lower |= islower(s[i]) != 0;
+		upper |= isupper(s[i]) != 0;
+	}
+	return digit || (n >= 16 && lower && upper) || n >= 32;
+}
+
+bool pyd_rules_is_value(const struct pyd_rules *r, enum pyd_name_class c,
+			const uint8_t *s, size_t n)
+{
+	/* Strings of one character are shared by the whole program. */
+	if (c == PYD_CLASS_PLAIN || n < 2)
+		return false;
+	if (c != PYD_CLASS_SECRET && !looks_like_key(s, n))
+		return false;
+	return !pyd_rules_allow(r, s, n);
+}

@@ -1,0 +1,687 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is under a secret's name: keys, attributes, variables, arguments. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "read/code.h"
+#include "walk/redact_state.h"
+
+enum {
+	TODO_MAX = 1 << 24,
+	CODE_VARS_MAX = 1 << 12,
+	FILES_MAX = 1 << 12,
+	ARGS_MAX = 1 << 12, /* of a command */
+	KNOWN_MIN = 6, /* of what is a secret by its container's name alone */
+};
+
+enum pyd_code pyd_redact_note(struct pyd_redact *rd, uint64_t ref,
+			      enum pyd_rule rule, unsigned int class,
+			      unsigned int depth, struct pyd_err *err)
+{
+	uint64_t seen = 0, bit = 1ULL << (class & 31);
+	enum pyd_code code;
+
+	if (!ref || (ref & 3) || rd->rules->off[rule] ||
+	    rd->todo.len > TODO_MAX)
+		return PYD_OK;
+	if (pyd_map_get(&rd->seen, ref, &seen) && seen & bit)
+		return PYD_OK;
+	code = pyd_map_put(&rd->seen, ref, seen | bit, err);
+	if (!code)
+		code = pyd_vec_push(&rd->todo, ref, err);
+	return code ? code
+		    : pyd_vec_push(&rd->todo,
+				   rule | (uint64_t) class << 16 |
+					   (uint64_t)depth << 32,
+				   err);
+}
+
+/* -- names -- */
+
+/* Failures of one object are none of ours: the walk tells of them. */
+static enum pyd_code only_fatal(enum pyd_code code, const struct pyd_err *why,
+				struct pyd_err *err)
+{
+	if (!code || pyd_code_is_local(code))
+		return PYD_OK;
+	*err = *why;
+	return code;
+}
+
+enum pyd_code pyd_redact_short(struct pyd_redact *rd, struct pyd_reader *r,
+			       uint64_t ref, struct pyd_buf *out, bool *ret_is,
+			       struct pyd_err *err)
+{
+	struct pyd_obj *o = &rd->obj;
+	struct pyd_err why = { 0 };
+	uint64_t total;
+	bool cut;
+	enum pyd_code code;
+
+	*ret_is = false;
+	pyd_buf_clear(out);
+	if (!ref || (ref & 3))
+		return PYD_OK;
+	code = pyd_obj_read(r, ref, o, &why);
+	if (code)
+		return only_fatal(code, &why, err);
+	if (pyd_obj_is(o, PYD_KIND_str)) {
+		code = pyd_obj_utf8(r, o, PYD_REDACT_NAME_BYTES, out, &total,
+				    &cut, &why);
+		*ret_is = !code && !cut;
+	} else if (pyd_obj_is(o, PYD_KIND_bytes)) {
+		total = PYD_OBJ_U64(r, o, object, ob_size);
+		if (total > PYD_REDACT_NAME_BYTES)
+			return PYD_OK;
+		code = pyd_buf_reserve(out, total + 1, err);
+		if (code)
+			return code;
+		code = pyd_target_read(
+			r->target,
+			ref + (uint64_t)PYD_OFF(r->lay, bytes, ob_sval),
+			out->data, total, &why);
+		out->len = total;
+		*ret_is = !code;
+	}
+	return only_fatal(code, &why, err);
+}
+
+enum pyd_code pyd_redact_class(struct pyd_redact *rd, struct pyd_reader *r,
+			       uint64_t name, enum pyd_name_class *ret,
+			       uint32_t *ret_env, struct pyd_err *err)
+{
+	size_t slot = (name >> 4 ^ name >> 18) & (PYD_REDACT_NAMES - 1);
+	uint32_t class = 0;
+
+	if (rd->names[slot].addr != name || !name) {
+		bool is;
+		enum pyd_code code =
+			pyd_redact_short(rd, r, name, &rd->text, &is, err);
+
+		if (code)
+			return code;
+		if (is && rd->text.len) {
+			class = pyd_match_name(&rd->matcher, rd->text.data,
+					       rd->text.len);
+			class |= pyd_redact_env_find(rd, rd->text.data,
+						     rd->text.len)
+				 << 8;
+		}
+		rd->names[slot].addr = name;
+		rd->names[slot].class = class;
+	}
+	class = rd->names[slot].class;
+	*ret = (enum pyd_name_class)(class & 0xff);
+	if (ret_env)
+		*ret_env = class >> 8;
+	return PYD_OK;
+}
+
+/* A name that is a str or bytes object, and what it stands for. */
+static enum pyd_code pair(struct pyd_redact *rd, struct pyd_reader *r,
+			  uint64_t name, uint64_t value, bool sequence,
+			  struct pyd_err *err)
+{
+	enum pyd_name_class class;
+	uint32_t env;
+	enum pyd_code code = pyd_redact_class(rd, r, name, &class, &env, err);
+
+	if (code || (!class && !env))
+		return code;
+	if (class)
+		code = pyd_redact_note(rd, value, PYD_RULE_NAME,
+				       sequence && class == PYD_CLASS_SECRET
+					       ? (unsigned int)PYD_CLASS_PAIR
+					       : class,
+				       0, err);
+	if (code || !env)
+		return code;
+
+	/* A copy of the environment: the name and its very value. */
+	bool is;
+
+	code = pyd_redact_short(rd, r, value, &rd->text, &is, err);
+	if (code || !is ||
+	    rd->env_v[env - 1].value !=
+		    pyd_siphash(&rd->tag_key, rd->text.data, rd->text.len))
+		return code;
+	return pyd_redact_note(rd, value, PYD_RULE_ENV, PYD_CLASS_ENV, 0, err);
+}
+
+enum pyd_code pyd_redact_var(struct pyd_redact *rd, struct pyd_reader *r,
+			     pyd_addr name, uint64_t value, struct pyd_err *err)
+{
+	enum pyd_name_class class;
+	enum pyd_code code = pyd_redact_class(rd, r, name, &class, NULL, err);
+
+	if (code || !class)
+		return code;
+	return pyd_redact_note(rd, value, PYD_RULE_NAME, class, 0, err);
+}
+
+/* -- attributes -- */
+
+static enum pyd_code shape_classes(struct pyd_redact *rd, struct pyd_reader *r,
+				   const struct pyd_node *n, uint32_t shape,
+				   struct pyd_err *err)
+{
+	struct pyd_redact_shape *s;
+
+	if (shape >= rd->nshapes) {
+		size_t cap = 2 * (size_t)shape + 64;
+		struct pyd_redact_shape *v =
+			reallocarray(rd->shapes, cap, sizeof(*v));
+
+		if (!v)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		memset(v + rd->nshapes, 0, (cap - rd->nshapes) * sizeof(*v));
+		rd->shapes = v;
+		rd->nshapes = cap;
+	}
+	s = &rd->shapes[shape];
+	s->seen = true;
+	s->classes = calloc(n->attrs.len, 1);
+	if (!s->classes)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; i < n->attrs.len; i++) {
+		const struct pyd_attr_name *name = &n->names[i];
+		enum pyd_name_class class = PYD_CLASS_PLAIN;
+		char text[PYD_REDACT_NAME_BYTES];
+		struct pyd_err why = { 0 };
+		const char *s_name = text;
+		enum pyd_code code = PYD_OK;
+
+		switch ((enum pyd_name)name->where) {
+		case PYD_NAME_STR:
+			code = pyd_redact_class(rd, r, name->name, &class, NULL,
+						err);
+			if (code)
+				return code;
+			break;
+		case PYD_NAME_CSTR:
+			code = pyd_target_read_cstr(r->target, name->name, text,
+						    sizeof(text), NULL, &why);
+			break;
+		case PYD_NAME_LOCAL:
+			s_name = (const char *)(uintptr_t)name->name;
+			break;
+		case PYD_NAME_WORD:
+			continue;
+		}
+		if (code && !pyd_code_is_local(code)) {
+			*err = why;
+			return code;
+		}
+		if (!code && name->where != PYD_NAME_STR)
+			class = pyd_match_name(&rd->matcher,
+					       (const uint8_t *)s_name,
+					       strlen(s_name));
+		s->classes[i] = (uint8_t) class;
+		s->any |= class != PYD_CLASS_PLAIN;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code attributes(struct pyd_redact *rd, struct pyd_reader *r,
+				const struct pyd_node *n, uint32_t shape,
+				struct pyd_err *err)
+{
+	const struct pyd_redact_shape *s;
+
+	if (shape >= rd->nshapes || !rd->shapes[shape].seen) {
+		enum pyd_code code = shape_classes(rd, r, n, shape, err);
+
+		if (code)
+			return code;
+	}
+	s = &rd->shapes[shape];
+	for (size_t i = 0; s->any && i < n->attrs.len; i++) {
+		enum pyd_code code;
+
+		if (!s->classes[i] || !pyd_origin_is_ref(n->names[i].origin))
+			continue;
+		code = pyd_redact_note(rd, n->attrs.data[i], PYD_RULE_NAME,
+				       s->classes[i], 0, err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+/* -- code, functions, frames -- */
+
+/* Pointers of the tuple at addr, appended to rd->items; none when it is no
+ * tuple. */
+static enum pyd_code tuple_items(struct pyd_redact *rd, struct pyd_reader *r,
+				 pyd_addr addr, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	enum pyd_code code;
+	uint64_t n;
+
+	if (!addr || (addr & 3))
+		return PYD_OK;
+	code = pyd_obj_read(r, addr, &rd->obj, &why);
+	if (!code && pyd_obj_is(&rd->obj, PYD_KIND_tuple)) {
+		n = PYD_OBJ_U64(r, &rd->obj, object, ob_size);
+		if (n && n <= CODE_VARS_MAX)
+			code = pyd_read_pointers(
+				r,
+				addr + (uint64_t)PYD_OFF(r->lay, tuple,
+							 ob_item),
+				n, &rd->items, &why);
+	}
+	return only_fatal(code, &why, err);
+}
+
+static bool is_library(const char *file)
+{
+	return file[0] == '<' || strstr(file, "/lib/python") ||
+	       strstr(file, "/site-packages/") ||
+	       strstr(file, "/dist-packages/");
+}
+
+/* A file of the program's own: its literals are looked at even when no frame
+ * needs its text. */
+static enum pyd_code note_file(struct pyd_redact *rd, struct pyd_reader *r,
+			       uint64_t name, struct pyd_err *err)
+{
+	char text[PYD_NAME_MAX], *own;
+	struct pyd_err why = { 0 };
+	uint64_t found, h;
+	enum pyd_code code;
+
+	if (!name || pyd_map_get(&rd->file_names, name, &found) ||
+	    rd->files.len >= FILES_MAX)
+		return PYD_OK;
+	code = pyd_map_put(&rd->file_names, name, 1, err);
+	if (code)
+		return code;
+	code = pyd_read_str(r, name, text, sizeof(text), &why);
+	if (code)
+		return only_fatal(code, &why, err);
+	h = pyd_redact_hash(text, strlen(text)) | 1; /* no address */
+	if (is_library(text) || pyd_map_get(&rd->file_names, h, &found))
+		return PYD_OK;
+	code = pyd_map_put(&rd->file_names, h, 1, err);
+	if (code)
+		return code;
+	own = strdup(text);
+	if (!own)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	code = pyd_vec_push(&rd->files, (uint64_t)(uintptr_t)own, err);
+	if (code)
+		free(own);
+	return code;
+}
+
+/* Fields: filename name qualname varnames cellvars freevars names consts
+ * localsplusnames localspluskinds. */
+static enum pyd_code code_object(struct pyd_redact *rd, struct pyd_reader *r,
+				 const struct pyd_node *n, struct pyd_err *err)
+{
+	struct pyd_redact_code *c;
+	bool any = false;
+	int32_t argcount = 0;
+	enum pyd_code code;
+
+	if (n->refs.len < 9)
+		return PYD_OK;
+	code = note_file(rd, r, n->refs.data[0], err);
+	pyd_vec_clear(&rd->items);
+	if (!code && n->refs.data[8])
+		code = tuple_items(rd, r, n->refs.data[8], err);
+	if (!code && !n->refs.data[8])
+		code = tuple_items(rd, r, n->refs.data[3], err);
+	if (!code && !n->refs.data[8])
+		code = tuple_items(rd, r, n->refs.data[5], err);
+	if (code || !rd->items.len)
+		return code;
+	c = calloc(1, sizeof(*c) + rd->items.len);
+	if (!c)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	if (n->value.len >= sizeof(argcount))
+		memcpy(&argcount, n->value.data, sizeof(argcount));
+	c->n = (uint32_t)rd->items.len;
+	c->argcount = argcount > 0 ? (uint32_t)argcount : 0;
+	for (size_t i = 0; i < rd->items.len; i++) {
+		enum pyd_name_class class;
+
+		code = pyd_redact_class(rd, r, rd->items.data[i], &class, NULL,
+					err);
+		if (code)
+			break;
+		c->classes[i] = (uint8_t) class;
+		any |= class != PYD_CLASS_PLAIN;
+	}
+	if (!code && any)
+		code = pyd_map_put(&rd->codes, n->addr, (uint64_t)(uintptr_t)c,
+				   err);
+	if (code || !any)
+		free(c);
+	return code;
+}
+
+/* Fields: code globals defaults kwdefaults closure ... */
+static enum pyd_code function(struct pyd_redact *rd, const struct pyd_node *n,
+			      struct pyd_err *err)
+{
+	static const size_t fields[] = { 0, 2, 4 };
+	enum pyd_code code = PYD_OK;
+
+	if (n->refs.len < 5 || (!n->refs.data[2] && !n->refs.data[4]))
+		return PYD_OK;
+	for (size_t i = 0; i < 3 && !code; i++)
+		code = pyd_vec_push(&rd->funcs, n->refs.data[fields[i]], err);
+	return code;
+}
+
+static enum pyd_code defaults(struct pyd_redact *rd, struct pyd_reader *r,
+			      struct pyd_err *err)
+{
+	for (size_t i = 0; i + 2 < rd->funcs.len; i += 3) {
+		const struct pyd_redact_code *c;
+		enum pyd_code code;
+		uint64_t found;
+
+		if (!pyd_map_get(&rd->codes, rd->funcs.data[i], &found))
+			continue;
+		c = (const struct pyd_redact_code *)(uintptr_t)found;
+		for (size_t part = 1; part < 3; part++) {
+			uint32_t end = part == 1 ? c->argcount : c->n;
+
+			pyd_vec_clear(&rd->items);
+			code = tuple_items(rd, r, rd->funcs.data[i + part],
+					   err);
+			if (code)
+				return code;
+			if (end > c->n || rd->items.len > end)
+				continue;
+			for (size_t k = 0; k < rd->items.len; k++) {
+				uint8_t class =
+					c->classes[end - rd->items.len + k];
+
+				if (!class)
+					continue;
+				code = pyd_redact_note(rd, rd->items.data[k],
+						       PYD_RULE_NAME, class, 0,
+						       err);
+				if (code)
+					return code;
+			}
+		}
+	}
+	rd->funcs.len = 0;
+	return PYD_OK;
+}
+
+/* The variables of a frame or generator: its code and where they begin. */
+static enum pyd_code frame(struct pyd_redact *rd, struct pyd_reader *r,
+			   const struct pyd_node *n, size_t code_at,
+			   size_t first, struct pyd_err *err)
+{
+	const struct pyd_codeobj *c;
+	struct pyd_err why = { 0 };
+	enum pyd_code code;
+
+	if (n->refs.len <= first || !n->refs.data[code_at])
+		return PYD_OK;
+	code = pyd_codeobj_get(r, n->refs.data[code_at], &c, &why);
+	if (code)
+		return only_fatal(code, &why, err);
+	for (size_t i = 0; i < c->nvars && first + i < n->refs.len; i++) {
+		code = pyd_redact_var(rd, r, c->vars[i].name,
+				      n->refs.data[first + i], err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+/* -- every node -- */
+
+enum pyd_code pyd_redact_node(struct pyd_redact *rd, struct pyd_reader *r,
+			      struct pyd_node *n, uint32_t shape,
+			      bool *ret_later, struct pyd_err *err)
+{
+	const struct pyd_vec *refs = &n->refs;
+	enum pyd_code code = PYD_OK;
+
+	if (n->attrs.len)
+		code = attributes(rd, r, n, shape, err);
+	switch (n->kind) {
+	case PYD_KIND_dict:
+	case PYD_KIND_mapping:
+		for (size_t i = 0; i + 1 < refs->len && !code; i += 2)
+			code = pair(rd, r, refs->data[i], refs->data[i + 1],
+				    false, err);
+		break;
+	case PYD_KIND_tuple:
+	case PYD_KIND_list:
+		if (refs->len == 2 && !code)
+			code = pair(rd, r, refs->data[0], refs->data[1], true,
+				    err);
+		break;
+	case PYD_KIND_code:
+		if (!code)
+			code = code_object(rd, r, n, err);
+		break;
+	case PYD_KIND_function:
+		if (!code)
+			code = function(rd, n, err);
+		break;
+	case PYD_KIND_frame:
+		if (!code)
+			code = frame(rd, r, n, 1, 8, err);
+		break;
+	case PYD_KIND_generator:
+	case PYD_KIND_coroutine:
+	case PYD_KIND_async_generator:
+		if (!code)
+			code = frame(rd, r, n, 2, 10, err);
+		break;
+	default:
+		break;
+	}
+	return code ? code : pyd_redact_keep(rd, r, n, ret_later, err);
+}
+
+/* -- what was noted -- */
+
+/* What a program calls something. */
+static bool is_identifier(const uint8_t *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isalpha(s[i]) && s[i] != '_')
+			return false;
+	return true;
+}
+
+static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
+			       unsigned int class, unsigned int depth,
+			       struct pyd_err *err)
+{
+	const struct pyd_node *n = &rd->node;
+	size_t len = pyd_redact_own(n);
+	enum pyd_code code;
+	uint64_t found;
+	bool secret;
+
+	/* Strings and bytes of one character are shared by all. */
+	if (class == PYD_CLASS_ENV)
+		secret = len > 1;
+	else if (class == PYD_CLASS_PAIR)
+		secret = !is_identifier(n->value.data, len) &&
+			 pyd_rules_is_value(rd->rules, PYD_CLASS_SECRET,
+					    n->value.data, len);
+	else
+		secret = pyd_rules_is_value(rd->rules,
+					    (enum pyd_name_class) class,
+					    n->value.data, len);
+	if (!secret)
+		return PYD_OK;
+	if (!pyd_map_get(&rd->taint, n->addr, &found) ||
+	    found - 1 == PYD_RULE_ENV) {
+		code = pyd_map_put(&rd->taint, n->addr, rule + 1, err);
+		if (code)
+			return code;
+	}
+	if (class == PYD_CLASS_ENV || (depth && len < KNOWN_MIN) ||
+	    n->mark == PYD_MARK_TRUNCATED)
+		return PYD_OK;
+	return pyd_known_add(&rd->known, n->value.data, len, err);
+}
+
+/* Values of options among the arguments of a command, in rd->items. */
+static enum pyd_code take_args(struct pyd_redact *rd, struct pyd_reader *r,
+			       struct pyd_err *err)
+{
+	enum pyd_name_class class = PYD_CLASS_PLAIN;
+	size_t n = rd->items.len < ARGS_MAX ? rd->items.len : ARGS_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		bool is, option;
+		enum pyd_code code = pyd_redact_short(rd, r, rd->items.data[i],
+						      &rd->text, &is, err);
+		size_t skip = 0;
+
+		if (code)
+			return code;
+		option = is && rd->text.len > 1 && rd->text.data[0] == '-';
+		if (class && !option) {
+			code = pyd_redact_note(rd, rd->items.data[i],
+					       PYD_RULE_ARGV, class, 0, err);
+			if (code)
+				return code;
+		}
+		class = PYD_CLASS_PLAIN;
+		if (!option)
+			continue;
+		while (skip < rd->text.len && rd->text.data[skip] == '-')
+			skip++;
+		class = pyd_match_name(&rd->matcher, rd->text.data + skip,
+				       rd->text.len - skip);
+		if (class == PYD_CLASS_ARGV)
+			class = PYD_CLASS_PLAIN;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code take_environ(struct pyd_redact *rd, struct pyd_reader *r,
+				  struct pyd_err *err)
+{
+	for (size_t i = 0; i + 1 < rd->items.len; i += 2) {
+		char name[PYD_REDACT_NAME_BYTES + 1];
+		bool is;
+		enum pyd_code code = pyd_redact_short(rd, r, rd->items.data[i],
+						      &rd->text, &is, err);
+
+		if (code)
+			return code;
+		if (is) {
+			snprintf(name, sizeof(name), "%.*s", (int)rd->text.len,
+				 (const char *)rd->text.data);
+			if (pyd_rules_allow_env(rd->rules, name))
+				continue;
+		}
+		code = pyd_redact_note(rd, rd->items.data[i + 1], PYD_RULE_ENV,
+				       PYD_CLASS_ENV, 0, err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+/* Notes every step-th reference in rd->items from first on. */
+static enum pyd_code note_items(struct pyd_redact *rd, size_t first,
+				size_t step, unsigned int rule,
+				unsigned int class, unsigned int depth,
+				struct pyd_err *err)
+{
+	for (size_t i = first; i < rd->items.len; i += step) {
+		enum pyd_code code =
+			pyd_redact_note(rd, rd->items.data[i],
+					(enum pyd_rule)rule, class, depth, err);
+
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code take_one(struct pyd_redact *rd, struct pyd_reader *r,
+			      pyd_addr addr, unsigned int rule,
+			      unsigned int class, unsigned int depth,
+			      struct pyd_err *err)
+{
+	struct pyd_node *n = &rd->node;
+	struct pyd_err why = { 0 };
+	enum pyd_code code;
+
+	r->whole = true;
+	code = pyd_read_node(r, addr, n, &why);
+	r->whole = false;
+	if (code)
+		return only_fatal(code, &why, err);
+	if (pyd_redact_is_text(n->kind))
+		return take_text(rd, rule, class, depth, err);
+	if (depth >= PYD_REDACT_DEPTH || class == PYD_CLASS_ENV)
+		return PYD_OK;
+	pyd_vec_clear(&rd->items);
+	for (size_t i = 0; i < n->refs.len && !code; i++)
+		code = pyd_vec_push(&rd->items, n->refs.data[i], err);
+	if (code)
+		return code;
+	switch (n->kind) {
+	case PYD_KIND_list:
+	case PYD_KIND_tuple:
+		if (class == PYD_CLASS_ARGV)
+			return take_args(rd, r, err);
+		return note_items(rd, 0, 1, rule, class, depth + 1, err);
+	case PYD_KIND_set:
+	case PYD_KIND_frozenset:
+		return note_items(rd, 0, 1, rule, class, depth + 1, err);
+	case PYD_KIND_dict:
+	case PYD_KIND_mapping:
+		if (class == PYD_CLASS_ENVIRON)
+			return take_environ(rd, r, err);
+		return note_items(rd, 1, 2, rule, class, depth + 1, err);
+	case PYD_KIND_cell:
+		/* As near as what is in a variable. */
+		return note_items(rd, 0, 1, rule, class, depth, err);
+	case PYD_KIND_record:
+		/* memoryview, StringIO, deque, array: what it holds. */
+		for (size_t i = 0; i < n->attrs.len && !code; i++)
+			if (n->names[i].origin == PYD_ORIGIN_FIELD)
+				code = pyd_vec_push(&rd->items,
+						    n->attrs.data[i], err);
+		if (!code)
+			code = pyd_map_put(&rd->taint, addr, rule + 1, err);
+		return code ? code
+			    : note_items(rd, 0, 1, rule, class, depth + 1, err);
+	default:
+		return PYD_OK;
+	}
+}
+
+enum pyd_code pyd_redact_collect(struct pyd_redact *rd, struct pyd_reader *r,
+				 const struct pyd_runtime *rt,
+				 struct pyd_err *err)
+{
+	enum pyd_code code = pyd_redact_environ(rd, r, rt, err);
+
+	if (!code)
+		code = defaults(rd, r, err);
+	/* The list grows while we go. */
+	for (size_t i = 0; i + 1 < rd->todo.len && !code; i += 2) {
+		uint64_t what = rd->todo.data[i + 1];
+
+		code = take_one(rd, r, rd->todo.data[i],
+				(unsigned int)(what & 0xffff),
+				(unsigned int)(what >> 16 & 0xffff),
+				(unsigned int)(what >> 32), err);
+	}
+	return code;
+}
