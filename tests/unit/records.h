@@ -152,6 +152,38 @@ static inline void read_fails(struct world *w, pyd_addr at, enum pyd_code want)
 	cr_assert_neq(w->err.msg[0], '\0');
 }
 
+/* Whatever word of the memory is wrong: the reading ends, within it, and fails
+ * as an object's does. Run under the sanitizers too. */
+static inline void survives(struct world *w, pyd_addr at)
+{
+	const uint64_t odd[] = {
+		0,	    1,		7,	     at,
+		at + 8,	    BASE,	BASE + ROOM, UINT64_MAX,
+		1ULL << 32, 1ULL << 62, 0x7fffffff,  at - 16,
+	};
+	uint64_t seed = 88172645463325252ULL;
+
+	for (int i = 0; i < 400; i++) {
+		uint64_t kept;
+		size_t off;
+		enum pyd_code code;
+
+		seed ^= seed << 13;
+		seed ^= seed >> 7;
+		seed ^= seed << 17;
+		/* Behind the types that every world begins with. */
+		off = (w->dict - BASE) +
+		      seed % (w->m.len - (w->dict - BASE) - 8);
+		off -= seed >> 60 ? off % 8 : 0;
+		memcpy(&kept, w->m.bytes + off, 8);
+		memcpy(w->m.bytes + off,
+		       &odd[(seed >> 32) % (sizeof(odd) / sizeof(odd[0]))], 8);
+		code = pyd_read_node(&w->r, at, &w->n, &w->err);
+		cr_assert(!code || pyd_code_is_local(code), "%s", w->err.msg);
+		memcpy(w->m.bytes + off, &kept, 8);
+	}
+}
+
 /* The field's index, or -1. */
 static inline int find_field(const struct world *w, const char *name)
 {

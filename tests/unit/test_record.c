@@ -104,6 +104,7 @@ static void values(struct world *w)
 	cr_assert_lt(find_field(w, "broken"), 0);
 	cr_assert_lt(find_field(w, "if_null"), 0);
 	cr_assert_lt(find_field(w, "if_broken"), 0);
+	survives(w, at);
 }
 
 Test(record, every_kind_of_value)

@@ -26,6 +26,7 @@ static void deques(struct world *w)
 	set(w, at, 16, 9);
 	read_ok(w, at, PYD_KIND_record);
 	has_number(w, "maxlen", PYD_ORIGIN_INT, 9);
+	survives(w, at);
 	set(w, at, 8, 2);
 	read_fails(w, at, PYD_CORRUPT);
 	set(w, at, 8, 1);
@@ -56,6 +57,7 @@ static void arrays(struct world *w)
 	set(w, at, 0, put_text(&w->m, "abcdefgh"));
 	read_ok(w, at, PYD_KIND_record);
 	has_bytes(w, "data", PYD_ORIGIN_BYTES, "abcdef", 6);
+	survives(w, at);
 	SET(&w->m, w->lay, at, object, ob_size, 1ULL << 35);
 	read_fails(w, at, PYD_FAULT);
 	set(w, at, 8, 0);
@@ -96,6 +98,7 @@ static void files(struct world *w)
 	has_number(w, "position", PYD_ORIGIN_INT, 103);
 	has_bytes(w, "read_ahead", PYD_ORIGIN_BYTES, "defgh", 5);
 	cr_assert_lt(find_field(w, "pending"), 0);
+	survives(w, at);
 	/* A pipe has no position. */
 	set(w, at, 16, (uint64_t)-1);
 	read_ok(w, at, PYD_KIND_record);
@@ -148,6 +151,7 @@ static void elements(struct world *w)
 	set(w, at, 16, more);
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, children, 2);
+	survives(w, at);
 	put64(&w->m, more, 0, UINT64_MAX);
 	read_fails(w, at, PYD_CORRUPT);
 	put64(&w->m, more, 0, 1ULL << 35);
@@ -181,6 +185,7 @@ static void caches(struct world *w)
 	set(w, at, 16, dict);
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, links, 2);
+	survives(w, at);
 	w->r.max_items = 1;
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, links, 1);
@@ -236,6 +241,7 @@ static void hashes(struct world *w)
 	put64(&w->m, where, 0, 8);
 	read_ok(w, at, PYD_KIND_record);
 	has_text(w, "name", "sha256");
+	survives(w, at);
 	/* They contradict each other; a size that is not the algorithm's; an
 	 * algorithm that nobody knows: nothing is told. */
 	put64(&w->m, where, 0, put_md(w, 4, 16));
@@ -287,6 +293,7 @@ static void databases(struct world *w)
 	read_ok(w, at, PYD_KIND_record);
 	has_text(w, "path", "/var/lib/app.db");
 
+	survives(w, at);
 	/* One thing that does not hold together, and nothing is told. */
 	const struct {
 		pyd_addr at;

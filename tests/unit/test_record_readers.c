@@ -64,6 +64,8 @@ static void ordered(struct world *w)
 	cr_assert_eq(w->n.mark_total, 3);
 	w->r.max_items = 0;
 
+	survives(w, at);
+
 	/* A cycle, a key that is not there, an end too early, a bad pointer. */
 	const struct {
 		pyd_addr at;
@@ -157,6 +159,7 @@ static void decimals(struct world *w)
 			PYD_KIND_record);
 		has_text(w, "text", cases[i].text);
 	}
+	survives(w, put_decimal(w, 1, -19, 20, 7, 1));
 	at = put_decimal(w, 0, 0, 5, 1234, 0);
 	read_fails(w, at, PYD_CORRUPT);
 	set(w, at, 16, 0);
@@ -198,6 +201,7 @@ static void queues(struct world *w)
 	set(w, at, 8, 1);
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, v + 1, 3);
+	survives(w, at);
 	set(w, at, 8, 4);
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, v, 0);
@@ -216,6 +220,7 @@ static void queues(struct world *w)
 	set(w, at, 24, 3);
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, turned, 3);
+	survives(w, at);
 	w->r.max_items = 2;
 	read_ok(w, at, PYD_KIND_record);
 	has_refs(w, turned, 2);
@@ -260,6 +265,7 @@ static void string_files(struct world *w)
 	read_ok(w, at, PYD_KIND_record);
 	has_bytes(w, "value", PYD_ORIGIN_TEXT,
 		  "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x8d\xed\xa0\x80", 13);
+	survives(w, at);
 	w->r.max_string = 2;
 	read_ok(w, at, PYD_KIND_record);
 	has_text(w, "value", "a\xc3\xa9");
@@ -284,6 +290,7 @@ static void string_files(struct world *w)
 	set(w, at, 40, put_list(w, small, 1));
 	read_ok(w, at, PYD_KIND_record);
 	has_text(w, "value", "one two three");
+	survives(w, at);
 	w->r.max_string = 6;
 	read_ok(w, at, PYD_KIND_record);
 	has_text(w, "value", "one tw");
@@ -298,6 +305,7 @@ static void string_files(struct world *w)
 	set(w, at, 56, 7);
 	read_ok(w, at, PYD_KIND_record);
 	has_text(w, "value", "written");
+	survives(w, at);
 	set(w, at, 0, 2 | 1ULL << 32);
 	read_ok(w, at, PYD_KIND_record);
 	cr_assert_lt(find_field(w, "value"), 0);
@@ -361,6 +369,7 @@ static void contexts(struct world *w)
 	read_ok(w, at, PYD_KIND_mapping);
 	has_refs(w, pairs, 8);
 	cr_assert_eq(w->n.mark, 0);
+	survives(w, at);
 	w->r.max_items = 2;
 	read_ok(w, at, PYD_KIND_mapping);
 	has_refs(w, pairs, 4);
@@ -455,6 +464,7 @@ static void memoryviews(struct world *w)
 	at = put_view(w, buf + 9, 1, 1, four, back);
 	read_ok(w, at, PYD_KIND_record);
 	has_bytes(w, "data", PYD_ORIGIN_BYTES, "9630", 4);
+	survives(w, at);
 	w->r.max_blob = 3;
 	read_ok(w, at, PYD_KIND_record);
 	has_bytes(w, "data", PYD_ORIGIN_BYTES, "963", 3);
@@ -480,6 +490,7 @@ static void memoryviews(struct world *w)
 		set(w, at, 72, put_words(w, (const uint64_t *)suboffsets, 2));
 		read_ok(w, at, PYD_KIND_record);
 		has_bytes(w, "data", PYD_ORIGIN_BYTES, "1256", 4);
+		survives(w, at);
 	}
 
 	at = put_view(w, buf, 2, 1, four, follow);
