@@ -655,7 +655,7 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         from .standard import ctypes_
 
         if ctypes_.is_field(graph, found) and isinstance(obj, ctypes_.CData):
-            return obj._get(found)
+            return ctypes_.CData._get(obj, found)
     fields = ref.fields
     mine = real is not None and isinstance(obj, real)
     if not mine and not found and (real is not None or name not in ref.fields):

@@ -161,20 +161,3 @@ class ForwardRef(Written):
 def _forward_arg(obj: Any) -> Any:
     found = own(obj, "__forward_arg__")
     return own(obj, "__arg__") if found is None else found  # 3.14 on
-
-
-@surrogate("typing.TypeVar", "typing.ParamSpec")
-class TypeVar(Written):
-    __slots__ = ()
-
-    def _shown(self) -> Any:
-        if ref_of(self).rec.kind.name != "object":
-            return None  # a record: of 3.12 on, in C
-        name = own(self, "__name__")
-        if not isinstance(name, str):
-            return None
-        if own(self, "__covariant__") is True:
-            return "+" + printable(name)
-        if own(self, "__contravariant__") is True:
-            return "-" + printable(name)
-        return "~" + printable(name)

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""array, memoryview, mmap, struct, random: bytes with a meaning."""
+
+import array
+import random
+import struct
+from typing import Any, Iterator, List
+
+from ..marks import NotDumpedError
+from ..refs import Ref, ref_of
+from . import Absent, Shown, Standard, class_name, fields, real, surrogate
+
+_CODES = {code: array.array(code).itemsize for code in "bBhHiIlLqQfdu"}
+
+
+def _is_array(f: Any) -> bool:
+    return f.get("typecode") in _CODES and f.get("itemsize") == _CODES[f["typecode"]]
+
+
+@real(array.array, "array.array")
+def _array(ref: Ref, cls: Any) -> Any:
+    """Items are as this machine has them: 'w' and others of other sizes are not."""
+    f = ref.fields
+    data = f.whole_bytes("data")
+    if not _is_array(f) or f["typecode"] == "u":
+        raise Absent("typecode")
+    return cls.__new__(cls, f["typecode"], data)
+
+
+# -- memoryview
+
+
+def _whole(f: Any) -> bytes:
+    data = f["data"] if "data" in f else None
+    if type(data) is not bytes:
+        raise NotDumpedError("its memory is not whole in the dump")
+    return data
+
+
+@surrogate("memoryview")
+class MemoryView(Standard):
+    """data has the items in the order of tobytes()."""
+
+    __slots__ = ()
+
+    def _view(self) -> memoryview:
+        f = fields(self)
+        if f.get("released"):
+            raise ValueError("operation forbidden on released memoryview object")
+        shape = list(f.get("shape") or ())
+        data = _whole(f)
+        form = f.get("format") or "B"
+        if f.get("ndim") == 0:
+            return memoryview(data).cast(form, ())  # type: ignore
+        if 0 in shape:
+            return memoryview(b"").cast(form) if len(shape) == 1 else memoryview(b"")
+        view = memoryview(data)
+        return view.cast("B").cast(form, shape)
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """The memory that it shows, in C order."""
+        return _whole(fields(self))
+
+    def tolist(self) -> Any:
+        """The items."""
+        return MemoryView._view(self).tolist()
+
+    def hex(self) -> str:
+        """The memory as hexadecimal digits."""
+        return _whole(fields(self)).hex()
+
+    @property
+    def shape(self) -> Any:
+        return tuple(fields(self)["shape"])
+
+    @property
+    def strides(self) -> Any:
+        return tuple(fields(self)["strides"])
+
+    @property
+    def suboffsets(self) -> Any:
+        return tuple(fields(self).get("suboffsets") or ())
+
+    def __len__(self) -> int:
+        f = fields(self)
+        if f.get("released"):
+            raise ValueError("operation forbidden on released memoryview object")
+        return f["shape"][0] if f.get("ndim") else 1
+
+    def __getitem__(self, key: Any) -> Any:
+        return MemoryView._view(self)[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(MemoryView._view(self))
+
+    def __eq__(self, other: Any) -> Any:
+        if self is other:
+            return True
+        if isinstance(other, MemoryView):
+            other = MemoryView._view(other)
+        try:
+            return MemoryView._view(self) == other
+        except (NotDumpedError, ValueError):
+            return NotImplemented
+
+    __hash__ = None  # type: ignore
+
+    def _shown(self) -> Any:
+        f = fields(self)
+        if f.get("released"):
+            return "<released memory at %#x>" % ref_of(self).rec.addr
+        names = [n for n in ("format", "shape", "strides", "readonly", "data") if n in f]
+        return Shown("memoryview(", ((n + "=", f[n]) for n in names), ")", len(names))
+
+
+# -- mmap
+
+_ACCESS = ("ACCESS_DEFAULT", "ACCESS_READ", "ACCESS_WRITE", "ACCESS_COPY")
+
+
+@surrogate("mmap.mmap")
+class Mmap(Standard):
+    """What is mapped is not in the dump."""
+
+    __slots__ = ()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is mapped any more."""
+        return fields(self)["address"] is None
+
+    def _check(self) -> Any:
+        f = fields(self)
+        if f["address"] is None:
+            raise ValueError("mmap closed or invalid")
+        return f
+
+    def __len__(self) -> int:
+        return Mmap._check(self)["size"]
+
+    def tell(self) -> int:
+        """The position."""
+        return Mmap._check(self)["pos"]
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _shown(self) -> Any:
+        f, ref = fields(self), ref_of(self)
+        name = ref.graph.classes.name(ref.rec.type)
+        if ref.graph.python < (3, 8):
+            return "<%s object at %#x>" % (name, ref.rec.addr)
+        if f["address"] is None:
+            return "<%s closed=True>" % name
+        access = _ACCESS[f["access"]] if 0 <= f["access"] < 4 else "UNKNOWN!"
+        return "<%s closed=False, access=%s, length=%d, pos=%d, offset=%d>" % (
+            name, access, f["size"], f["pos"], f["offset"]
+        )  # fmt: skip
+
+
+# -- struct
+
+
+@real(struct.Struct, "_struct.Struct", "Struct")
+def _struct(ref: Ref, cls: Any) -> Any:
+    form = ref.fields["format"]
+    if not isinstance(form, (str, bytes)):
+        raise Absent("format")
+    made = cls.__new__(cls, form)
+    struct.Struct.__init__(made, form)
+    if made.size != ref.fields.get("size", made.size):
+        raise Absent("size")  # of other sizes than here
+    return made
+
+
+# -- random
+
+_WORDS = 624
+
+
+@real(random.Random, "random.Random", python=True)
+def _random(ref: Ref, cls: Any) -> Any:
+    data, index = ref.fields.whole_bytes("state"), ref.fields.number("index", 0, _WORDS)
+    words: List[int] = list(struct.unpack("<%dI" % _WORDS, data[: 4 * _WORDS]))
+    own = {name: ref.graph.get(at) for name, at in ref.attributes().items()}
+    made = cls.__new__(cls)
+    following = own.get("gauss_next")
+    if not (following is None or isinstance(following, float)):
+        raise Absent("gauss_next")
+    random.Random.setstate(made, (3, (*words, index), following))
+    return made
+
+
+@surrogate("_random.Random")
+class Random(Standard):
+    """The state, as getstate() of random.Random gives it."""
+
+    __slots__ = ()
+
+    def getstate(self) -> Any:
+        """The 624 words, and the position in them."""
+        f = fields(self)
+        words = struct.unpack("<%dI" % _WORDS, f.whole_bytes("state")[: 4 * _WORDS])
+        ref = ref_of(self)
+        own = ref.attributes().get("gauss_next")
+        state = (*words, f["index"])
+        return (3, state, ref.graph.get(own)) if own else state
+
+    def _shown(self) -> Any:
+        ref = ref_of(self)
+        name = ref.graph.classes.name(ref.rec.type)
+        return "<%s object at %#x>" % (name or class_name(self), ref.rec.addr)
