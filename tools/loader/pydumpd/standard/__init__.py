@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent", "Entry", "Fields", "Items", "Pairs", "Shown", "Standard", "class_name", "container",
-    "contents", "fields", "full_name", "own", "real", "real_base", "registry", "surrogate",
+    "contents", "fields", "full_name", "inner", "own", "real", "real_base", "registry", "surrogate",
 ]  # fmt: skip
 
 Maker = Callable[[Ref, type], Any]
@@ -188,6 +188,11 @@ def own(obj: Any, name: str, default: Any = None) -> Any:
     ref = ref_of(obj)
     at = ref.attributes().get(name)
     return default if at is None else ref.graph.get(at)
+
+
+def inner(obj: Any, name: str, *args: Any) -> Any:
+    """Calls a method of a mixin that is not public: obj.name would ask the dump."""
+    return type.__getattribute__(type(obj), name)(obj, *args)
 
 
 def full_name(obj: Any) -> str:
@@ -308,6 +313,8 @@ def check_whole(ref: Ref) -> None:
     """Raises NotDumpedError when items of the record are missing."""
     from ..marks import NotDumpedError
 
+    if ref.rec.kind.name == "object":
+        raise NotDumpedError("the items of %s are not known" % ref.graph.classes.name(ref.rec.type))
     mark = ref.rec.mark
     if mark is not None and mark.word != "torn" and not mark.text.startswith("field "):
         count = len(ref.rec.rest()) // (2 if ref.rec.kind.name == "mapping" else 1)

@@ -20,11 +20,11 @@ class Element(Items):
     def attrib(self) -> Any:
         """Its attributes; none when there is no room for any."""
         f = fields(self)
-        return {} if f.null("attrib") else f["attrib"]
+        return {} if f["tag"] is not None and f.null("attrib") else f["attrib"]
 
     def _text(self, name: str) -> Any:
         f = fields(self)
-        value = f.get(name)
+        value = f[name]
         # Read from a file in pieces, and not joined yet.
         if f.get(name + "_in_pieces") and isinstance(value, list):
             return "".join(value)
@@ -66,7 +66,7 @@ class Element(Items):
         return len(self) > 0
 
     def _shown(self) -> Any:
-        tag = text(fields(self).get("tag"), 2000)
+        tag = text(fields(self)["tag"], 2000)
         return "<Element %s at %#x>" % (tag, ref_of(self).rec.addr)
 
 

@@ -115,6 +115,8 @@ class TypeVarTuple(Variable):
     __slots__ = ()
 
     def _shown(self) -> Any:
+        if "covariant" in fields(self):  # 3.15 on
+            return Variable._shown(self)
         name = Variable._of(self, "name")
         if not isinstance(name, str):
             raise ValueError("name")
@@ -148,7 +150,7 @@ class ZoneInfo(Standard):
 
     def __str__(self) -> str:
         f = fields(self)
-        return f["key"] if isinstance(f.get("key"), str) else repr(self)
+        return f["key"] if isinstance(f["key"], str) else repr(self)
 
     def _shown(self) -> Any:
         from ..render import text

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator
 
 from ..marks import NotDumpedError
 from ..refs import Ref, find_ref, ref_of
-from . import Standard, fields, full_name, real, surrogate
+from . import Standard, fields, full_name, inner, real, surrogate
 
 #: An iterator may be endless by way of those that it takes its items from.
 LIMIT = 1000000
@@ -31,10 +31,9 @@ def unknown(obj: Any) -> NotDumpedError:
 
 def left(value: Any) -> Iterator[Any]:
     """What is left in an iterator, or the items of a builtin container."""
-    mixin = getattr(type(value), "_left", None)
-    if mixin is not None and isinstance(value, Left):
-        return mixin(value)
     cls = type(value)
+    if issubclass(cls, Left):
+        return inner(value, "_left")
     ref = find_ref(value)
     if ref is not None:
         if ref.graph.classes.overrides(ref.rec.type, "__iter__"):
@@ -58,7 +57,7 @@ class Left(Standard):
         raise unknown(self)
 
     def __iter__(self) -> Iterator[Any]:
-        for number, item in enumerate(self._left()):
+        for number, item in enumerate(inner(self, "_left")):
             if number >= LIMIT:
                 raise NotDumpedError("more than %d items are left" % LIMIT)
             yield item
@@ -178,7 +177,7 @@ class DictIterator(Left):
         else:
             order = range(n - f["len"], n)
         for i in order:
-            yield self._item(ref, refs, 2 * i)
+            yield inner(self, "_item", ref, refs, 2 * i)
 
     def _item(self, ref: Ref, refs: Any, at: int) -> Any:
         return ref.graph.get(refs[at])
@@ -248,12 +247,14 @@ class DequeIterator(Left):
         return iter(items[len(items) - n :])
 
 
+_REVERSED, _KEYS, _VALUES = 1, 2, 4
+
+
 @surrogate("odict_iterator")
 class OrderedIterator(Left):
     """current is the key that comes next; kind has bits for what is given."""
 
     __slots__ = ()
-    _REVERSED, _KEYS, _VALUES = 1, 2, 4
 
     def _left(self) -> Iterator[Any]:
         ref = ref_of(self)
@@ -265,13 +266,13 @@ class OrderedIterator(Left):
         if f["size"] != len(keys) or f.ref("current") not in keys:
             raise NotDumpedError("the OrderedDict has changed since: nothing would come")
         at, kind = keys.index(f.ref("current")), f["kind"]
-        order = range(at, -1, -1) if kind & self._REVERSED else range(at, len(keys))
+        order = range(at, -1, -1) if kind & _REVERSED else range(at, len(keys))
         for i in order:
             key, value = ref.graph.get(keys[i]), ref.graph.get(refs[2 * i + 1])
-            if kind & self._KEYS and kind & self._VALUES:
+            if kind & _KEYS and kind & _VALUES:
                 yield key, value
             else:
-                yield key if kind & self._KEYS else value
+                yield key if kind & _KEYS else value
 
 
 # -- of several, or with functions

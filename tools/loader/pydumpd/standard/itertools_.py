@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Tuple
 
 from ..marks import NotDumpedError
 from ..refs import ref_of
-from . import Shown, Standard, class_name, fields, full_name, surrogate
+from . import Shown, Standard, class_name, fields, full_name, inner, surrogate
 from .iterators_ import Endless, Left, left, truth, unknown
 
 
@@ -230,15 +230,15 @@ class Combined(Left):
         if f["stopped"]:
             return
         indices = list(f["indices"])
-        if not f.null("result") and not self._advance(indices):
+        if not f.null("result") and not inner(self, "_advance", indices):
             return
         while True:
-            yield self._chosen(indices)
-            if not self._advance(indices):
+            yield inner(self, "_chosen", indices)
+            if not inner(self, "_advance", indices):
                 return
 
     def _chosen(self, indices: List[int]) -> Any:
-        pool = self._pool()
+        pool = inner(self, "_pool")
         return tuple(pool[i] for i in indices)
 
     def _advance(self, indices: List[int]) -> bool:
@@ -257,15 +257,15 @@ class Product(Combined):
         return pools
 
     def _left(self) -> Iterator[Any]:
-        if fields(self).null("result") and not all(self._pools()):
+        if fields(self).null("result") and not all(inner(self, "_pools")):
             return iter(())
         return Combined._left(self)
 
     def _chosen(self, indices: List[int]) -> Any:
-        return tuple(pool[i] for pool, i in zip(self._pools(), indices))
+        return tuple(pool[i] for pool, i in zip(inner(self, "_pools"), indices))
 
     def _advance(self, indices: List[int]) -> bool:
-        pools = self._pools()
+        pools = inner(self, "_pools")
         for place in reversed(range(len(pools))):
             indices[place] += 1
             if indices[place] < len(pools[place]):
@@ -279,7 +279,7 @@ class Combinations(Combined):
     __slots__ = ()
 
     def _advance(self, indices: List[int]) -> bool:
-        n, r = len(self._pool()), len(indices)
+        n, r = len(inner(self, "_pool")), len(indices)
         for place in reversed(range(r)):
             if indices[place] < n - r + place:
                 first = indices[place] + 1
@@ -293,7 +293,7 @@ class Repeated(Combined):
     __slots__ = ()
 
     def _advance(self, indices: List[int]) -> bool:
-        n, r = len(self._pool()), len(indices)
+        n, r = len(inner(self, "_pool")), len(indices)
         for place in reversed(range(r)):
             if indices[place] < n - 1:
                 indices[place:] = [indices[place] + 1] * (r - place)

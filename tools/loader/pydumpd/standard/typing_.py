@@ -4,7 +4,7 @@
 from typing import Any, List
 
 from ..marks import printable
-from ..refs import find_ref, ref_of
+from ..refs import find_ref
 from . import surrogate
 from .written import Written, own, python_of, text_of
 
