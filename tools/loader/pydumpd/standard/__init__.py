@@ -70,7 +70,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent", "Entry", "Fields", "Items", "Pairs", "Shown", "Standard", "class_name", "container",
-    "contents", "fields", "full_name", "inner", "own", "real", "real_base", "registry", "surrogate",
+    "contents", "fields", "full_name", "inner", "null", "own", "real", "real_base", "registry",
+    "surrogate",
 ]  # fmt: skip
 
 Maker = Callable[[Ref, type], Any]
@@ -188,6 +189,13 @@ def own(obj: Any, name: str, default: Any = None) -> Any:
     ref = ref_of(obj)
     at = ref.attributes().get(name)
     return default if at is None else ref.graph.get(at)
+
+
+def null(f: Fields, name: str) -> bool:
+    """Whether a field that has to be there is NULL; Absent when it is not."""
+    if name not in f:
+        raise Absent(name)
+    return f.null(name)
 
 
 def inner(obj: Any, name: str, *args: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterator, List, NamedTuple, Optional, Tup
 
 from ..marks import NotDumpedError, Placeholder, printable
 from ..refs import ref_of
-from . import Shown, Standard, class_name, fields, full_name, surrogate
+from . import Shown, Standard, class_name, fields, full_name, null, surrogate
 
 if TYPE_CHECKING:
     from ..objects import Graph
@@ -310,7 +310,7 @@ class Function(CData):
 
     def _own_or_class(self, name: str) -> Any:
         ref = ref_of(self)
-        if not ref.fields.null(name):
+        if not null(ref.fields, name):
             return ref.fields[name]
         found = _attribute(ref.graph, ref.rec.type, "_%s_" % name)
         return ref.graph.get(found) if found else None

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..marks import Placeholder
 from ..refs import ref_of
-from . import Standard, fields, full_name, surrogate
+from . import Standard, fields, full_name, null, surrogate
 from .typing_ import type_text
 
 
@@ -56,7 +56,7 @@ class Variable(Standard):
         f = fields(self)
         if name not in f or not f.null(name):
             return Variable._of(self, name)
-        if not f.null("evaluate_" + name):
+        if "evaluate_" + name in f and not f.null("evaluate_" + name):
             return Placeholder("%s is not evaluated yet" % name)
         return none
 
@@ -130,12 +130,12 @@ class TypeAlias(Variable):
     @property
     def __value__(self) -> Any:
         f = fields(self)
-        return f["value"] if not f.null("value") else Placeholder("value is not evaluated yet")
+        return f["value"] if not null(f, "value") else Placeholder("value is not evaluated yet")
 
     @property
     def __type_params__(self) -> Any:
         f = fields(self)
-        return () if f.null("type_params") else f["type_params"]
+        return () if null(f, "type_params") else f["type_params"]
 
     def _shown(self) -> Any:
         name = fields(self)["name"]

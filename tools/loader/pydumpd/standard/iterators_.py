@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator
 
 from ..marks import NotDumpedError
 from ..refs import Ref, find_ref, ref_of
-from . import Standard, fields, full_name, inner, real, surrogate
+from . import Standard, fields, full_name, inner, null, real, surrogate
 
 #: An iterator may be endless by way of those that it takes its items from.
 LIMIT = 1000000
@@ -75,7 +75,7 @@ class Endless(Left):
 def _sliced(obj: Any, name: str = "seq") -> Iterator[Any]:
     """From the index on, of a builtin sequence."""
     f = fields(obj)
-    if f.null(name) or f["index"] < 0:
+    if null(f, name) or f["index"] < 0:
         return iter(())
     return islice(left(f[name]), f["index"], None)
 
@@ -102,7 +102,7 @@ class MemoryIterator(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if f.null("seq"):
+        if null(f, "seq"):
             return iter(())
         return iter(f["seq"].tolist()[f["index"] :])
 
@@ -113,7 +113,7 @@ class ArrayIterator(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        return iter(()) if f.null("array") else islice(iter(f["array"]), f["index"], None)
+        return iter(()) if null(f, "array") else islice(iter(f["array"]), f["index"], None)
 
 
 @surrogate("list_reverseiterator", "reversed")
@@ -122,7 +122,7 @@ class ReverseIterator(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if f.null("seq") or f["index"] < 0:
+        if null(f, "seq") or f["index"] < 0:
             return iter(())
         items = list(islice(left(f["seq"]), f["index"] + 1))
         return iter(items[::-1])
@@ -150,7 +150,7 @@ class RangeIterator(Left):
 def _refs(ref: Ref, name: str, kind: str) -> Any:
     """The references of the container that an iterator walks, or None."""
     f = ref.fields
-    if f.null(name):
+    if null(f, name):
         return None
     rec = ref.graph.record(f.ref(name))
     if rec is None or rec.kind.name != kind or rec.mark is not None:
@@ -213,7 +213,7 @@ class SetIterator(Left):
     def _left(self) -> Iterator[Any]:
         ref = ref_of(self)
         f = ref.fields
-        rec = None if f.null("set") else ref.graph.record(f.ref("set"))
+        rec = None if null(f, "set") else ref.graph.record(f.ref("set"))
         if rec is None:
             return
         refs = _refs(ref, "set", "frozenset" if rec.kind.name == "frozenset" else "set")
@@ -236,7 +236,7 @@ class DequeIterator(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if f.null("deque"):
+        if null(f, "deque"):
             return iter(())
         items = list(left(f["deque"]))
         n = f["counter"]
@@ -259,7 +259,7 @@ class OrderedIterator(Left):
     def _left(self) -> Iterator[Any]:
         ref = ref_of(self)
         f = ref.fields
-        if f.null("odict") or f.null("current"):
+        if null(f, "odict") or null(f, "current"):
             return
         refs = _refs(ref, "odict", "dict")
         keys = list(refs[::2])
@@ -284,7 +284,7 @@ class Enumerate(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        start = f["index"] if f.null("longindex") else f["longindex"]
+        start = f["index"] if null(f, "longindex") else f["longindex"]
         return zip(count(start), left(f["sit"]))
 
 

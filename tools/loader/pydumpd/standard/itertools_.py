@@ -6,7 +6,7 @@ from typing import Any, Iterator, List, Tuple
 
 from ..marks import NotDumpedError
 from ..refs import ref_of
-from . import Shown, Standard, class_name, fields, full_name, inner, surrogate
+from . import Shown, Standard, class_name, fields, full_name, inner, null, surrogate
 from .iterators_ import Endless, Left, left, truth, unknown
 
 
@@ -18,7 +18,7 @@ class Count(Endless):
     def cnt(self) -> Any:
         """The number that comes next."""
         f = fields(self)
-        return f["cnt"] if f.null("long_cnt") else f["long_cnt"]
+        return f["cnt"] if null(f, "long_cnt") else f["long_cnt"]
 
     def _left(self) -> Iterator[Any]:
         return count(self.cnt, fields(self)["step"])
@@ -63,8 +63,8 @@ class Cycle(Endless):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        saved = list(left(f["saved"])) if not f.null("saved") else []
-        rest = [] if f.null("it") else list(islice(left(f["it"]), 100000))
+        saved = list(left(f["saved"])) if not null(f, "saved") else []
+        rest = [] if null(f, "it") else list(islice(left(f["it"]), 100000))
         if rest:
             yield from rest
             # In the first pass what comes is also saved; later it was before.
@@ -86,9 +86,9 @@ class Chain(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if not f.null("active"):
+        if not null(f, "active"):
             yield from left(f["active"])
-        if not f.null("source"):
+        if not null(f, "source"):
             for part in left(f["source"]):
                 yield from left(part)
 
@@ -110,7 +110,7 @@ class Slice(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if f.null("it"):
+        if null(f, "it"):
             return
         done, following, stop, step = f["cnt"], f["next"], f["stop"], f["step"]
         if step < 1:
@@ -138,10 +138,10 @@ class Pairwise(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if f.null("it"):
+        if null(f, "it"):
             return
         source = left(f["it"])
-        if f.null("old"):
+        if null(f, "old"):
             first = list(islice(source, 1))
             if not first:
                 return
@@ -159,7 +159,7 @@ class Batched(Left):
 
     def _left(self) -> Iterator[Any]:
         f = fields(self)
-        if f.null("it"):
+        if null(f, "it"):
             return
         size, source = f["batch_size"], left(f["it"])
         batch: List[Any] = []
@@ -230,7 +230,7 @@ class Combined(Left):
         if f["stopped"]:
             return
         indices = list(f["indices"])
-        if not f.null("result") and not inner(self, "_advance", indices):
+        if not null(f, "result") and not inner(self, "_advance", indices):
             return
         while True:
             yield inner(self, "_chosen", indices)
@@ -257,7 +257,7 @@ class Product(Combined):
         return pools
 
     def _left(self) -> Iterator[Any]:
-        if fields(self).null("result") and not all(inner(self, "_pools")):
+        if null(fields(self), "result") and not all(inner(self, "_pools")):
             return iter(())
         return Combined._left(self)
 
@@ -318,7 +318,7 @@ class Permutations(Left):
         n, r = len(pool), len(cycles)
         if len(indices) != n or r > n:
             raise ValueError("impossible permutations")
-        if f.null("result"):
+        if null(f, "result"):
             yield tuple(pool[i] for i in indices[:r])
         place = r - 1
         while place >= 0:
