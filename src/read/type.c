@@ -46,15 +46,37 @@ static bool in_core(const struct pyd_reader *r, pyd_addr type)
 	return a && b && (a == b || (a->inode == b->inode && a->dev == b->dev));
 }
 
+/* True when a description says the same of what stands there. */
+static bool is_described(const struct pyd_type *type, const char *name,
+			 uint64_t offset)
+{
+	for (size_t k = 0; k < type->nrecords; k++) {
+		const struct pyd_ctype *ct = type->records[k];
+
+		for (size_t i = 0; i < ct->nfields; i++) {
+			const struct pyd_cfield *f = &ct->fields[i];
+
+			if (!f->hidden && f->condition < 0 && f->nsteps == 1 &&
+			    (uint64_t)f->steps[0] == offset &&
+			    !strcmp(f->name, name))
+				return true;
+		}
+	}
+	return false;
+}
+
 static enum pyd_code add_members(struct pyd_reader *r, struct pyd_type *type,
 				 pyd_addr defs, bool heap, struct pyd_err *err)
 {
 	enum { T_OBJECT_EX = 16 };
 	const struct pyd_layout *lay = r->lay;
 	uint64_t size = (uint64_t)PYD_OFF(lay, memberdef, size);
+	size_t seen = 0;
 	enum pyd_code code;
 
-	for (pyd_addr def = defs; type->nmembers < MEMBERS_MAX; def += size) {
+	for (pyd_addr def = defs;
+	     type->nmembers < MEMBERS_MAX && seen < MEMBERS_MAX;
+	     def += size, seen++) {
 		uint64_t name, offset;
 		uint32_t kind;
 		char text[32];
@@ -85,6 +107,8 @@ static enum pyd_code add_members(struct pyd_reader *r, struct pyd_type *type,
 		if (offset >= BASICSIZE_MAX)
 			return pyd_err_at(err, PYD_CORRUPT, def,
 					  "impossible member offset");
+		if (is_described(type, text, offset))
+			continue;
 
 		struct pyd_member *m = reallocarray(
 			type->members, type->nmembers + 1, sizeof(*m));
