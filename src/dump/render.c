@@ -256,6 +256,14 @@ static void put_var(struct render *r, struct pyd_dump_value var)
 	put(&r->t, "\n");
 }
 
+/* What is to be said in place of the names. */
+static void put_no_names(struct render *r, uint64_t ref)
+{
+	put(&r->t, "         <names> = ");
+	put_ref(r, ref);
+	put(&r->t, "\n");
+}
+
 /* The names of a module or class body, but for those of the machinery. */
 static void put_names(struct render *r, uint64_t ref)
 {
@@ -263,14 +271,29 @@ static void put_names(struct render *r, uint64_t ref)
 	const uint64_t *items;
 	uint32_t n, shown = 0;
 
-	if (!ref || pyd_dump_object_get(r->d, ref, &o, NULL))
+	if (!ref)
 		return;
+	if (pyd_dump_object_get(r->d, ref, &o, NULL)) {
+		put_no_names(r, ref);
+		return;
+	}
+	if (o.mark)
+		put_no_names(r, ref);
 	items = pyd_dump_object_rest(r->d, &o, &n);
 	for (uint32_t i = 0; o.kind == PYD_KIND_dict && i + 1 < n; i += 2) {
 		bool named;
 
-		if (pyd_dump_object_get(r->d, items[i], &key, NULL))
+		if (pyd_dump_object_get(r->d, items[i], &key, NULL)) {
+			if (shown++ < MAX_NAMES) {
+				pyd_text_printf(&r->t,
+						"         <name not dumped: "
+						"0x%llx> = ",
+						(unsigned long long)items[i]);
+				put_ref(r, items[i + 1]);
+				put(&r->t, "\n");
+			}
 			continue;
+		}
 		named = key.kind == PYD_KIND_str &&
 			!(key.value_len >= 2 && !memcmp(key.value, "__", 2));
 		if (named && shown++ < MAX_NAMES) {

@@ -86,8 +86,22 @@ class Graph:
                         key = self._vague_name(refs[i], names)
                     if key is not None:
                         names[key] = refs[i + 1]
+            why = self.missing(addr)
+            if why:
+                names[cuts.unique("<%s>" % why, names)] = addr
             self._namespaces[addr] = names
         return names
+
+    def missing(self, addr: int) -> str:
+        """Why a namespace may have more names than the dump, or ""."""
+        if not addr or not self._partial:
+            return ""
+        rec = self.record(addr)
+        if rec is None:
+            return "names not dumped"
+        if rec.kind.name == "placeholder" or rec.mark is not None:
+            return "names: %s" % (rec.mark.word if rec.mark else "not dumped")
+        return ""
 
     def string(self, addr: int) -> Optional[str]:
         """The str at an address, or None when there is no whole one."""

@@ -706,6 +706,13 @@ def _no_attribute(graph: "Graph", rec: Record, name: str) -> str:
     if not rec.type or graph.record(rec.type) is None:
         return "attribute %r is not known: the type was not dumped" % name
     text = "%r object has no attribute %r" % (graph.classes.info(rec.type)[1], name)
+    spaces = [value for (origin, _), value in zip(rec.shape, rec.values) if origin == ORIGIN_DICT]
+    for owner in graph.classes.mro(rec.type):
+        cls = graph.record(owner)
+        if graph.classes.real(owner) is None and cls is not None:
+            spaces.append(cls.field("dict"))
+    if any(map(graph.missing, spaces)):
+        return "attribute %r is not known: not all names are in the dump" % name
     if graph.classes.overrides(rec.type, "__getattr__"):
         text += " in the dump (its __getattr__ is not run)"
     return text
