@@ -10,6 +10,7 @@
 #include "target/capture.h"
 #include "target/elf.h"
 #include "target/frame.h"
+#include "walk/fds.h"
 #include "walk/gcroots.h"
 #include "walk/meta.h"
 #include "walk/sources.h"
@@ -436,6 +437,9 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		return code;
 	code = pyd_stacks_write(&s->stacks, &s->runtime, &s->reader, s->writer,
 				err);
+	if (code)
+		return code;
+	code = pyd_fds_write(&s->process, s->redact, s->writer, err);
 	if (code)
 		return code;
 	code = walk(s, err);

@@ -220,7 +220,8 @@ def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
         log = tmp_path / "log"
         run = [strace, "-f", "-qq", "-e", "trace=ptrace", "-o", str(log)]
         subprocess.run([*run, *dump, str(target.pid)], check=True, stdout=subprocess.DEVNULL)
-        steps = [line.split("ptrace(")[1] for line in log.read_text().splitlines() if "ptrace(" in line]
+        lines = log.read_text().splitlines()
+        steps = [line.split("ptrace(")[1] for line in lines if "ptrace(" in line]
         # The frame is written, the call made, the frame taken away: what comes
         # after that depends on the signals of the moment.
         pokes = [n for n, step in enumerate(steps, 1) if step.startswith("PTRACE_POKE")]

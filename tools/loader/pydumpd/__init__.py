@@ -11,7 +11,7 @@
 Nothing that a dump names is imported, evaluated or called.
 """
 
-from .dump import Dump, ExceptionEntry, Frame, Locals, Source, Thread
+from .dump import Dump, ExceptionEntry, FileDescriptor, Frame, Locals, Source, Thread
 from .dumpfile import DumpError
 from .marks import EqualKey, NotDumpedError, Placeholder
 from .objects import BUDGET
@@ -36,6 +36,7 @@ __all__ = [
     "DumpError",
     "EqualKey",
     "ExceptionEntry",
+    "FileDescriptor",
     "Frame",
     "Locals",
     "NotDumpedError",

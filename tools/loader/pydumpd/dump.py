@@ -240,6 +240,42 @@ class Thread:
         return "<Thread %d: %s>" % (self.index, self.name or self.os_name or self.ident)
 
 
+class FileDescriptor(NamedTuple):
+    """An open file of the process."""
+
+    fd: int
+    #: a path, "socket:[INODE]", "pipe:[INODE]", ...
+    target: str
+    #: bytes from its beginning
+    pos: Optional[int]
+    #: of open(2)
+    flags: Optional[int]
+    #: of a socket, as the socket module names them
+    family: Optional[str] = None
+    type: Optional[str] = None
+    state: Optional[str] = None
+    #: "127.0.0.1:80", "[::1]:80", a path
+    local: Optional[str] = None
+    peer: Optional[str] = None
+
+
+def _file_descriptor(entry: Dict[str, Any]) -> Optional[FileDescriptor]:
+    fd, target = entry.get("fd"), entry.get("target")
+    if isinstance(target, bytes):
+        target = target.decode("utf-8", "surrogateescape")
+    if not isinstance(fd, int) or not isinstance(target, str):
+        return None
+    sock = entry.get("socket")
+    sock = sock if isinstance(sock, dict) else {}
+    return FileDescriptor(
+        fd,
+        target,
+        _int(entry.get("pos")),
+        _int(entry.get("flags")),
+        *(_str(sock.get(key)) for key in ("family", "type", "state", "local", "peer")),
+    )
+
+
 class Source(NamedTuple):
     """The text of a file, as the dump holds it."""
 
@@ -268,6 +304,7 @@ class Dump:
         self._threads: Optional[List[Thread]] = None
         self._interpreters: List[Dict[str, Any]] = []
         self._sources: Optional[Dict[str, Source]] = None
+        self._fds: Optional[Dict[int, FileDescriptor]] = None
 
     @property
     def complete(self) -> bool:
@@ -338,6 +375,19 @@ class Dump:
                     name, text, _str(frame.get("origin"), "?"), _int(frame.get("truncated"))
                 )
         return self._sources
+
+    @property
+    def fds(self) -> Dict[int, FileDescriptor]:
+        """The open files of the process by their numbers."""
+        if self._fds is None:
+            self._fds = {}
+            for frame in self.file.each("fds"):
+                entries = frame.get("fds")
+                for entry in entries if isinstance(entries, list) else []:
+                    found = _file_descriptor(entry) if isinstance(entry, dict) else None
+                    if found is not None:
+                        self._fds[found.fd] = found
+        return self._fds
 
     def close(self) -> None:
         """Closes the file; what was not decoded by then is gone."""
