@@ -217,7 +217,7 @@ def waiting(c):
         made.register(0, select.POLLIN)
         return made
 
-    c.group("select.poll").add("one", poll, ("{0: 1}", "x.dict"))
+    c.group("select.poll").add("one", poll, ("{0: 1}", "x.registered"))
 
 
 def secure(c):

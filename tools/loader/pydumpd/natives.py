@@ -103,7 +103,11 @@ class Weakref(Native):
     real = weakref.ref
 
     def __call__(self) -> Any:
-        return field("object")(ref_of(self))
+        ref = ref_of(self)
+        alive = field("object")(ref)
+        if any(ref.graph.classes.name(a) == "weakref.WeakMethod" for a in _mro(ref)):
+            return _method(ref, alive)
+        return alive
 
     @staticmethod
     def show(ref: Ref) -> str:
@@ -129,6 +133,18 @@ class Weakref(Native):
 
 
 Weakref.table = {"__callback__": field("callback")}
+
+
+def _mro(ref: Ref) -> Any:
+    return ref.graph.classes.mro(ref.rec.type)
+
+
+def _method(ref: Ref, alive: Any) -> Any:
+    """A WeakMethod gives the method of its object."""
+    func = ref.graph.get(ref.attributes().get("_func_ref", 0))
+    if alive is None or not isinstance(func, Weakref):
+        return None
+    return callables.BoundMethod(func(), alive)
 
 
 class WeakProxy(Weakref):

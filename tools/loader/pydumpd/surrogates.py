@@ -657,7 +657,12 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         if ctypes_.is_field(graph, found) and isinstance(obj, ctypes_.CData):
             return ctypes_.CData._get(obj, found)
     fields = ref.fields
-    mine = real is not None and isinstance(obj, real)
+    # By storage: a stand-in claims the class of what it stands for.
+    mine = real is not None and real in type.__getattribute__(type(obj), "__mro__")
+    if kind == "descriptor" and name not in fields:
+        entry = graph.classes.entry_of(rec.type)
+        if entry is not None and _defines(entry.mixin, name):
+            return object.__getattribute__(obj, name)
     if not mine and not found and (real is not None or name not in ref.fields):
         # Items of a type that only the dump knows, or of one not made as real.
         for c in type.__getattribute__(type(obj), "__mro__")[1:3]:

@@ -9,7 +9,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..marks import NotDumpedError, Placeholder, printable
-from ..refs import ref_of
+from ..refs import Ref, ref_of
 from . import Shown, Standard, class_name, fields, full_name, null, surrogate
 
 if TYPE_CHECKING:
@@ -49,12 +49,14 @@ def _code(graph: "Graph", addr: int) -> str:
 
 
 def _order(graph: "Graph", addr: int) -> str:
-    """Types of the other byte order are their own __ctype_be__."""
+    """Types of the other byte order are their own __ctype_be__; those of one
+    byte are both."""
     for owner in graph.classes.mro(addr):
         rec = graph.record(owner)
         names = graph.namespace(rec.field("dict")) if rec is not None else {}
         if "_type_" in names:
-            return ">" if names.get("__ctype_be__") == owner else "<"
+            big = names.get("__ctype_be__") == owner != names.get("__ctype_le__")
+            return ">" if big else "<"
     return "<"
 
 
@@ -111,11 +113,13 @@ def member(place: Place, found: int) -> Any:
     rec = graph.record(found)
     if rec is None:
         return _missing("the field")
-    f = graph.fields(rec)
+    f = Ref(graph, rec).fields
     offset, size, kind = f.number("offset", 0), f.number("size", 0), f.ref("type")
     bits, low = size >> 16, size & 0xFFFF
-    if "bit_size" in f:  # 3.14 on
-        bits, low = f.number("bit_size", 0), f.number("bit_offset", 0)
+    if graph.python >= (3, 14):
+        if "bitfield_size" not in f:
+            return _missing("how many bits the field has")
+        bits, low = f.number("bitfield_size", 0), f.number("bit_offset", 0)
     code = _code(graph, kind)
     if bits:
         size = struct.calcsize(_FORMATS.get(code, "B"))
@@ -192,8 +196,32 @@ class Simple(CData):
         ref = ref_of(self)
         bases = ref.graph.classes.mro(ref.rec.type)
         if len(bases) > 1 and ref.graph.classes.name(bases[1]) == "_ctypes._SimpleCData":
-            return Shown("%s(" % class_name(self), iter([("", Simple.value.fget(self))]), ")", 1)
+            place = CData._place(self)
+            name = class_name(self) + ("_be" if _order(place.graph, place.type) == ">" else "")
+            return Shown("%s(" % name, iter([("", self.value)]), ")", 1)
         return Shown("%s(value=" % full_name(self), iter([("", self.value)]), ")", 1)
+
+
+@surrogate("ctypes.c_char_p", "ctypes.c_wchar_p")
+class Text(Simple):
+    """They print the address."""
+
+    __slots__ = ()
+
+    def _shown(self) -> Any:
+        (pointer,) = struct.unpack("<Q", CData._place(self).data[:8])
+        return "%s(%s)" % (class_name(self), pointer or None)
+
+
+@surrogate("ctypes.py_object")
+class PyObject(Simple):
+    __slots__ = ()
+
+    def _shown(self) -> Any:
+        place = CData._place(self)
+        if not any(place.data[:8]):
+            return "%s(<NULL>)" % class_name(self)
+        return Shown("%s(" % class_name(self), iter([("", simple(place))]), ")", 1)
 
 
 @surrogate("_ctypes.Structure", "_ctypes.Union")

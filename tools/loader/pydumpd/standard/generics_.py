@@ -60,6 +60,27 @@ class Variable(Standard):
             return Placeholder("%s is not evaluated yet" % name)
         return none
 
+    def _evaluator(self, name: str) -> Any:
+        f = fields(self)
+        if name not in f or not f.null(name):
+            return f[name]
+        return Placeholder("%s is not computed: this is a dump" % name)
+
+    @property
+    def evaluate_bound(self) -> Any:
+        """3.14 on: made of the bound when there is no function for it."""
+        return Variable._evaluator(self, "evaluate_bound")
+
+    @property
+    def evaluate_constraints(self) -> Any:
+        """The same of the constraints."""
+        return Variable._evaluator(self, "evaluate_constraints")
+
+    @property
+    def evaluate_default(self) -> Any:
+        """The same of the default."""
+        return Variable._evaluator(self, "evaluate_default")
+
     @property
     def __name__(self) -> Any:
         return Variable._of(self, "name")
