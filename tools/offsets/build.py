@@ -111,27 +111,54 @@ _MODULE_FLAGS = {
     "posixmodule": ("-DMULTIARCH=\"\"",),
 }
 
+# What no described struct depends on, and whose headers may be older or not
+# here at all although some build had them.
+_NOT_NEEDED = ("HAVE_BLUETOOTH_BLUETOOTH_H", "HAVE_BLUETOOTH_H", "HAVE_STATX",
+               "HAVE_LINUX_STATX")
+
 
 def from_module(
     tree: Path, source: str, pyconfig: Path, defines: Sequence[str], out: Path
 ) -> Path:
-    """Compiles one source of a CPython tree, of an extension module too."""
+    """Compiles one source of a CPython tree, of an extension module too.
+
+    What is in out already is not made again.
+    """
     obj = out / (source.replace("/", "-")[:-2] + ".o")
+    if obj.exists():
+        return obj  # of an earlier run, in a folder that is kept
+    config = out / "pyconfig"
+    config.mkdir(exist_ok=True)
+    (config / "pyconfig.h").write_text(
+        f'#include "{pyconfig}/pyconfig.h"\n'
+        + "".join(f"#undef {name}\n" for name in _NOT_NEEDED),
+        encoding="utf-8",
+    )
     more = [
         flag.format(tree=tree)
         for part, flags in _MODULE_FLAGS.items() if part in source
         for flag in flags
     ]
-    _compile(
+    args = (
         [f"-I{tree}/Include", f"-I{tree}/Include/internal",
          f"-I{tree}/Include/internal/mimalloc", f"-I{tree}/Objects",
          f"-I{tree}/Python", f"-I{tree}/Modules", f"-I{tree}/Modules/_hacl",
          f"-I{tree}/Modules/_hacl/include",
-         f"-I{tree}", f"-I{pyconfig}", *(f"-D{d}" for d in defines),
+         f"-I{tree}", f"-I{config}", *(f"-D{d}" for d in defines),
          '-DPLATLIBDIR="lib"', '-DABIFLAGS=""', '-DSOABI=""',
-         "-DPy_BUILD_CORE_MODULE", *more,
+         *(["-DPy_BUILD_CORE_MODULE"] if source.startswith("Modules/") else []),
+         *more,
          "-c", "-o", str(obj), str(tree / source)]
     )
+    try:
+        _compile(args)
+    except StructsError:
+        # 3.7 has modules that only compile as those of other people.
+        try:
+            _compile(["-UPy_BUILD_CORE", "-UPy_BUILD_CORE_MODULE",
+                      *(a for a in args if a != "-DPy_BUILD_CORE_MODULE")])
+        except StructsError:
+            _compile(args)
     return obj
 
 

@@ -42,6 +42,8 @@ class Recipe:
     first: int
     last: int
     release: str
+    # Others in which structs had another size, and of what sources.
+    others: tuple[tuple[str, str], ...] = ()
 
     @property
     def version(self) -> tuple[int, int]:
@@ -49,15 +51,63 @@ class Recipe:
         return int(major), int(minor)
 
 
+# What others there are follows from the differences between the releases' struct
+# definitions: each is the last before a change.
 RECIPES = [
-    Recipe("cpython-3.7", 0x030700F0, 0x0307FFFF, "3.7.17"),
-    Recipe("cpython-3.8", 0x030800F0, 0x0308FFFF, "3.8.20"),
-    Recipe("cpython-3.9", 0x030900F0, 0x0309FFFF, "3.9.25"),
-    Recipe("cpython-3.10", 0x030A00F0, 0x030AFFFF, "3.10.20"),
-    Recipe("cpython-3.11", 0x030B00F0, 0x030BFFFF, "3.11.15"),
-    Recipe("cpython-3.12", 0x030C00F0, 0x030CFFFF, "3.12.13"),
-    Recipe("cpython-3.13", 0x030D00F0, 0x030DFFFF, "3.13.15"),
-    Recipe("cpython-3.14", 0x030E00F0, 0x030EFFFF, "3.14.7"),
+    # 3.7.1 moved members without another size.
+    Recipe("cpython-3.7.0", 0x030700F0, 0x030700FF, "3.7.0"),
+    Recipe("cpython-3.7", 0x030701C1, 0x0307FFFF, "3.7.17", (
+        ("3.7.2", "_functoolsmodule"),
+    )),
+    Recipe("cpython-3.8", 0x030800F0, 0x0308FFFF, "3.8.20", (
+        ("3.8.18", "pyexpat"),
+    )),
+    Recipe("cpython-3.9", 0x030900F0, 0x0309FFFF, "3.9.25", (
+        ("3.9.23", "pyexpat"),
+        ("3.9.18", "pyexpat"),
+        ("3.9.2", "_sre hamt"),
+        ("3.9.0", "genericaliasobject"),
+    )),
+    Recipe("cpython-3.10", 0x030A00F0, 0x030AFFFF, "3.10.20", (
+        ("3.10.21", "_bz2module"),
+        ("3.10.18", "pyexpat"),
+        ("3.10.13", "pyexpat"),
+        ("3.10.5", "_asynciomodule"),
+        ("3.10.1", "_sre hamt symtable"),
+    )),
+    Recipe("cpython-3.11", 0x030B00F0, 0x030BFFFF, "3.11.15", (
+        ("3.11.16", "_bz2module"),
+        ("3.11.13", "pyexpat"),
+        ("3.11.8", "pyexpat"),
+        ("3.11.5", "_sre mmapmodule"),
+    )),
+    Recipe("cpython-3.12", 0x030C00F0, 0x030CFFFF, "3.12.13", (
+        ("3.12.14", "_bz2module"),
+        ("3.12.11", "pyexpat"),
+        ("3.12.7", "_sre"),
+        ("3.12.4", "tokenize"),
+        ("3.12.3", "symtable tokenize posixmodule"),
+        ("3.12.1", "_elementtree mmapmodule pyexpat md5 sha1 sha2 sha3"),
+        ("3.12.0", "_sre posixmodule"),
+    )),
+    Recipe("cpython-3.13", 0x030D00F0, 0x030DFFFF, "3.13.15", (
+        ("3.13.14", "_pickle"),
+        ("3.13.13", "_bz2module"),
+        ("3.13.12", "posixmodule"),
+        ("3.13.11", "_pickle"),
+        ("3.13.7", "_sqlite mmapmodule pyexpat"),
+        ("3.13.6", "_ssl."),
+        ("3.13.5", "_ssl."),
+        ("3.13.3", "_cursesmodule"),
+        ("3.13.0", "_pickle _sre _threadmodule"),
+    )),
+    Recipe("cpython-3.14", 0x030E00F0, 0x030EFFFF, "3.14.7", (
+        ("3.14.6", "bytesio _pickle itertools"),
+        ("3.14.5", "_bz2module"),
+        ("3.14.3", "posixmodule"),
+        ("3.14.2", "_pickle"),
+        ("3.14.0", "_ssl. mmapmodule _sqlite"),
+    )),
     Recipe("cpython-3.15", 0x030F00C1, 0x030FFFFF, "3.15.0rc1"),
 ]
 
@@ -78,6 +128,23 @@ class Paragraph:
     basicsize: int
     reader: str | None
     fields: list[tuple[str, str]]
+
+    def keep_common(self, other: Paragraph) -> None:
+        """Leaves out what is not the same in both, and what refers to it."""
+        gone: set[str] = set()
+        left = self.fields
+        while True:
+            kept = [
+                f for f in left
+                if f in other.fields
+                and not gone & set(re.findall(r"[.\w]+", f[1]))
+            ]
+            if len(kept) == len(left):
+                break
+            lost = {name for name, value in left if (name, value) not in kept}
+            gone |= lost | {name.lstrip(".") for name in lost}
+            left = kept
+        self.fields = left
 
     def text(self) -> str:
         lines = [f"[{self.name}]", f"basicsize = {self.basicsize}"]
@@ -105,6 +172,9 @@ class Members:
 
     def size(self, query: str) -> int:
         return self._structs.size(query)
+
+    def width(self, query: str) -> int:
+        return self._structs.width(query)
 
 
 def _steps(place: str, struct: str) -> list[tuple[str, int | None]]:
@@ -150,7 +220,7 @@ def _compute(text: str, m: Members) -> str | None:
     return _SUM.sub(total, text)
 
 
-def _queries(t: SpecType) -> set[str]:
+def queries(t: SpecType) -> set[str]:
     found: set[str] = set()
     for struct in t.structs:
         found.add(f"sizeof({struct})")
@@ -173,22 +243,17 @@ def _render(f: SpecField, struct: str, m: Members) -> str | None:
     steps = _steps(f.place, struct)
     if not all(m.has(q) for q, _ in steps if q):
         return None
-    kind, width, bits = f.kind, 0, []
-    for query, added in steps:
-        bits.append((m.bit(query) if query else 0) + 8 * (added or 0))
+    bits = [(m.bit(q) if q else 0) + 8 * (more or 0) for q, more in steps]
     last, added = steps[-1]
-    # Behind a plus stands a part of the member, as in packed bytes.
-    if last and added is None:
-        width = m.size(last)
-    if kind == "flag":
-        behind = f" bit {bits[-1] % 8}"
+    if last and m.width(last):
+        if f.kind != "bool" or m.width(last) != 1 or f.rest:
+            raise SpecError(f"{f.where}: {f.name} is a bit field")
+        kind, behind = "u8", f" bit {bits[-1] % 8}"
         bits[-1] -= bits[-1] % 8
-        kind = "u8"
     else:
-        behind = ""
-        kind = _kind(f, kind, width)
-    if any(b % 8 for b in bits):
-        raise SpecError(f"{f.where}: {f.name} is a bit field")
+        # Behind a plus stands a part of the member, as in packed bytes.
+        width = m.size(last) if last and added is None else 0
+        kind, behind = _kind(f, f.kind, width), ""
     where = " > ".join(str(b // 8) for b in bits)
     rest = _compute(f.rest, m)
     if rest is None:
@@ -218,7 +283,7 @@ def _basicsize(t: SpecType, struct: str, m: Members) -> int:
     raise SpecError(f"{t.where}: no basicsize")
 
 
-def _paragraphs(
+def paragraphs(
     t: SpecType, version: tuple[int, int], strings: bytes, m: Members
 ) -> list[Paragraph]:
     if version not in t.span:
@@ -226,7 +291,9 @@ def _paragraphs(
     names = []
     for candidates in t.names:
         for name in candidates:
-            if b"\0" + name.encode() + b"\0" in strings:
+            # What stands before it need not be another string.
+            if re.search(rb"(?<![\w.])" + re.escape(name.encode()) + rb"\0",
+                         strings):
                 names.append(name)
                 break
     if not names:
@@ -265,6 +332,26 @@ class Made:
     def text(self) -> str:
         return "\n".join(p.text() for p in self.paragraphs)
 
+    def merge(self, other: Made) -> None:
+        """Adds the types that another release has in another size.
+
+        Where only the places differ nothing tells the two apart, and the
+        fields that do are left out.
+        """
+        self.wrong += other.wrong
+        for p in other.paragraphs:
+            same = [q for q in self.paragraphs if q.name == p.name]
+            if any(q.text() == p.text() for q in same):
+                continue
+            alike = [q for q in same if q.basicsize == p.basicsize]
+            for q in alike:
+                q.keep_common(p)
+            if alike:
+                continue
+            at = 1 + max((self.paragraphs.index(q) for q in same),
+                         default=len(self.paragraphs) - 1)
+            self.paragraphs.insert(at, p)
+
 
 def _of_source(
     source: SpecSource, tree: Path, pyconfig: Path, version: tuple[int, int],
@@ -276,17 +363,17 @@ def _of_source(
         return made
     try:
         obj = build.from_module(tree, path, pyconfig, defines, out)
-        queries: set[str] = set()
+        asked: set[str] = set()
         for t in source.types:
-            queries |= _queries(t)
+            asked |= queries(t)
         strings = build.strings(obj)
-        members = Members(obj, queries)
+        members = Members(obj, asked)
     except StructsError as exc:
         made.wrong.append(f"{path}: {exc}")
         return made
     for t in source.types:
         try:
-            made.paragraphs += _paragraphs(t, version, strings, members)
+            made.paragraphs += paragraphs(t, version, strings, members)
         except SpecError as exc:
             made.wrong.append(str(exc))
     return made
@@ -294,12 +381,18 @@ def _of_source(
 
 def make(
     tree: Path, pyconfig: Path, version: tuple[int, int], debug: bool,
-    out: Path, jobs: int = 2, only: str = "",
+    out: Path, only: str = "", jobs: int = 2,
 ) -> Made:
-    """The paragraphs of one release and build."""
+    """The paragraphs of one release and build.
+
+    only has words of which the path of a source must contain one.
+    """
     defines = ["Py_DEBUG"] * debug
     made = Made()
-    sources = [s for s in load() if any(only in p for p in s.paths)]
+    sources = [
+        s for s in load()
+        if not only or any(w in p for w in only.split() for p in s.paths)
+    ]
     with ThreadPoolExecutor(jobs) as pool:
         for part in pool.map(
             lambda s: _of_source(s, tree, pyconfig, version, defines, out),
@@ -330,25 +423,25 @@ def pyconfig_of(version: tuple[int, int]) -> Path | None:
     return None
 
 
-def _texts(
-    recipe: Recipe, git: Path, tmp: Path, only: str
+def make_texts(
+    recipe: Recipe, git: Path, tmp: Path, only: str = ""
 ) -> tuple[dict[str, str], list[str]]:
     """By name of the file: one table where both builds are the same."""
     pyconfig = pyconfig_of(recipe.version)
     if pyconfig is None:
         return {}, ["no interpreter of that version here"]
-    tree = git
-    if not (git / "Include").is_dir():
-        tree = tmp / "tree"
-        tree.mkdir()
-        unpack(git, f"v{recipe.release}", tree)
-    made = {}
-    for debug in (False, True):
-        out = tmp / ("debug" if debug else "release")
-        out.mkdir()
-        made[debug] = make(
-            tree, pyconfig, recipe.version, debug, out, only=only
-        )
+    made = {False: Made(), True: Made()}
+    others = () if only else recipe.others
+    for release, parts in ((recipe.release, only), *others):
+        tree = tmp / release
+        if not tree.is_dir():
+            tree.mkdir(parents=True)
+            unpack(git, f"v{release}", tree)
+        for debug, all_made in made.items():
+            out = tmp / f"{release}-{'debug' if debug else 'release'}"
+            out.mkdir(exist_ok=True)
+            part = make(tree, pyconfig, recipe.version, debug, out, parts)
+            all_made.merge(part)
     wrong = made[False].wrong + made[True].wrong
     if made[False].text() == made[True].text():
         return {recipe.name: table_text(recipe, "any", made[False])}, wrong
@@ -361,10 +454,12 @@ def _texts(
 def main(argv: Sequence[str] | None = None) -> int:
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--git", type=Path, required=True,
-                   help="a git repository of CPython, or a tree of sources")
+                   help="a git repository of CPython")
     p.add_argument("--check", action="store_true", help="compare, write nothing")
     p.add_argument("--release", help="in place of that of the table")
     p.add_argument("--only", default="", help="print what a source has")
+    p.add_argument("--keep", type=Path, metavar="DIR",
+                   help="where sources and object files stay for the next run")
     p.add_argument("names", nargs="*")
     args = p.parse_args(argv)
     status = 0
@@ -375,7 +470,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             recipe = Recipe(recipe.name, recipe.first, recipe.last,
                             args.release)
         with tempfile.TemporaryDirectory(prefix="pydumpd-records-") as tmp:
-            texts, wrong = _texts(recipe, args.git, Path(tmp), args.only)
+            folder = args.keep or Path(tmp)
+            texts, wrong = make_texts(recipe, args.git, folder, args.only)
         for line in wrong:
             print(f"{recipe.name}: {line}", file=sys.stderr)
         status |= bool(wrong)
@@ -383,7 +479,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(*texts.values(), sep="\n")
             continue
         if args.check:
-            status |= _compare(recipe, texts)
+            status |= _compare(recipe, texts, not args.release)
             continue
         for old in TYPES.glob(f"{recipe.name}*.types"):
             if old.stem in (recipe.name, f"{recipe.name}-debug"):
@@ -394,17 +490,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _paragraph_texts(text: str) -> dict[str, str]:
-    return {p.splitlines()[0]: p.strip() for p in text.split("\n\n")[1:]}
-
-
-def _compare(recipe: Recipe, texts: dict[str, str]) -> int:
+def _compare(recipe: Recipe, texts: dict[str, str], all_of_it: bool) -> int:
+    """Prints which types the tables here do not have as they were made."""
     status = 0
     for name, text in texts.items():
         path = TYPES / f"{name}.types"
         kept = path.read_text(encoding="utf-8") if path.exists() else ""
-        a, b = _paragraph_texts(text), _paragraph_texts(kept)
-        wrong = [k for k in {**a, **b} if a.get(k) != b.get(k)]
+        made, there = (
+            [p.strip() for p in t.split("\n\n")[1:]] for t in (text, kept)
+        )
+        wrong = [p.splitlines()[0] for p in made if p not in there]
+        if all_of_it:
+            wrong += [p.splitlines()[0] for p in there if p not in made]
         print(f"{name} {recipe.release}: {' '.join(wrong) or 'same'}",
               flush=True)
         status |= bool(wrong)

@@ -3,17 +3,17 @@
 
 A file is a list of sources, each followed by the types that it defines:
 
-    source Modules/_sre/sre.c | Modules/_sre.c   # the first that is there
-    [re.Pattern | _sre.SRE_Pattern]    # the first tp_name that it has
-    struct = PatternObject             # one or more candidates, with |
-    groups = int @ groups
+    source Modules/posixmodule.c | Modules/os.c   # the first that is there
+    [posix.DirEntry | os.DirEntry]     # the first tp_name that it has
+    struct = DirEntry                  # one or more candidates, with |
+    inode = uint @ d_ino
     .extra? = address @ extra > SomeStruct.member
 
 Several types with one struct stand in one pair of brackets, with commas. A
 field is written as in a table (doc/HOWTO_ADD_A_TYPE.md), except that places
 are member paths: the first from the type's struct, each further one behind a
 pointer, with its struct. The kinds int, uint and bool stand for those of the
-member's width, flag for a bit field. Of lines with one name the first that a
+member's width; bool is for bit fields too. Of lines with one name the first that a
 version can have is taken; a question mark behind the name says that a version
 may have none. "when 3.9..3.11" at the end restricts a line or, as a key, a
 type to versions.

@@ -5,7 +5,7 @@
  * Standard input has a query a line, as in offsets/fields.def: "T.m.m" is a
  * member, "sizeof(T)" or "sizeof(T.m.m)" a size. T is a struct tag, a union
  * tag or a typedef of one. Standard output has, for each, in order:
- *     QUERY <tab> BIT OFFSET <tab> BYTE SIZE
+ *     QUERY <tab> BIT OFFSET <tab> BYTE SIZE <tab> BITS (0: no bit field)
  *     QUERY <tab> no type | no member | conflict
  * Executables, shared objects, detached debug files (with .gnu_debugaltlink)
  * and object files (whose relocations libdwfl applies) will do.
@@ -36,6 +36,7 @@ struct types {
 struct answer {
 	uint64_t bits;
 	uint64_t size;
+	uint64_t width; /* bits of a bit field, else 0 */
 };
 
 static void die(const char *msg, const char *what)
@@ -232,6 +233,7 @@ static bool resolve(Dwarf_Die def, const char *path, struct answer *ret)
 			return false;
 		a.bits += bits;
 		a.size = type_size(&m);
+		a.width = udata(&m, DW_AT_bit_size, 0);
 		def = m;
 		path += len + (path[len] == '.');
 	}
@@ -265,8 +267,9 @@ static void answer(struct types *t, const char *query)
 	else if (conflict)
 		printf("%s\tconflict\n", query);
 	else
-		printf("%s\t%llu\t%llu\n", query, (unsigned long long)a.bits,
-		       (unsigned long long)a.size);
+		printf("%s\t%llu\t%llu\t%llu\n", query,
+		       (unsigned long long)a.bits, (unsigned long long)a.size,
+		       (unsigned long long)a.width);
 	free(name);
 }
 

@@ -31,12 +31,13 @@ class Structs:
         )
         if done.returncode:
             raise StructsError(done.stderr.strip())
-        self._bits: dict[str, tuple[int, int]] = {}
+        self._bits: dict[str, tuple[int, int, int]] = {}
         self._why: dict[str, str] = {}
         for line in done.stdout.splitlines():
             query, *answer = line.split("\t")
-            if len(answer) == 2:
-                self._bits[query] = (int(answer[0]), int(answer[1]))
+            if len(answer) == 3:
+                bit, size, width = map(int, answer)
+                self._bits[query] = (bit, size, width)
             else:
                 self._why[query] = answer[0]
                 if answer[0] == "conflict":
@@ -52,6 +53,10 @@ class Structs:
     def size(self, query: str) -> int:
         """Bytes of what the query names."""
         return self._bits[query][1]
+
+    def width(self, query: str) -> int:
+        """Bits of a bit field; 0 of any other member."""
+        return self._bits[query][2]
 
     def knows_type(self, query: str) -> bool:
         """False when the files do not define the query's struct at all."""

@@ -591,8 +591,6 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             if isinstance(type(made), SurrogateMeta):
                 adopt(made, graph, rec)
             return made
-        if isinstance(cls, SurrogateMeta):  # not to be made as a real one
-            claim, cls = cls, graph.classes.without_base(rec, cls)
     elif (entry is None or entry.mixin is None) and len(rec.rest()):
         if isinstance(cls, SurrogateMeta):
             claim, cls = cls, graph.classes.with_items(rec, cls)
@@ -610,7 +608,7 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             graph.classes._wrapped[key] = made  # type: ignore
         claim, cls = cls, made
     base = None
-    if entry is not None and entry.container is None and entry.make is None:
+    if entry is not None and entry.container is None:
         base = entry.mixin.base if entry.mixin is not None else entry.real
     try:
         obj = (base or object).__new__(cls)
