@@ -298,9 +298,6 @@ static enum pyd_code load(struct pyd_reader *r, pyd_addr addr,
 	code = READ_FIELD(r, addr, type, tp_flags, &type->flags, err);
 	if (code)
 		return code;
-	if (!(type->flags & PYD_TPFLAG_READY))
-		return pyd_err_at(err, PYD_CORRUPT, addr,
-				  "its type is not ready");
 	code = READ_FIELD(r, addr, type, tp_name, &name, err);
 	if (code)
 		return code;
@@ -338,7 +335,14 @@ static enum pyd_code load(struct pyd_reader *r, pyd_addr addr,
 		if (code)
 			return code;
 	}
-	return resolve(r, type, err);
+	code = resolve(r, type, err);
+	if (code)
+		return code;
+	/* functools never readied the type of its links up to 3.9. */
+	if (!(type->flags & PYD_TPFLAG_READY) && !type->nrecords)
+		return pyd_err_at(err, PYD_CORRUPT, addr,
+				  "its type is not ready");
+	return PYD_OK;
 }
 
 /* "type" is the only type whose type is itself. */

@@ -180,7 +180,7 @@ def judge(truth: dict[str, Any], local: dict[str, Any] | None, x: Any) -> Verdic
         level = "WRONG"
     elif is_real and form == "true" and not missing:
         level = "as it was"
-    elif right == 0 and form != "true":
+    elif right == 0 and form != "true" and not (form == "fields" and not text.endswith("()")):
         level = "opaque"
     elif right == 0 and truth["repr"] == f"<{truth['class']} object at 0x?>":
         level = "opaque"
