@@ -133,14 +133,15 @@ static enum pyd_code of_class_statement(struct pyd_reader *r, pyd_addr type,
 					pyd_addr name, bool *ret,
 					struct pyd_err *err)
 {
-	enum { STR_HEADER_MAX = 128 };
 	pyd_addr ht_name;
 	enum pyd_code code =
 		READ_FIELD(r, type, heaptype, ht_name, &ht_name, err);
 
 	if (code)
 		return code;
-	*ret = name > ht_name && name - ht_name < STR_HEADER_MAX;
+	/* Exactly there: a copy elsewhere may be close to it. Names that are
+	 * described are ASCII. */
+	*ret = name == ht_name + (uint64_t)PYD_OFF(r->lay, unicode, ascii_size);
 	return PYD_OK;
 }
 

@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import json
-import random
 import re
-import string
 from pathlib import Path
 from typing import Any
 
-import pytest
-from harness import TARGETS, attach, no_leftovers, open_dump, pydumpd, record, start_script
+from harness import TARGETS, attach, open_dump, record, start_script
 from interpreters import Interpreter
 
 ARGV_PASSWORD = "arg-u7d61kz"

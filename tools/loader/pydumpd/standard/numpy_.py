@@ -26,7 +26,7 @@ class _Known:
 
     def __init__(self, graph: "Graph") -> None:
         self.dtypes: Dict[int, Dtype] = {}
-        self.release = _release(graph)
+        self.release = module_release(graph, "numpy")
 
 
 def known(graph: "Graph") -> _Known:
@@ -37,12 +37,12 @@ def known(graph: "Graph") -> _Known:
     return found
 
 
-def _release(graph: "Graph") -> Tuple[int, int]:
+def module_release(graph: "Graph", name: str) -> Tuple[int, int]:
     """(2, 1) for numpy 2.1.3: as the module says, or (0, 0)."""
     dump = graph.dump
     for interp in dump.interpreters if dump is not None else ():
         at = interp.get("modules")
-        module = graph.record(graph.namespace(at).get("numpy", 0) if isinstance(at, int) else 0)
+        module = graph.record(graph.namespace(at).get(name, 0) if isinstance(at, int) else 0)
         names = graph.namespace(module.field("dict")) if module is not None else {}
         text = graph.string(names.get("__version__", 0)) or ""
         parts = text.split(".")
