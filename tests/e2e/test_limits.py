@@ -25,6 +25,8 @@ TOTALS = {
     "a_set": 1000,
     "a_frozenset": 300,
     "a_dict": 1000,
+    "ordered": 600,
+    "deque": 900,
     "counter": 600,
     "default": 600,
     "bag": 600,

@@ -238,8 +238,11 @@ class Items(Standard):
         return ref_of(self).rec.rest()
 
     def __len__(self) -> int:
-        check_whole(ref_of(self))
-        return len(Items._refs(self))
+        return length(ref_of(self), len(Items._refs(self)))
+
+    def dumped(self) -> List[Any]:
+        """The items that are there, without complaint."""
+        return list(map(ref_of(self).graph.get, Items._refs(self)))
 
     def __iter__(self) -> Iterator[Any]:
         ref = ref_of(self)
@@ -280,8 +283,12 @@ class Pairs(Standard):
         return ref.extra
 
     def __len__(self) -> int:
-        check_whole(ref_of(self))
-        return len(Pairs._index(self))
+        return length(ref_of(self), len(Pairs._index(self)))
+
+    def dumped(self) -> List[Any]:
+        """The pairs that are there, without complaint."""
+        graph = ref_of(self).graph
+        return [(k, graph.get(v)) for k, v in Pairs._index(self).items()]
 
     def __iter__(self) -> Iterator[Any]:
         yield from Pairs._index(self)
@@ -315,6 +322,15 @@ class Pairs(Standard):
     def items(self) -> Any:
         """The pairs."""
         return [(k, self[k]) for k in self]
+
+
+def length(ref: Ref, there: int) -> int:
+    """How many items there were, of which some are here."""
+    mark = ref.rec.mark
+    if mark is not None and mark.word == "truncated" and not mark.text and mark.total is not None:
+        return max(mark.total, there)
+    check_whole(ref)
+    return there
 
 
 def check_whole(ref: Ref) -> None:
