@@ -591,7 +591,7 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             if isinstance(type(made), SurrogateMeta):
                 adopt(made, graph, rec)
             return made
-    elif (entry is None or entry.mixin is None) and len(rec.rest()):
+    elif (entry is None or entry.mixin is None) and (rec.kind.name == "mapping" or len(rec.rest())):
         if isinstance(cls, SurrogateMeta):
             claim, cls = cls, graph.classes.with_items(rec, cls)
     if entry is not None and entry.container is not None:
