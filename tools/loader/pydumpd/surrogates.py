@@ -129,6 +129,16 @@ def _clean(text: str) -> str:
     return printable(text, 1000) or "?"
 
 
+class _Quiet:
+    """Keeps real classes, such as random.Random, from looking at what derives
+    from them while that is made."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        pass
+
+
 class Classes:
     """The surrogate classes of a graph."""
 
@@ -380,6 +390,8 @@ class Classes:
             if any(issubclass(b, BaseException) for b in attempt):
                 ns["__str__"] = _exception_str
                 ns["__setattr__"] = BaseException.__setattr__
+            if any(_static(b, "__init_subclass__") for b in attempt):
+                attempt = (_Quiet, *attempt)
             try:
                 return SurrogateMeta(name, attempt, ns)
             except TypeError:  # layouts or orders that do not go together here
@@ -847,9 +859,9 @@ def _repr(self: Any) -> str:
 
 def _static(cls: Any, name: str) -> Any:
     """What a real class has under a name, without any descriptor at work."""
-    for base in cls.__mro__:
-        if name in vars(base):
-            return vars(base)[name]
+    for base in type.__getattribute__(cls, "__mro__"):
+        if base is not object and name in type.__getattribute__(base, "__dict__"):
+            return type.__getattribute__(base, "__dict__")[name]
     return None
 
 

@@ -24,7 +24,7 @@ def _array(ref: Ref, cls: Any) -> Any:
     data = f.whole_bytes("data")
     if not _is_array(f) or f["typecode"] == "u":
         raise Absent("typecode")
-    return cls.__new__(cls, f["typecode"], data)
+    return array.array.__new__(cls, f["typecode"], data)
 
 
 # -- memoryview
@@ -166,8 +166,11 @@ def _struct(ref: Ref, cls: Any) -> Any:
     form = ref.fields["format"]
     if not isinstance(form, (str, bytes)):
         raise Absent("format")
-    made = cls.__new__(cls, form)
-    struct.Struct.__init__(made, form)
+    try:
+        made = struct.Struct.__new__(cls, form)
+        struct.Struct.__init__(made, form)
+    except struct.error as e:
+        raise ValueError(str(e)) from None
     if made.size != ref.fields.get("size", made.size):
         raise Absent("size")  # of other sizes than here
     return made
@@ -181,9 +184,11 @@ _WORDS = 624
 @real(random.Random, "random.Random", python=True)
 def _random(ref: Ref, cls: Any) -> Any:
     data, index = ref.fields.whole_bytes("state"), ref.fields.number("index", 0, _WORDS)
+    if len(data) < 4 * _WORDS:
+        raise ValueError("a state of %d bytes" % len(data))
     words: List[int] = list(struct.unpack("<%dI" % _WORDS, data[: 4 * _WORDS]))
     own = {name: ref.graph.get(at) for name, at in ref.attributes().items()}
-    made = cls.__new__(cls)
+    made = random.Random.__new__(cls)
     following = own.get("gauss_next")
     if not (following is None or isinstance(following, float)):
         raise Absent("gauss_next")
