@@ -275,13 +275,16 @@ static enum pyd_code try_literals(struct pyd_matcher *m, uint16_t first,
 	return PYD_OK;
 }
 
-/* A digest says so: "sha256-...", "sha512:...". */
-static bool after_digest(const uint8_t *s, size_t n, size_t at)
+/* What is no key says so: "sha256-...", "sha512:...". */
+static bool tells_what(const uint8_t *s, size_t n, size_t at)
 {
 	static const char *const names[] = { "sha1",   "sha224", "sha256",
 					     "sha384", "sha512", "md5" };
 	size_t from = at > 8 ? at - 8 : 0;
 
+	/* data:image/png;base64,... is a content. */
+	if (at >= 7 && !memcmp(s + at - 7, "base64,", 7))
+		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		size_t len = strlen(names[i]);
 
@@ -302,12 +305,12 @@ static enum pyd_code take_run(const uint8_t *s, size_t from, size_t to,
 	/* "name=" in front is none of it. */
 	for (size_t i = from; i + 1 < to; i++)
 		if (s[i] == '=' && s[i + 1] != '=' && i - from < 64) {
-			if (after_digest(s, to, from))
+			if (tells_what(s, to, from))
 				return PYD_OK;
 			from = i + 1;
 		}
 	if (to - from < PYD_RANDOM_MIN || to - from > PYD_RANDOM_MAX ||
-	    after_digest(s, to, from) || !pyd_is_random(s + from, to - from))
+	    tells_what(s, to, from) || !pyd_is_random(s + from, to - from))
 		return PYD_OK;
 	return pyd_spans_add(out, from, to - from, PYD_RULE_RANDOM, err);
 }

@@ -39,7 +39,8 @@ def options(r: random.Random) -> list[str]:
     chosen += [o for o in ("--no-globals", "--gc") if r.random() < 0.25]
     if r.random() < 0.15:
         chosen.append(f"--timeout={0.0005 * 1000 ** r.random():.6f}")
-    return [*chosen, f"--capture={r.choice(['copy', 'stop', 'live'])}"]
+    # Which names a value hangs under depends on what a limit leaves.
+    return [*chosen, "--no-redact", f"--capture={r.choice(['copy', 'stop', 'live'])}"]
 
 
 def type_name(dump: Any, addr: int) -> str:
@@ -68,18 +69,11 @@ def compare(addr: int, cut: Any, whole: Any) -> Iterator[str]:
     if cut.type != whole.type or cut.size != whole.size:
         yield f"{where}: type {cut.type:#x} {whole.type:#x}, size {cut.size} {whole.size}"
     mark = cut.mark
-    if whole.mark is not None and whole.mark.word == "redacted":
-        # Tags are salted anew in each dump.
-        if mark is None or mark.word not in ("redacted", "limit"):
-            yield f"{where}: mark {mark} of what was redacted"
+    if mark is not None and mark.word == "limit" and cut.data.startswith(b"left out"):
         return
     if mark is None or whole.mark is not None:
         if fields(cut) != fields(whole):
             yield f"{where}: {fields(cut)} is {fields(whole)}"[:1000]
-        return
-    if mark.word == "limit":
-        if cut.kind.name != "placeholder" or not cut.data.startswith(b"left out"):
-            yield f"{where}: {mark} {cut.data!r}"
         return
     if mark.word != "truncated" or cut.kind is not whole.kind and cut.kind.name != whole.kind.name:
         yield f"{where}: mark {mark}"
@@ -130,7 +124,7 @@ def compare_dumps(cut: Any, whole: Any, limits: dict[str, Any]) -> Iterator[str]
                 continue
             for name, true in zip(names, known):
                 # What is no name says so.
-                if name != true and not name.endswith(">"):
+                if name != true and "<" not in name:
                     yield f"{mine.name}: {name} is {true}"
                 shown = repr(mine.locals[name])
                 if shown.startswith("<not dumped: "):
@@ -147,7 +141,7 @@ def test_limits_at_random(interpreter: Interpreter, tmp_path: Path, script: str)
     with start_script(interpreter, script, *args) as target:
         while not target.line().startswith("ready"):
             pass
-        attach(target, tmp_path / "whole", "--gc", "--max-blob", "none")
+        attach(target, tmp_path / "whole", "--gc", "--max-blob", "none", "--no-redact")
         chosen = [options(r) for _ in range(ROUNDS)]
         for i, limits in enumerate(chosen):
             attach(target, tmp_path / str(i), *limits)

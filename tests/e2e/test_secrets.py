@@ -3,11 +3,26 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
+import string
 from pathlib import Path
 from typing import Any
 
-from harness import TARGETS, attach, open_dump, record, start_script
+import pytest
+from harness import (
+    TARGETS,
+    Target,
+    attach,
+    no_leftovers,
+    open_dump,
+    pydumpd,
+    record,
+    start_code,
+    start_script,
+)
+from innocent import corpus
 from interpreters import Interpreter
 
 ARGV_PASSWORD = "arg-u7d61kz"
@@ -102,3 +117,112 @@ def test_planted(interpreter: Interpreter, tmp_path: Path) -> None:
         assert len(source) == len(original) and source.count("\n") == original.count("\n")
         assert 'password_of_module = "%s"' % ("*" * 17) in source
         compile(source, "planted.py", "exec")
+
+
+HOLDER = """
+import json, sys
+corpus = json.load(open(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_innocent(one: Interpreter, tmp_path: Path) -> None:
+    """Fewer than one of a hundred innocent strings is redacted."""
+    kinds = corpus(1)
+    texts = [text for kind in kinds.values() for text in kind]
+    assert len(texts) >= 10000, len(texts)
+    given, path = tmp_path / "corpus.json", tmp_path / "corpus.pydump"
+    given.write_text(json.dumps(kinds))
+    with start_code(one, HOLDER, str(given)) as target:
+        assert target.line() == "ready"
+        attach(target, path)
+    lost: dict[str, list[str]] = {}
+    with open_dump(path) as dump:
+        held = dump.threads[0].frames[-1].locals["corpus"]
+        for kind, expected in kinds.items():
+            for text, value in zip(expected, held[kind]):
+                if type(value) is str:
+                    assert value == text
+                else:
+                    assert "redacted" in repr(value)
+                    lost.setdefault(kind, []).append(f"{text[:200]!r} {value!r}"[:500])
+    for kind, values in lost.items():
+        print(kind, len(values), "of", len(kinds[kind]), *values[:8], sep="\n    ")
+    share = sum(map(len, lost.values())) / len(texts)
+    print(f"redacted: {share:.3%} of {len(texts)}")
+    assert share < 0.01
+
+
+def test_rules_of_a_file(sleeper: Target, tmp_path: Path) -> None:
+    rules = tmp_path / "redact.conf"
+    path = tmp_path / "ours.pydump"
+    rules.write_text("# ours\nname value\npattern ours acme- acme-[0-9]+\noff env\n")
+    attach(sleeper, path, "--redact", rules)
+    header = record(path, "header")["redaction"]
+    assert header["on"] and header["files"] == [str(rules)]
+    by_id = {rule["id"]: rule for rule in header["rules"]}
+    assert by_id["ours"]["pattern"] == "acme-[0-9]+" and "env" not in by_id
+    off = tmp_path / "off.pydump"
+    told = attach(sleeper, off, "--no-redact")
+    assert "secrets stay in the dump" in told
+    assert record(off, "header")["redaction"] == {"on": False}
+    assert record(off, "end")["redacted"] == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("name password\npattern x abc a(b\n", "2:18", "parenthesis"),
+        ("pattern x ab ab+\n", "1:11", "three characters"),
+        ("pattern x - a*\n", "1:13", "empty"),
+        ("pattern github abc abc\n", "1:9", "taken"),
+        ("# so far so good\n\n  nonsense 1\n", "3:3", "none of name"),
+        ("off nothing-such\n", "1:5", "no rule"),
+        ("allow [a-\n", "1:10", "character class"),
+        ("name a/b\n", "1:6", "not a word"),
+    ],
+)
+def test_bad_rules(sleeper: Target, tmp_path: Path, text: str, where: str, what: str) -> None:
+    rules, out = tmp_path / "bad.conf", tmp_path / "out"
+    rules.write_text(text)
+    out.mkdir()
+    done = pydumpd("attach", sleeper.pid, "--dir", out, "--redact", rules)
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stderr.startswith(f"pydumpd: {rules}:{where}: ") and what in done.stderr
+    assert no_leftovers(out) and sleeper.unharmed()
+
+
+def test_rules_that_are_not_there(sleeper: Target, tmp_path: Path) -> None:
+    done = pydumpd("attach", sleeper.pid, "--dir", tmp_path, "--redact", tmp_path / "none.conf")
+    assert done.returncode == 2 and "none.conf:1:1: cannot be read" in done.stderr
+    done = pydumpd("attach", sleeper.pid, "--dir", tmp_path, "--redact", "x", "--no-redact")
+    assert done.returncode == 2 and "not both" in done.stderr
+    assert no_leftovers(tmp_path)
+
+
+def test_limits_do_not_uncover(one: Interpreter, tmp_path: Path) -> None:
+    """A secret that a limit cuts in two is known as one."""
+    path = tmp_path / "cut.pydump"
+    token = "ghp_" + "".join(
+        random.Random(5).choice(string.ascii_letters + string.digits) for _ in range(36)
+    )
+    code = f"""
+import sys
+def hold(a):
+    first = {token!r} * 1
+    second = "text and then " + first + " and more" * 100
+    third = bytearray(second.encode())
+    print("ready", flush=True)
+    sys.stdin.read()
+hold(1)
+"""
+    with start_code(one, code) as target:
+        assert target.line() == "ready"
+        attach(target, path, "--max-string", "20", "--max-blob", "20")
+    everything = raw(path)
+    assert token[:6].encode() not in everything
+    with open_dump(path) as dump:
+        values = dump.threads[0].frames[0].locals
+        assert len(values["second"]) == 14 + 40 + 900
+        assert repr(values["second"]).startswith("'text and then ******'")

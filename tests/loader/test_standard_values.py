@@ -234,17 +234,19 @@ def test_lru_cache(w, load):
 
 
 def test_array(w, load):
-    def made(code, data, **keys):
-        return w.record("array.array", {"typecode": code, "data": data}, **keys)
+    def made(code, size, data, **keys):
+        return w.record("array.array", {"typecode": code, "itemsize": size, "data": data}, **keys)
 
-    at = made("h", b"\xff\xff\x05\0")
-    bad = [made("h", b"abc"), made("z", b""), made("hh", b"")]
-    cut = made("B", b"ab", mark=("truncated", 100, "field data"))
+    at = made("h", 2, b"\xff\xff\x05\0")
+    bad = made("h", 2, b"abc")
+    other = [made("z", 1, b""), made("h", 4, b"abcd")]
+    cut = made("B", 1, b"ab", mark=("truncated", 100, "field data"))
     dump = load(w)
     got = dump.object(at)
     assert type(got) is array.array and got == array.array("h", [-1, 5])
-    for one in bad:
-        assert "corrupt array.array" in repr(dump.object(one))
+    assert "corrupt array.array" in repr(dump.object(bad))
+    for one in other:
+        assert repr(dump.object(one)).startswith("array.array(typecode=")
     assert "truncated: 2 of 100 bytes" in repr(dump.object(cut))
 
 

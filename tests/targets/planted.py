@@ -36,7 +36,7 @@ LITERALS = [
 
 password_of_module = "lit-module-0a91fk"
 SETTINGS = {"user": "lit", "secret_key": "lit-dict-5e18xw"}
-joined_password = "lit-joined-one-28" "lit-joined-two-41"
+joined_password = "lit-joined-one-28lit-joined-two-41"
 api_token: str = "lit-annotated-6f05"
 # the old one was: password = "lit-comment-4d4d9"
 os.environ["LATE_PASSWORD"] = "lit-environ-c0ffee1"
@@ -204,12 +204,19 @@ def by_content():
         holder = {"password": copy} if i % 2 else types.SimpleNamespace(api_token=copy)
         out.append([text, "it was %s, said the log" % text, text.encode(), holder])
     text, copy = hidden("in buffers")
-    buffers = [io.StringIO("x " + text), io.BytesIO(b"y " + text.encode()), bytearray(text, "ascii")]
+    buffers = [
+        io.StringIO("x " + text),
+        io.BytesIO(b"y " + text.encode()),
+        bytearray(text, "ascii"),
+    ]
     out.append([buffers, {"password": copy}])
     try:
         raise LoginError("%s was refused" % new("exception message"), None)
     except LoginError as e:
-        e.credentials = ("bob", SECRETS["exception message"][:-1] + SECRETS["exception message"][-1])
+        e.credentials = (
+            "bob",
+            SECRETS["exception message"][:-1] + SECRETS["exception message"][-1],
+        )
         out.append(e)
     named = types.SimpleNamespace()
     setattr(named, new("attribute name", 36, form="ghp_%s"), 1)

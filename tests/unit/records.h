@@ -132,6 +132,37 @@ static inline pyd_addr put_list(struct world *w, const uint64_t *v, size_t n)
 	return at;
 }
 
+/* Makes the memory at `at` a dict of n pairs; its header is there. */
+static inline void put_dict(struct world *w, pyd_addr at, const uint64_t *pairs,
+			    size_t n)
+{
+	const struct pyd_layout *lay = w->lay;
+	int32_t head = PYD_OFF(lay, dictkeys, dk_indices);
+	pyd_addr keys = take(&w->m, (size_t)head + 8 + n * 24);
+
+	SET(&w->m, lay, at, dict, ma_used, n);
+	SET(&w->m, lay, at, dict, ma_keys, keys);
+	SET(&w->m, lay, keys, dictkeys, dk_nentries, n);
+	if (lay->model_dictkeys == PYD_M_dictkeys_hashed) {
+		SET(&w->m, lay, keys, dictkeys, dk_size, 8);
+	} else {
+		const uint8_t three = 3;
+
+		put(&w->m,
+		    keys + (uint64_t)PYD_OFF(lay, dictkeys, dk_log2_size),
+		    &three, 1);
+		put(&w->m,
+		    keys + (uint64_t)PYD_OFF(lay, dictkeys,
+					     dk_log2_index_bytes),
+		    &three, 1);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t entry[3] = { 1, pairs[2 * i], pairs[2 * i + 1] };
+
+		put(&w->m, keys + (uint64_t)head + 8 + i * 24, entry, 24);
+	}
+}
+
 static inline void read_ok(struct world *w, pyd_addr at, enum pyd_kind kind)
 {
 	enum pyd_code code = pyd_read_node(&w->r, at, &w->n, &w->err);

@@ -325,3 +325,62 @@ Test(record_library, sqlite)
 {
 	for_each_table(sqlite, databases);
 }
+
+static const char cdata[] = "[m.CData]\nbasicsize = 80\nreader = cdata\n"
+			    "size = i64 @ 64\naddress = address @ 72\n";
+
+static pyd_addr put_cdata(struct world *w, const char *code, pyd_addr to)
+{
+	const uint64_t pairs[] = { put_str(w, "_type_"), put_str(w, code) };
+	pyd_addr dict =
+		take(&w->m, (size_t)PYD_OFF(w->lay, dict, ma_values) + 8);
+	pyd_addr base = make_type(&w->m, w->lay, w->type, "m.CData", 80, 0, 0);
+	pyd_addr type = make_type(&w->m, w->lay, w->type, "m.Mine", 80, 0, 0);
+	pyd_addr at = take(&w->m, 80);
+
+	header(&w->m, w->lay, dict, w->dict);
+	put_dict(w, dict, pairs, 1);
+	SET(&w->m, w->lay, base, type, tp_dict, dict);
+	SET(&w->m, w->lay, type, type, tp_base, base);
+	header(&w->m, w->lay, at, type);
+	set(w, at, 0, 8);
+	set(w, at, 8, put_words(w, &to, 1));
+	return at;
+}
+
+static void foreign(struct world *w)
+{
+	static const uint32_t wide[] = { 'w', 0x20ac, 0 };
+	const uint32_t none = 0x110000;
+	pyd_addr text = put_text(&w->m, "ch\xff"), chars = take(&w->m, 12), at;
+
+	put(&w->m, chars, wide, sizeof(wide));
+	at = put_cdata(w, "z", text);
+	read_ok(w, at, PYD_KIND_record);
+	has_bytes(w, "pointee", PYD_ORIGIN_BYTES, "ch\xff", 3);
+	survives(w, at);
+	at = put_cdata(w, "Z", chars);
+	read_ok(w, at, PYD_KIND_record);
+	has_text(w, "pointee", "w\xe2\x82\xac");
+	survives(w, at);
+	w->r.max_string = 1;
+	read_ok(w, at, PYD_KIND_record);
+	has_text(w, "pointee", "w");
+	cr_assert_eq(w->n.mark, PYD_MARK_TRUNCATED);
+	w->r.max_string = 0;
+	/* What is no text, or nowhere, is not shown. */
+	put(&w->m, chars, &none, 4);
+	read_ok(w, at, PYD_KIND_record);
+	cr_assert_lt(find_field(w, "pointee"), 0);
+	read_ok(w, put_cdata(w, "z", 8), PYD_KIND_record);
+	cr_assert_lt(find_field(w, "pointee"), 0);
+	read_ok(w, put_cdata(w, "z", 0), PYD_KIND_record);
+	cr_assert_lt(find_field(w, "pointee"), 0);
+	read_ok(w, put_cdata(w, "P", text), PYD_KIND_record);
+	cr_assert_lt(find_field(w, "pointee"), 0);
+}
+
+Test(record_library, cdata)
+{
+	for_each_table(cdata, foreign);
+}

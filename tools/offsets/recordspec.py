@@ -3,10 +3,10 @@
 
 A file is a list of sources, each followed by the types that it defines:
 
-    source Modules/posixmodule.c | Modules/os.c   # the first that is there
-    [posix.DirEntry | os.DirEntry]     # the first tp_name that it has
-    struct = DirEntry                  # one or more candidates, with |
-    inode = uint @ d_ino
+    source Modules/_sre/sre.c | Modules/_sre.c   # the first that is there
+    [re.Pattern | _sre.SRE_Pattern]    # the first tp_name that it has
+    struct = PatternObject             # one or more candidates, with |
+    groups = int @ groups
     .extra? = address @ extra > SomeStruct.member
 
 Several types with one struct stand in one pair of brackets, with commas. A

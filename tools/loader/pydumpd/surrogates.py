@@ -603,6 +603,8 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             if isinstance(type(made), SurrogateMeta):
                 adopt(made, graph, rec)
             return made
+        if isinstance(cls, SurrogateMeta):  # not to be made as a real one
+            claim, cls = cls, graph.classes.without_base(rec, cls)
     elif (entry is None or entry.mixin is None) and (rec.kind.name == "mapping" or len(rec.rest())):
         if isinstance(cls, SurrogateMeta):
             claim, cls = cls, graph.classes.with_items(rec, cls)
@@ -620,7 +622,7 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             graph.classes._wrapped[key] = made  # type: ignore
         claim, cls = cls, made
     base = None
-    if entry is not None and entry.container is None:
+    if entry is not None and entry.container is None and entry.make is None:
         base = entry.mixin.base if entry.mixin is not None else entry.real
     try:
         obj = (base or object).__new__(cls)

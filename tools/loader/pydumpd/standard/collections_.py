@@ -165,6 +165,14 @@ def _name(key: Any) -> str:
     return key if isinstance(key, str) and key.isidentifier() else text(key, 200)
 
 
+@surrogate("functools._PlaceholderType")
+class PartialPlaceholder(Standard):
+    __slots__ = ()
+
+    def _shown(self) -> str:
+        return "Placeholder"
+
+
 CacheInfo = collections.namedtuple("CacheInfo", "hits misses maxsize currsize")
 
 

@@ -190,6 +190,9 @@ class Simple(CData):
             (pointer,) = struct.unpack("<Q", place.data[:8])
             if isinstance(kept, bytes) and f.ref("objects") + _BYTES_HEAD == pointer:
                 return kept
+        # What the dumper found there.
+        if code in ("z", "Z") and "pointee" in f:
+            return f["pointee"]
         return simple(place)
 
     def _shown(self) -> Any:
