@@ -10,15 +10,23 @@ ids of what is in it, "pairs" to ids of keys and values, "mark" to the mark's
 number. Runs on Python 3.7 to 3.15.
 """
 
+import array
 import collections
 import contextvars
 import decimal
 import functools
+import hashlib
 import io
+import itertools
 import json
 import queue
+import random
+import re
+import struct
 import sys
 import tempfile
+import threading
+from xml.etree import ElementTree
 
 KEPT = []
 TOLD = []
@@ -66,6 +74,15 @@ def ordered_dicts():
     torn = collections.OrderedDict(a=1, b=2)
     dict.__setitem__(torn, "c", 3)
     TOLD.append(["torn", id(keep(torn)), {"mark": 3}])
+
+
+def frozen_dicts():
+    try:
+        made = frozendict((str(i), keep(object())) for i in range(20))
+    except NameError:  # before 3.15
+        return
+    tell("frozendict", made, pairs=pairs(made))
+    tell("empty frozendict", frozendict(), pairs=[])
 
 
 def deques():
@@ -212,8 +229,188 @@ def contexts():
         tell("Context %d" % count, made, pairs=pairs(made))
 
 
+def arrays():
+    for code in "bBhHiIlLqQfdu":
+        content = "a\u20ac" if code == "u" else [1, 2, 3]
+        made = array.array(code, content)
+        expected = {"bytes_data": made.tobytes().hex(), "int_itemsize": made.itemsize}
+        tell("array " + code, made, text_typecode=code, **expected)
+    made = array.array("i", range(100))
+    del made[3:95]
+    tell("shrunk array", made, bytes_data=made.tobytes().hex())
+    tell("empty array", array.array("d"), bytes_data="")
+
+
+def views():
+    data = keep(bytes(range(256)))
+    wide = keep(array.array("i", range(24)))
+    shaped = memoryview(wide).cast("B").cast("i", (2, 3, 4))
+    made = {
+        "all": memoryview(data),
+        "writable": memoryview(bytearray(b"abc")),
+        "part": memoryview(data)[10:20],
+        "turned": memoryview(data)[200:10:-7],
+        "none": memoryview(b""),
+        "nothing of it": memoryview(data)[5:5],
+        "items": memoryview(wide)[1:20:3],
+        "shaped": shaped,
+        "cast": memoryview(data)[:8].cast("I"),
+        "scalar": memoryview(data)[:4].cast("I").cast("B").cast("I", ()),
+    }
+    for name, view in made.items():
+        expected = {
+            "bytes_data": view.tobytes().hex(),
+            "text_format": view.format,
+            "int_itemsize": view.itemsize,
+            "int_nbytes": view.nbytes,
+            "int_ndim": view.ndim,
+            "ints_shape": list(view.shape),
+            "ints_strides": list(view.strides),
+            "bool_readonly": view.readonly,
+            "bool_released": False,
+            "ref_obj": id(keep(view.obj)),
+        }
+        tell("memoryview " + name, view, **expected)
+    view = memoryview(bytearray(b"gone"))
+    view.release()
+    tell("memoryview released", view, bool_released=True, none_data=None, none_obj=None)
+
+
+def hashes():
+    for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "shake_128"):
+        try:
+            made = hashlib.new(name, b"data")
+        except ValueError:  # OpenSSL may refuse those that are weak
+            continue
+        if type(made).__module__ == "_hashlib":
+            sizes = {"int_digest_size": made.digest_size, "int_block_size": made.block_size}
+            if sys.version_info >= (3, 8):
+                sizes["text_name"] = made.name
+            tell("hash " + name, made, **sizes)
+
+
+def databases():
+    try:
+        import sqlite3
+    except ImportError:
+        return
+    path = FOLDER + "/data.sqlite"
+    for name in (path, ":memory:"):
+        made = sqlite3.connect(name)
+        made.execute("create table t (a, b)")
+        made.execute("insert into t values (1, 'two')")
+        tell("sqlite " + name[:2], made, text_path=name)
+        tell("sqlite closed", closed(sqlite3.connect(name)), none_path=None)
+    # Has no name; of a file that is not in the file system.
+    tell("sqlite temporary", sqlite3.connect(""), none_path=None)
+
+
+def closed(made):
+    made.close()
+    return made
+
+
+def elements():
+    root = ElementTree.fromstring("<a x='1'>t<b/>tail<c><d/></c> end</a>")
+    if type(root).__init__ is object.__init__ or not hasattr(root, "makeelement"):
+        return
+    empty = ElementTree.Element("lonely")
+    many = ElementTree.Element("many")
+    many.extend([keep(ElementTree.Element("e%d" % i)) for i in range(50)])
+    empty.text = "t"
+    ref = {"ref_tag": id(keep(empty.tag)), "ref_text": id(empty.text), "ref_tail": id(None)}
+    tell("element", empty, items=[], **ref)
+    tell("elements", many, items=[id(e) for e in many])
+    tell("parsed", root, items=[id(keep(e)) for e in root], ref_attrib=id(keep(root.attrib)))
+
+
+def locks():
+    for held in (False, True):
+        made = threading.Lock()
+        if held:
+            made.acquire()
+        tell("lock", made, bool_locked=held)
+        made = threading.RLock()
+        for _ in range(3 if held else 0):
+            made.acquire()
+        count = "int_count" if sys.version_info < (3, 14) else "int_level"
+        seen = 0 if not held else 3 if sys.version_info < (3, 14) else 2
+        owner = threading.get_ident() if held else 0
+        tell("RLock", made, **{"int_owner": owner, count: seen})
+
+
+def matches():
+    found = re.search(r"(a+)(x)?(b)", "..aab..")
+    made = {"int_pos": found.pos, "int_endpos": found.endpos, "ref_string": id(keep(found.string))}
+    tell("match", found, ints_spans=[2, 5, 2, 4, -1, -1, 4, 5], **made)
+
+
+def generators():
+    made = random.Random(7)
+    made.random()
+    _, state, _ = made.getstate()
+    words = struct.pack("<624I", *state[:-1])
+    tell("Random", made, bytes_state=words.hex(), int_index=state[-1])
+
+
+def foreign():
+    try:
+        import ctypes
+    except ImportError:
+        return
+
+    class Point(ctypes.Structure):
+        _fields_ = [("x", ctypes.c_int), ("y", ctypes.c_double)]
+
+    pair = (Point * 2)((1, 2.5), (3, 4.5))
+    for made in (ctypes.c_longlong(-5), Point(1, 2.5), pair, ctypes.c_char(b"x")):
+        name = type(made).__name__
+        expected = {"bytes_data": bytes(made).hex(), "int_size": ctypes.sizeof(made)}
+        tell(name, made, ref_base=0, **expected)
+    tell("part", pair[1], bytes_data=bytes(pair[1]).hex(), ref_base=id(pair))
+    tell("c_char_p", ctypes.c_char_p(b"chars\xff"), bytes_pointee=b"chars\xff".hex())
+    tell("c_wchar_p", ctypes.c_wchar_p("w\u20acs \U0001f40d"), text_pointee="w\u20acs \U0001f40d")
+    tell("NULL c_char_p", ctypes.c_char_p(), none_pointee=None)
+    tell("c_void_p", ctypes.c_void_p(id(pair)), none_pointee=None)
+    to = ctypes.pointer(pair)
+    tell("pointer", to, address_target=ctypes.addressof(pair))
+
+
+def iterators():
+    def after(count, made):
+        for _ in range(count):
+            keep(next(made))
+        return made
+
+    data = keep([object() for _ in range(5)])
+    tell("list_iterator", after(2, iter(data)), ref_seq=id(data), int_index=2)
+    gone = iter(keep([1]))
+    list(gone)
+    tell("list_iterator, gone", gone, ref_seq=0)
+    made = keep({i: i for i in range(10)})
+    del made[0], made[5]
+    tell("dict_keyiterator", after(3, iter(made)), ref_dict=id(made), int_len=5)
+    made = keep(collections.OrderedDict(z=1, y=2, x=3))
+    tell("odict_iterator", after(1, iter(made)), ref_odict=id(made), ref_current=id(list(made)[1]))
+    made = keep(collections.deque(range(200)))
+    tell("deque iterator", after(150, iter(made)), ref_deque=id(made), int_counter=50)
+    made = after(3, itertools.combinations(data, 3))
+    tell("combinations", made, ints_indices=[0, 1, 4], int_r=3)
+    made = after(3, itertools.product(data, "ab"))
+    tell("product", made, ints_indices=[1, 0], bool_stopped=False)
+    made = after(3, itertools.permutations(data, 2))
+    tell("permutations", made, ints_indices=[0, 3, 1, 2, 4], ints_cycles=[5, 2])
+    tell("count", after(3, itertools.count(10)), int_cnt=13, ref_long_cnt=0)
+    made = after(3, itertools.islice(iter(data), 1, None, 1))
+    tell("islice", made, int_stop=-1, int_step=1, int_cnt=4)
+    first, second = itertools.tee(iter(data))
+    after(3, first)
+    tell("tee", second, int_index=0)
+
+
 def main():
     ordered_dicts()
+    frozen_dicts()
     deques()
     decimals()
     string_files()
@@ -221,6 +418,16 @@ def main():
     queues()
     caches()
     contexts()
+    arrays()
+    views()
+    hashes()
+    databases()
+    elements()
+    locks()
+    matches()
+    generators()
+    foreign()
+    iterators()
     print(json.dumps(TOLD), flush=True)
     hold(KEPT)
 
