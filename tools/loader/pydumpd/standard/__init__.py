@@ -412,6 +412,6 @@ def make(graph: "Graph", rec: Record, cls: type, entry: Entry) -> Any:
         return entry.make(Ref(graph, rec), cls)
     except Absent:
         return None
-    except (ValueError, TypeError, ArithmeticError, RecursionError) as e:
+    except (ValueError, TypeError, ArithmeticError, RecursionError, AttributeError) as e:
         name = graph.classes.name(rec.type)
         return Placeholder("corrupt %s at %#x: %s" % (name, rec.addr, e), rec.addr)

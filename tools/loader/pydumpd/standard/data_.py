@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """array, memoryview, mmap, struct, random: bytes with a meaning."""
 
+import _random as _random_module
 import array
 import random
 import struct
@@ -192,7 +193,10 @@ def _random(ref: Ref, cls: Any) -> Any:
     following = own.get("gauss_next")
     if not (following is None or isinstance(following, float)):
         raise Absent("gauss_next")
-    random.Random.setstate(made, (3, (*words, index), following))
+    # The rest of a subclass's state stays in the dump.
+    _random_module.Random.setstate(made, (*words, index))
+    if cls is random.Random:
+        made.gauss_next = following
     return made
 
 
