@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "read/limit.h"
 #include "read/record.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 	HAS_OBJECTS = 1,    /* NPY_ITEM_REFCOUNT of dtype.flags */
 	OWNS_DATA = 4,	    /* NPY_ARRAY_OWNDATA of ndarray.flags */
 	NUM_OBJECT = 17,    /* NPY_OBJECT */
+	NUM_UNICODE = 19,   /* NPY_UNICODE: UTF-32, padded with 0 */
 };
 
 /* What of a dtype matters here. */
@@ -25,6 +27,7 @@ struct dtype {
 	uint64_t itemsize;
 	int64_t num;
 	bool has_objects;
+	bool big_endian;
 };
 
 /* What is gathered: axes of stride 0 repeat the same items and count once. */
@@ -42,7 +45,7 @@ static enum pyd_code read_dtype(struct pyd_reader *r, pyd_addr addr,
 				struct pyd_obj *o, struct dtype *ret,
 				struct pyd_err *err)
 {
-	uint64_t size = 0, num = 0, flags = 0;
+	uint64_t size = 0, num = 0, flags = 0, order = 0;
 	bool has;
 	enum pyd_code code = pyd_obj_read(r, addr, o, err);
 
@@ -57,12 +60,15 @@ static enum pyd_code read_dtype(struct pyd_reader *r, pyd_addr addr,
 	code = pyd_obj_field(r, o, "num", &num, &has, err);
 	if (!code)
 		code = pyd_obj_field(r, o, "flags", &flags, &has, err);
+	if (!code)
+		code = pyd_obj_field(r, o, "byteorder", &order, &has, err);
 	if (code)
 		return code;
 	*ret = (struct dtype) {
 		.itemsize = size,
 		.num = (int64_t)num,
 		.has_objects = flags & HAS_OBJECTS,
+		.big_endian = (order & 0xff) == '>',
 	};
 	return PYD_OK;
 }
@@ -324,10 +330,8 @@ static enum pyd_code plan(struct pyd_reader *r, const struct pyd_record *rec,
 		return pyd_err_at(err, PYD_FAULT, g->data,
 				  "the data is not mapped");
 
-	uint64_t max = r->max_blob;
+	uint64_t max = pyd_limit_blob(r);
 
-	if (!max || max > PYD_BLOB_MAX)
-		max = PYD_BLOB_MAX;
 	if (g->take > max)
 		g->take = g->itemsize ? max - max % g->itemsize : 0;
 	return PYD_OK;
@@ -429,6 +433,86 @@ static enum pyd_code copy_items(struct pyd_reader *r, const struct gather *g,
 	return PYD_OK;
 }
 
+/* -- text -- */
+
+static uint32_t code_point(const uint8_t *p, bool big_endian)
+{
+	uint32_t c;
+
+	memcpy(&c, p, sizeof(c));
+	return big_endian ? __builtin_bswap32(c) : c;
+}
+
+static size_t utf8_of(uint32_t c, uint8_t *out)
+{
+	if (c < 0x80) {
+		out[0] = (uint8_t)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (uint8_t)(0xc0 | c >> 6);
+		out[1] = (uint8_t)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (uint8_t)(0xe0 | c >> 12);
+		out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (uint8_t)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (uint8_t)(0xf0 | c >> 18);
+	out[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (uint8_t)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* The items as UTF-8, each with a 0 behind it, so that what looks at texts sees
+ * them. False when an item is no text that can be told so. */
+static bool as_text(const uint8_t *data, uint64_t len, const struct dtype *d,
+		    uint8_t *out, size_t *ret_len)
+{
+	size_t n = 0;
+
+	for (uint64_t at = 0; at < len; at += d->itemsize) {
+		uint64_t chars = d->itemsize / 4;
+
+		while (chars &&
+		       !code_point(data + at + (chars - 1) * 4, d->big_endian))
+			chars--;
+		for (uint64_t i = 0; i < chars; i++) {
+			uint32_t c =
+				code_point(data + at + i * 4, d->big_endian);
+
+			if (!c || c > 0x10ffff)
+				return false;
+			n += utf8_of(c, out + n);
+		}
+		out[n++] = 0;
+	}
+	*ret_len = n;
+	return true;
+}
+
+static enum pyd_code add_text(struct pyd_node *n, const struct dtype *d,
+			      const uint8_t *data, uint64_t len, bool *ret_done,
+			      struct pyd_err *err)
+{
+	/* A character takes no more than in UTF-32; one more for each item. */
+	uint8_t *out = malloc(len + len / d->itemsize + 1);
+	size_t size = 0;
+	enum pyd_code code = PYD_OK;
+
+	if (!out)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for text");
+	*ret_done = as_text(data, len, d, out, &size);
+	if (*ret_done)
+		code = pyd_node_blob(n, PYD_ORIGIN_TEXT, "text", out, size,
+				     err);
+	free(out);
+	return code;
+}
+
 static void mark(struct pyd_node *n, enum pyd_mark word, uint64_t total,
 		 const char *text)
 {
@@ -441,7 +525,7 @@ static void mark(struct pyd_node *n, enum pyd_mark word, uint64_t total,
 
 /*
  * Fields: data (address), ndim, shape, strides, dtype, flags. Adds: data, the
- * items' bytes; for a dtype of objects these are items instead.
+ * items' bytes; for a dtype of objects items instead, and for one of str text.
  */
 enum pyd_code pyd_record_ndarray(struct pyd_reader *r,
 				 const struct pyd_record *rec,
@@ -476,18 +560,28 @@ enum pyd_code pyd_record_ndarray(struct pyd_reader *r,
 		return code;
 	}
 	if (g.take < g.bytes)
-		mark(n, PYD_MARK_TRUNCATED, g.bytes, "field data");
+		mark(n, PYD_MARK_TRUNCATED, g.bytes,
+		     d.num == NUM_UNICODE ? "field text" : "field data");
 	if (pyd_record_u64(rec, "flags") & OWNS_DATA)
 		n->size += g.bytes;
 	if (d.num == NUM_OBJECT && d.itemsize == 8) {
-		code = pyd_vec_reserve(&n->refs, g.take / 8, err);
-		for (uint64_t i = 0; i < g.take && !code; i += 8) {
+		uint64_t end = 8 * pyd_limit_items(r, n, g.take / 8);
+
+		code = pyd_vec_reserve(&n->refs, end / 8, err);
+		for (uint64_t i = 0; i < end && !code; i += 8) {
 			uint64_t ref;
 
 			memcpy(&ref, r->bytes.data + i, sizeof(ref));
 			code = pyd_vec_push(&n->refs, ref, err);
 		}
 		return code;
+	}
+	if (d.num == NUM_UNICODE && d.itemsize && d.itemsize % 4 == 0) {
+		bool done = false;
+
+		code = add_text(n, &d, r->bytes.data, g.take, &done, err);
+		if (code || done)
+			return code;
 	}
 	code = pyd_node_blob(n, PYD_ORIGIN_BYTES, "data", r->bytes.data, g.take,
 			     err);

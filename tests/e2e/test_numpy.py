@@ -114,3 +114,94 @@ def test_a_limit_on_memory(tmp_path: Path) -> None:
             with pytest.raises(LookupError, match=r"truncated: (4000|500) of (40000|20000|600)"):
                 missing()
         assert "truncated: 4000 of 40000 bytes" in repr(a) and "[0.0, 1.0" in repr(a)
+
+
+BROKEN = """
+import ctypes, sys
+import numpy as np
+
+def put(array, offset, value, size=8):
+    ctypes.memmove(id(array) + offset, value.to_bytes(size, "little", signed=value < 0), size)
+
+kept = [np.arange(6.0).reshape(2, 3) for _ in range(12)]
+good, cases = kept[0], {}
+for name, array in zip("ndim minus dims shape steps data dtype strides far".split(), kept[1:]):
+    cases[name] = array
+put(cases["ndim"], 24, 1000, 4)
+put(cases["minus"], 24, -1, 4)
+put(cases["dims"], 32, 0)
+lies = (ctypes.c_int64 * 2)(2, -3)
+huge = (ctypes.c_int64 * 2)(1 << 40, 1 << 40)
+far = (ctypes.c_int64 * 2)(1 << 46, 8)
+put(cases["shape"], 32, ctypes.addressof(lies))
+put(cases["steps"], 32, ctypes.addressof(huge))
+put(cases["data"], 16, 8)
+put(cases["dtype"], 56, id(cases))
+put(cases["strides"], 40, ctypes.addressof(huge))
+put(cases["far"], 40, ctypes.addressof(far))
+secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+keys = np.array([secret, "plain"])
+raw = np.array([secret.encode(), b"plain"])
+text = np.frombuffer(b"token " + secret.encode(), "u1")
+print("ready", flush=True)
+sys.stdin.read()
+import os
+os._exit(0)
+"""
+
+
+def test_broken_arrays_and_secrets_in_them(tmp_path: Path) -> None:
+    """Structs that cannot be right, and what is not to be in the dump."""
+    interpreter = packages.find("3.13")
+    site = packages.install(interpreter, RELEASES["3.13"])
+    path = tmp_path / "broken.pydump"
+    with start(interpreter.argv("-c", BROKEN), env={"PYTHONPATH": site}) as target:
+        assert target.line() == "ready"
+        attach(target, path)
+    with open_dump(path) as dump:
+        names = dump.threads[0].frames[0].locals
+        assert names["good"].tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+        for name, array in names["cases"].items():
+            assert len(repr(array)) < 300 and "array([" not in repr(array), (name, repr(array))
+            with pytest.raises((LookupError, AttributeError)):
+                array.tolist()
+        keys, raw, text = names["keys"], names["raw"], names["text"]
+        assert keys[1] == "plain" and set(keys[0]) == {"*"} and "redacted" in repr(keys)
+        # Bytes of items stand side by side: the second may be taken for a part.
+        assert b"g7H8" not in raw[0] and "redacted" in repr(raw)
+        assert "redacted" in repr(text)
+        with pytest.raises(LookupError, match="redacted"):
+            text.tolist()
+
+
+def test_a_real_array(tmp_path: Path) -> None:
+    """numpy.asarray() of what the loader shows is the same array."""
+    interpreter = packages.find("3.13")
+    site = packages.install(interpreter, RELEASES["3.13"])
+    tools = packages.install(interpreter, "msgpack", "zstandard")
+    code = (
+        "import numpy as np, sys\n"
+        "a = np.array([(1, 2.5, 'x', b'y'), (3, -0.0, 'zz', b'')], 'i4,>f8,U3,S2')[::-1]\n"
+        "b = np.arange(24, dtype='>i2').reshape(2, 3, 4).T\n"
+        "c = np.array([None, [1], 'a'], object)\n"
+        "print(repr(a), repr(b), repr(c), sep='|', end='|\\n', flush=True)\nsys.stdin.read()"
+    )
+    path = tmp_path / "real.pydump"
+    with start(interpreter.argv("-c", code), env={"PYTHONPATH": site}) as target:
+        told = ""
+        while told.count("|") < 3:
+            told += target.line() + "\n"
+        attach(target, path)
+    code = (
+        "import sys, pydumpd\nnames = pydumpd.open(sys.argv[1]).threads[0].frames[0].locals\n"
+        "assert 'numpy' not in sys.modules and repr(names['b']) and 'numpy' not in sys.modules\n"
+        "import numpy as np\nfound = [np.asarray(names[n]) for n in 'abc']\n"
+        "assert all(type(x) is np.ndarray for x in found)\n"
+        "print(*map(repr, found), sep='|', end='|\\n')"
+    )
+    where = ":".join([site, tools, str(TARGETS.parents[1] / "tools" / "loader")])
+    with start(interpreter.argv("-c", code, str(path)), env={"PYTHONPATH": where}) as reader:
+        shown = ""
+        while shown.count("|") < 3:
+            shown += reader.line() + "\n"
+    assert shown == told

@@ -93,6 +93,13 @@ class Fields(Mapping):
         note = self.note(name)
         return marked(value, note) if note else value
 
+    def raw(self, name: str) -> bytes:
+        """The bytes of a field, as far as they are there."""
+        entry = self._entry(name)
+        if entry.origin not in ORIGINS_WITH_BYTES:
+            raise Absent(name)
+        return bytes(self._rec.tail[entry.at : entry.at + entry.value])
+
     def note(self, name: str) -> str:
         """What is cut or wrong in this field alone, "" for nothing."""
         mark = self._rec.mark
