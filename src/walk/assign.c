@@ -323,6 +323,15 @@ static enum pyd_name_class given_to(struct pyd_matcher *m, const uint8_t *s,
 	}
 }
 
+/* Nothing that ends an expression. */
+static bool is_gap(const uint8_t *s, size_t from, size_t to)
+{
+	for (; from < to; from++)
+		if (!isspace(s[from]) && s[from] != '\\')
+			return false;
+	return true;
+}
+
 enum pyd_code pyd_match_source(struct pyd_matcher *m, const uint8_t *s,
 			       size_t n, struct pyd_spans *out,
 			       struct pyd_err *err)
@@ -335,7 +344,7 @@ enum pyd_code pyd_match_source(struct pyd_matcher *m, const uint8_t *s,
 	for (size_t i = 0; i < n && !code;) {
 		size_t start = i, end, open, from = out->n;
 		enum pyd_name_class c;
-		bool joined = true, pair = false;
+		bool joined, pair = false;
 
 		if (s[i] == '#') {
 			const uint8_t *nl = memchr(s + i, '\n', n - i);
@@ -344,6 +353,8 @@ enum pyd_code pyd_match_source(struct pyd_matcher *m, const uint8_t *s,
 			code = pyd_match(m, s + i, end - i,
 					 PYD_MATCH_ASSIGNMENTS, out, err);
 			shift(out, from, i);
+			if (last_end && is_gap(s, last_end, i))
+				last_end = end;
 			i = end;
 			continue;
 		}
@@ -355,9 +366,8 @@ enum pyd_code pyd_match_source(struct pyd_matcher *m, const uint8_t *s,
 			start--;
 		end = literal_end(s, n, i, &open);
 		/* Literals that follow one another are one. */
-		for (size_t k = last_end; k < start; k++)
-			joined &= isspace(s[k]) || s[k] == '\\';
-		c = last_end && joined ? last : given_to(m, s, start, &pair);
+		joined = last_end && is_gap(s, last_end, start);
+		c = joined ? last : given_to(m, s, start, &pair);
 		i = end - i > open ? i + open : end;
 		if (assign && end - i >= 2 &&
 		    !(pair && is_word(s + i, end - i)) &&

@@ -110,6 +110,7 @@ enum {
 	PYD_CLASS_ENVIRON = 17, /* a mapping of it */
 	PYD_CLASS_PAIR = 18,	/* behind a secret's name in a sequence of two:
 				 * it may be another name, as in __slots__ */
+	PYD_CLASS_CONSTANT = 19, /* of code that has to do with a secret */
 };
 
 /* Learns from a node's texts; what is text is kept for later. */

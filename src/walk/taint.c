@@ -286,22 +286,28 @@ static bool is_library(const char *file)
 /* A file of the program's own: its literals are looked at even when no frame
  * needs its text. */
 static enum pyd_code note_file(struct pyd_redact *rd, struct pyd_reader *r,
-			       uint64_t name, struct pyd_err *err)
+			       uint64_t name, bool *ret_no_file,
+			       struct pyd_err *err)
 {
 	char text[PYD_NAME_MAX], *own;
 	struct pyd_err why = { 0 };
 	uint64_t found, h;
 	enum pyd_code code;
 
-	if (!name || pyd_map_get(&rd->file_names, name, &found) ||
-	    rd->files.len >= FILES_MAX)
+	*ret_no_file = false;
+	if (!name || rd->files.len >= FILES_MAX)
 		return PYD_OK;
-	code = pyd_map_put(&rd->file_names, name, 1, err);
-	if (code)
-		return code;
+	if (pyd_map_get(&rd->file_names, name, &found)) {
+		*ret_no_file = found == 2;
+		return PYD_OK;
+	}
 	code = pyd_read_str(r, name, text, sizeof(text), &why);
 	if (code)
 		return only_fatal(code, &why, err);
+	*ret_no_file = text[0] == '<' && strncmp(text, "<frozen", 7) != 0;
+	code = pyd_map_put(&rd->file_names, name, *ret_no_file ? 2 : 1, err);
+	if (code)
+		return code;
 	h = pyd_redact_hash(text, strlen(text)) | 1; /* no address */
 	if (is_library(text) || pyd_map_get(&rd->file_names, h, &found))
 		return PYD_OK;
@@ -317,19 +323,46 @@ static enum pyd_code note_file(struct pyd_redact *rd, struct pyd_reader *r,
 	return code;
 }
 
+/* Code without a source, of exec() and the like, that has to do with a secret:
+ * those of its constants that look like one are taken for it. */
+static enum pyd_code constants(struct pyd_redact *rd, struct pyd_reader *r,
+			       const struct pyd_node *n, bool any,
+			       struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	pyd_vec_clear(&rd->items);
+	code = tuple_items(rd, r, n->refs.data[6], err);
+	for (size_t i = 0; i < rd->items.len && !any && !code; i++) {
+		enum pyd_name_class class;
+
+		code = pyd_redact_class(rd, r, rd->items.data[i], &class, NULL,
+					err);
+		any = class == PYD_CLASS_SECRET || class == PYD_CLASS_MAYBE;
+	}
+	pyd_vec_clear(&rd->items);
+	if (!code)
+		code = tuple_items(rd, r, n->refs.data[7], err);
+	for (size_t i = 0; i < rd->items.len && any && !code; i++)
+		code = pyd_redact_note(rd, rd->items.data[i], PYD_RULE_NAME,
+				       PYD_CLASS_CONSTANT, PYD_REDACT_DEPTH,
+				       err);
+	return code;
+}
+
 /* Fields: filename name qualname varnames cellvars freevars names consts
  * localsplusnames localspluskinds. */
 static enum pyd_code code_object(struct pyd_redact *rd, struct pyd_reader *r,
 				 const struct pyd_node *n, struct pyd_err *err)
 {
 	struct pyd_redact_code *c;
-	bool any = false;
+	bool any = false, no_file = false;
 	int32_t argcount = 0;
 	enum pyd_code code;
 
 	if (n->refs.len < 9)
 		return PYD_OK;
-	code = note_file(rd, r, n->refs.data[0], err);
+	code = note_file(rd, r, n->refs.data[0], &no_file, err);
 	pyd_vec_clear(&rd->items);
 	if (!code && n->refs.data[8])
 		code = tuple_items(rd, r, n->refs.data[8], err);
@@ -337,8 +370,10 @@ static enum pyd_code code_object(struct pyd_redact *rd, struct pyd_reader *r,
 		code = tuple_items(rd, r, n->refs.data[3], err);
 	if (!code && !n->refs.data[8])
 		code = tuple_items(rd, r, n->refs.data[5], err);
-	if (code || !rd->items.len)
+	if (code)
 		return code;
+	if (!rd->items.len)
+		return no_file ? constants(rd, r, n, false, err) : PYD_OK;
 	c = calloc(1, sizeof(*c) + rd->items.len);
 	if (!c)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
@@ -361,6 +396,8 @@ static enum pyd_code code_object(struct pyd_redact *rd, struct pyd_reader *r,
 				   err);
 	if (code || !any)
 		free(c);
+	if (!code && no_file)
+		code = constants(rd, r, n, any, err);
 	return code;
 }
 
@@ -499,6 +536,19 @@ static bool is_identifier(const uint8_t *s, size_t n)
 	return true;
 }
 
+/* "sha256", "iso-8859-1" */
+static bool is_name_and_number(const uint8_t *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && isalpha(s[i]))
+		i++;
+	while (i < n && (isdigit(s[i]) || s[i] == '-' || s[i] == '_' ||
+			 s[i] == '.'))
+		i++;
+	return i == n;
+}
+
 static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
 			       unsigned int class, unsigned int depth,
 			       struct pyd_err *err)
@@ -512,6 +562,10 @@ static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
 	/* Strings and bytes of one character are shared by all. */
 	if (class == PYD_CLASS_ENV)
 		secret = len > 1;
+	else if (class == PYD_CLASS_CONSTANT)
+		secret = len >= 8 && !is_name_and_number(n->value.data, len) &&
+			 pyd_rules_is_value(rd->rules, PYD_CLASS_MAYBE,
+					    n->value.data, len);
 	else if (class == PYD_CLASS_PAIR)
 		secret = !is_identifier(n->value.data, len) &&
 			 pyd_rules_is_value(rd->rules, PYD_CLASS_SECRET,

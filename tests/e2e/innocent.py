@@ -172,28 +172,32 @@ ABOUT = [
     "django.contrib.auth.password_validation.MinimumLengthValidator",
 ]  # fmt: skip
 
-WORDS = """account active address admin after agent archive area article author balance basket before
-    billing board book border branch bridge browser budget buffer build button cache calendar camera
-    cancel card category center change channel chapter city client cloud color column comment company
-    config contact content context control corner country course create current customer daily data date
-    default delete delivery department design detail device digital discount display document domain
-    download driver during dynamic early edit element email empty engine entry error event every example
-    export field filter final finance first folder follow footer form forward frame front future garden
-    gateway general global graph green group guest header health height history hotel house image import
-    index insert invoice item journal keyboard label language large later layout letter level library
-    light limit link list local location logger longer machine mail market member memory menu message
-    method middle mobile model module money month mountain music native network news night normal notice
-    number object office online open option order origin output owner package page paper parent partner
-    party path pattern payment people period person phone photo picture place plan platform player point
-    policy position price print private process product profile program project property public quality
-    query question queue quick random range rate reader record region release remote report request
-    result review river road round route sales sample school screen script search season section select
-    sender series server service session setting shape share short signal simple single small social
-    source space special speed sport stage standard start state station status stock storage store street
-    student style subject summer support switch system table target task team template text thread ticket
-    time title total traffic train transfer travel tree trial turn type under update upload user value
-    vendor version video view village visit visitor volume water weather website week weight width window
-    winter word worker world yellow young zone""".split()
+WORDS = """
+    account active address admin after agent archive area article author balance basket before
+    billing board book border branch bridge browser budget buffer build button cache calendar
+    camera cancel card category center change channel chapter city client cloud color column
+    comment company config contact content context control corner country course create current
+    customer daily data date default delete delivery department design detail device digital
+    discount display document domain download driver during dynamic early edit element email
+    empty engine entry error event every example export field filter final finance first folder
+    follow footer form forward frame front future garden gateway general global graph green
+    group guest header health height history hotel house image import index insert invoice item
+    journal keyboard label language large later layout letter level library light limit link
+    list local location logger longer machine mail market member memory menu message method
+    middle mobile model module money month mountain music native network news night normal
+    notice number object office online open option order origin output owner package page paper
+    parent partner party path pattern payment people period person phone photo picture place
+    plan platform player point policy position price print private process product profile
+    program project property public quality query question queue quick random range rate reader
+    record region release remote report request result review river road round route sales
+    sample school screen script search season section select sender series server service
+    session setting shape share short signal simple single small social source space special
+    speed sport stage standard start state station status stock storage store street student
+    style subject summer support switch system table target task team template text thread
+    ticket time title total traffic train transfer travel tree trial turn type under update
+    upload user value vendor version video view village visit visitor volume water weather
+    website week weight width window winter word worker world yellow young zone
+""".split()
 
 if __name__ == "__main__":
     json.dump(corpus(1), sys.stdout)

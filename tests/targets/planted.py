@@ -36,11 +36,24 @@ LITERALS = [
 
 password_of_module = "lit-module-0a91fk"
 SETTINGS = {"user": "lit", "secret_key": "lit-dict-5e18xw"}
-joined_password = "lit-joined-one-28lit-joined-two-41"
+joined_password = (
+    "lit-joined-one-28"  # they stay two
+    "lit-joined-two-41"
+)
 api_token: str = "lit-annotated-6f05"
 # the old one was: password = "lit-comment-4d4d9"
 os.environ["LATE_PASSWORD"] = "lit-environ-c0ffee1"
 PAIRS = [("user", "bob"), ("password", "lit-tuple-d00d11")]
+
+
+UNSEEN = {}
+# A text that is gone by the time of the dump: its constants are not.
+exec(
+    "def unseen(c):\n    c.password = %r + c.x(secret_key=%r)\n"
+    % tuple("unseen-%d-%s" % (i, sys.argv[1] + "f00d") for i in (71, 72)),
+    globals(),
+    UNSEEN,
+)
 
 
 def never_called(connection):
@@ -286,6 +299,8 @@ def main():
     for name in ("DB_PASSWORD", "PLANTED_TOKEN", "PLANTED_MODE", "DATABASE_URL"):
         value = os.environ[name]
         SECRETS["environment " + name] = value.rpartition("@")[0].rpartition(":")[2] or value
+    for i in (71, 72):
+        SECRETS["constant without a source %d" % i] = "unseen-%d-%s" % (i, sys.argv[1] + "f00d")
     for i, text in enumerate(LITERALS):
         SECRETS["literal %d" % i] = text
     del LITERALS[:]
