@@ -29,6 +29,6 @@ def test_carets(interpreter: Interpreter, tmp_path: Path) -> None:
             # What is without columns is none in the program, too.
             assert all(None not in e for e in entries)
         assert shown == entries
-        if interpreter.version[:2] == sys.version_info[:2]:
+        if interpreter.version == sys.version_info[:3]:
             assert "".join(made.format()) == "".join(text)
             assert interpreter.version < (3, 11) or "^^^" in "".join(text)

@@ -137,7 +137,7 @@ def compare_dumps(cut: Any, whole: Any, limits: dict[str, Any]) -> Iterator[str]
 @pytest.mark.parametrize("script", ["graphs.py", "cuts.py"])
 def test_limits_at_random(interpreter: Interpreter, tmp_path: Path, script: str) -> None:
     r = random.Random(f"{interpreter.hex} {script}")
-    args = ("300", "25", "plain") if script == "graphs.py" else ()
+    args = ("300", "25", "standard") if script == "graphs.py" else ()
     with start_script(interpreter, script, *args) as target:
         while not target.line().startswith("ready"):
             pass
