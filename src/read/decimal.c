@@ -10,6 +10,7 @@
 #include "read/record.h"
 
 enum {
+	READABLE_DIGITS = 4096,
 	/* mpd_t.flags */
 	NEGATIVE = 1,
 	INFINITE = 2,
@@ -155,7 +156,8 @@ static enum pyd_code check(const struct pyd_record *rec, const struct number *d,
 
 /*
  * Fields: flags, exp, digits, len (words), data; constant: word_digits. Adds
- * "text". A cut one has the first digits alone.
+ * "text". A cut one has the first digits alone, and their number as total;
+ * numbers that a person could read are not cut.
  */
 enum pyd_code pyd_record_decimal(struct pyd_reader *r,
 				 const struct pyd_record *rec,
@@ -182,6 +184,8 @@ enum pyd_code pyd_record_decimal(struct pyd_reader *r,
 			return pyd_err_at(err, PYD_FAULT, d.data,
 					  "digits are not mapped");
 	}
+	if (max < READABLE_DIGITS)
+		max = READABLE_DIGITS;
 	pyd_buf_clear(out);
 	if (d.flags & NEGATIVE)
 		code = put(out, "-", err);

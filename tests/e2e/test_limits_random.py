@@ -59,6 +59,15 @@ def total_of(rec: Any) -> int:
     return len(rec.rest()) // UNITS.get(name, 1)
 
 
+def field_length(rec: Any, at: int) -> int:
+    """Of a text field, in characters; of any other in bytes."""
+    if rec.shape[at][0] != 10:
+        return rec.values[at]
+    before = [v for (o, _), v in zip(rec.shape[:at], rec.values) if o in (10, 11, 12)]
+    text = rec.tail[sum(before) : sum(before) + rec.values[at]]
+    return len(text.decode("utf-8", "surrogatepass"))
+
+
 def fields(rec: Any) -> Any:
     return rec.kind.name, bytes(rec.data), list(rec.refs), list(rec.shape), list(rec.values)
 
@@ -82,8 +91,9 @@ def compare(addr: int, cut: Any, whole: Any) -> Iterator[str]:
         # A field of a described type.
         names = [name for _, name in whole.shape]
         at = names.index(mark.text.split(",")[0].removeprefix("field "))
-        if mark.total != whole.values[at] or cut.values[at] >= whole.values[at]:
-            yield f"{where}: {mark} of {whole.values[at]}"
+        true = (whole.values[at], field_length(whole, at))
+        if mark.total not in true or cut.values[at] >= whole.values[at]:
+            yield f"{where}: {mark} of {true}"
         return
     if mark.total != total_of(whole) or total_of(cut) >= mark.total:
         yield f"{where}: {total_of(cut)} of {mark.total}, which are {total_of(whole)}"

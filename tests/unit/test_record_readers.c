@@ -145,9 +145,23 @@ static void decimals(struct world *w)
 	read_fails(w, at, PYD_CORRUPT);
 	w->r.max_string = 5;
 	read_ok(w, put_decimal(w, 1, -19, 20, 7, 1), PYD_KIND_record);
-	has_text(w, "text", "-10000");
+	has_text(w, "text", "-1.0000000000000000007");
+	cr_assert_eq(w->n.mark, 0);
+
+	/* 4100 digits in 216 words, the highest of 15 digits. */
+	uint64_t words[216] = { [215] = 100000000000000 };
+	char text[4096 + 1] = "1";
+
+	memset(text + 1, '0', sizeof(text) - 2);
+	at = put_decimal(w, 0, 0, 20, 7, 1);
+	set(w, at, 16, 4100);
+	set(w, at, 24, 216);
+	set(w, at, 32, put_words(w, words, 216));
+	read_ok(w, at, PYD_KIND_record);
+	has_text(w, "text", text);
 	cr_assert_eq(w->n.mark, PYD_MARK_TRUNCATED);
-	cr_assert_eq(w->n.mark_total, 20);
+	cr_assert_eq(w->n.mark_total, 4100);
+	w->r.max_string = 0;
 }
 
 Test(record_readers, decimal)
