@@ -84,9 +84,17 @@ def shown(value: Any) -> Union[None, str, Shown]:
     from .surrogates import shown_of
 
     try:
-        return shown_of(value)
+        out = shown_of(value)
+        return _lines(out) if isinstance(out, str) else out
     except Exception as e:
         return "<%s: repr failed: %s>" % (_type_name(value), type(e).__name__)
+
+
+def _lines(shown_: str) -> str:
+    """The same without control characters, which names and messages may have."""
+    if len(shown_) > LIMIT:
+        shown_ = shown_[:LIMIT] + "..."
+    return "\n".join(printable(line, LIMIT + 3) for line in shown_.split("\n"))
 
 
 def _open(value: Any, kind: str, standin: bool) -> Tuple[Iterator[Any], int, str]:
@@ -119,12 +127,19 @@ def _set_name(value: Any, kind: str) -> str:
 # How many text() are at work inside one another: by way of the reprs of
 # exceptions, keys and the like.
 _nested = 0
+# Values printed by inner ones: each may hold all others again, and what is
+# bounded on every level is not so as a whole. Every value of the outermost has
+# some to spend.
+_work = 0
+_WORK_MAX = 1000
+_WORK_EACH = 20
 
 
 def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
     """The repr of a value, at most about `limit` characters of it."""
-    global _nested
-    if _nested >= 8:
+    global _nested, _work
+    _work = 0 if not _nested else _work
+    if _nested >= 8 or _work >= _WORK_MAX:
         return "<%s: nested too deep to print>" % _type_name(value)
     _nested += 1
     try:
@@ -148,6 +163,11 @@ def _text(value: Any, limit: int, items: int) -> str:
 
     def begin(v: Any) -> None:
         """Writes a value, or opens it as a container."""
+        global _work
+        _work = _work + 1 if _nested > 1 else max(_work - _WORK_EACH, 0)
+        if _work > _WORK_MAX:
+            emit("...")
+            return
         own = shown(v)
         if type(own) is str:
             emit(own if len(own) <= limit else own[:limit] + "...")

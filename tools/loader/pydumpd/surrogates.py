@@ -844,9 +844,9 @@ def _repr(self: Any) -> str:
             printable(name) or type(self).__name__,
             "(%s)" % inner[1:-2] if len(args) == 1 and inner.endswith(",)") else inner,
         )
-    if shown_of(self) is not None:
-        from .render import text
+    from .render import text
 
+    if _has_shown(type(self), ref):
         return text(self)
     base = storage_base(type(self))
     if base is None:
@@ -894,6 +894,18 @@ def shown_of(value: Any) -> Any:
     if isinstance(out, str):
         return before + out + after
     return out._replace(before=before + out.before, after=out.after + after)
+
+
+def _has_shown(cls: type, ref: Ref) -> bool:
+    """Whether shown_of() has a way, without going it."""
+    from . import standard
+
+    if ref.rec.kind.name in ("record", "mapping"):
+        return True
+    for owner in type.__getattribute__(cls, "__mro__"):
+        if "_shown" in type.__getattribute__(owner, "__dict__") or owner in standard.REAL_SHOWN:
+            return True
+    return False
 
 
 def repr_frame(ref: Ref) -> Tuple[str, str]:

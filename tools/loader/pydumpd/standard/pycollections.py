@@ -6,7 +6,6 @@ import itertools
 import os
 from typing import Any, Dict, Iterator, List, Tuple
 
-from ..marks import Marked
 from ..refs import ref_of
 from ..render import Shown
 from . import surrogate
@@ -75,18 +74,23 @@ class MappingMixin(Written):
         return pairs_of(self).items()
 
 
+def _maps(obj: Any) -> List[Any]:
+    # By its iterator: a list that is cut may claim any length.
+    return list(iter(known(obj, "maps", list)))
+
+
 @surrogate("collections.ChainMap")
 class ChainMap(MappingMixin):
     __slots__ = ()
 
     def _pairs(self) -> Dict[Any, Any]:
         out: Dict[Any, Any] = {}
-        for each in reversed(known(self, "maps", list)):
+        for each in reversed(_maps(self)):
             out.update(_as_dict(each))
         return out
 
     def _shown(self) -> Shown:
-        return value_shown(name_of(self), *known(self, "maps", list))
+        return value_shown(name_of(self), _maps(self))
 
 
 def _as_dict(value: Any) -> Dict[Any, Any]:
@@ -297,7 +301,7 @@ class Environ(MappingMixin):
 
 
 def _decoded(value: Any) -> Any:
-    if isinstance(value, Marked) or not isinstance(value, bytes):
+    if type(value) is not bytes:  # cut or redacted ones say so themselves
         return value
     return value.decode("utf-8", "surrogateescape") if os.name == "posix" else value.decode()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What threads and tasks wait with, where it is written in Python."""
 
+import itertools
 from typing import Any
 
 from ..refs import ref_of
@@ -277,7 +278,7 @@ class AsyncQueue(Written):
         parts = [("maxsize=", own(self, "_maxsize"))]
         queue = own(self, "_queue")
         if _length(queue):
-            parts.append((" _queue=", list(queue)))
+            parts.append((" _queue=", list(itertools.islice(iter(queue), 10000))))
         for name in ("_getters", "_putters"):
             if _length(own(self, name)):
                 parts.append((" %s[%d]" % (name, len(own(self, name))), Verbatim("")))

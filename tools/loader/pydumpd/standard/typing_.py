@@ -9,12 +9,24 @@ from . import surrogate
 from .written import Written, own, python_of, text_of
 
 _DEPTH = 40
+_PARTS = 2000
+_left = [_PARTS]  # how many more parts the form that is printed may have
+_active = [0]
 
 
 def type_text(value: Any, depth: int = 0) -> str:
     """What typing shows of a type: its name, without module for builtins."""
-    if depth > _DEPTH:
+    _left[0] = _left[0] - 1 if _active[0] else _PARTS
+    if depth > _DEPTH or _left[0] < 0:
         return "..."
+    _active[0] += 1
+    try:
+        return _type_text(value, depth)
+    finally:
+        _active[0] -= 1
+
+
+def _type_text(value: Any, depth: int) -> str:
     if value is Ellipsis:
         return "..."
     if value is type(None):
@@ -45,7 +57,7 @@ def _alias(obj: Any, depth: int) -> str:
     """typing.List[int]"""
     origin, args, name = own(obj, "__origin__"), _args(obj), own(obj, "_name")
     shown = _origin_name(obj, origin, name)
-    plain = text_of(origin)
+    plain = type_text(origin, _DEPTH)
     if python_of(obj) < (3, 9):
         special = own(obj, "_special") is True
         if special:
@@ -76,9 +88,7 @@ def _alias(obj: Any, depth: int) -> str:
 def _origin_name(obj: Any, origin: Any, name: Any) -> str:
     if isinstance(name, str) and name:
         return "typing." + printable(name)
-    if isinstance(origin, type):
-        return type_text(origin)
-    return text_of(origin)
+    return type_text(origin, _DEPTH)
 
 
 def _union(args: List[Any], depth: int, optional: bool) -> str:
@@ -102,7 +112,7 @@ class GenericAlias(Written):
     __slots__ = ()
 
     def _shown(self) -> str:
-        return _alias(self, 0)
+        return type_text(self)
 
 
 @surrogate("typing._CallableGenericAlias")

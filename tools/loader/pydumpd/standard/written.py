@@ -35,7 +35,7 @@ def known(obj: Any, name: str, *types: type) -> Any:
     if value is _MISSING:
         raise NotDumpedError("attribute %s is not in the dump" % name)
     if not isinstance(value, types):
-        raise NotDumpedError("attribute %s is %s" % (name, printable(repr(value), 100)))
+        raise NotDumpedError("attribute %s is a %s" % (name, type(value).__name__))
     return value
 
 
@@ -134,7 +134,7 @@ def call_shown(name: str, pairs: List[Part]) -> Shown:
     return Shown(printable(name) + "(", parts_of(pairs), ")", len(pairs))
 
 
-def value_shown(name: str, *values: Any) -> Shown:
+def value_shown(name: str, values: List[Any]) -> Shown:
     """Name(1, 2)"""
     return Shown(printable(name) + "(", (("", v) for v in values), ")", len(values))
 
@@ -161,7 +161,7 @@ def text_of(value: Any, limit: int = 2000) -> str:
 def plain_dict(value: Any) -> Dict[Any, Any]:
     """A dict, or a stand-in for a big one; else an error."""
     if not isinstance(value, dict):
-        raise NotDumpedError("its dict is not in the dump: %s" % text_of(value, 200))
+        raise NotDumpedError("its dict is not in the dump, but a %s" % type(value).__name__)
     return value
 
 
