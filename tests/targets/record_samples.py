@@ -348,8 +348,9 @@ def samples(m):
     fact(csv.reader(it, delimiter=";", quoting=csv.QUOTE_NONE), input_iter=Same(it),
          line_num=0)
     fact(csv.reader([], delimiter=";", strict=True).dialect, delimiter_code=ord(";"),
-         quotechar_code=ord('"'), lineterminator="\r\n", quoting=0, doublequote=True,
-         skipinitialspace=False, strict=True)
+         quotechar_code=ord('"'), lineterminator="\r\n", quoting=0,
+         skipinitialspace=type(csv.reader([]).dialect.strict)(0),
+         strict=type(csv.reader([]).dialect.strict)(1))
     sink = io.StringIO()
     writer = fact(csv.writer(sink))
     keep.append(sink)
@@ -379,8 +380,10 @@ def samples(m):
         parser.buffer_size = 4321
         parser.ordered_attributes = True
         parser.EndElementHandler = len
+        parser.SkippedEntityHandler = max
         fact(parser, buffer_size=4321, ordered_attributes=True, specified_attributes=False,
-             **{"(items)": [0, id(len)] + 20 * [0]})
+             StartElementHandler=ABSENT, EndElementHandler=Same(len),
+             SkippedEntityHandler=Same(max))
     # sqlite3
     if "_sqlite3" in m:
         import sqlite3
@@ -416,6 +419,9 @@ def samples(m):
                     fact(obj)
                     if name in ("_sha256", "_sha512", "_sha2"):
                         facts[-1][1]["digest_size"] = obj.digest_size
+    if "_blake2" in m:
+        fact(m["_blake2"].blake2b(digest_size=20, key=b"k"), digest_size=20)
+        fact(m["_blake2"].blake2s(digest_size=21), digest_size=21)
     if "_hashlib" in m:
         fact(hashlib.sha256())
         import hmac
