@@ -74,3 +74,28 @@ def check_pandas(dump: Any) -> None:
 
 
 CHECKS = {"flask": check_flask, "aiohttp": check_aiohttp, "pandas": check_pandas}
+
+
+def test_compiled_functions(tmp_path: Path) -> None:
+    """Functions of Cython and numpy's dispatchers tell their names and code."""
+    interpreter = packages.find("3.13")
+    site = packages.install(interpreter, "pandas")
+    code = (
+        "import sys, numpy as np, pandas._libs.lib as lib, pandas._libs.join as join\n"
+        "found = [lib.infer_dtype, lib.is_float, join.inner_join, join.left_join_indexer]\n"
+        "found += [np.concatenate, np.mean]\n"
+        "for f in found: print(repr(f), flush=True)\n"
+        "print(lib.infer_dtype.__code__.co_name, flush=True)\nsys.stdin.read()"
+    )
+    path = tmp_path / "functions.pydump"
+    with start(interpreter.argv("-c", code), env={"PYTHONPATH": site}) as target:
+        told, name = [target.line() for _ in range(6)], target.line()
+        attach(target, path)
+    with open_dump(path) as dump:
+        found = dump.threads[0].frames[0].locals["found"]
+        assert [repr(f) for f in found] == told
+        assert found[0].__name__ == "infer_dtype" and found[0].__code__.co_name == name
+        assert "int8_t" in found[3].__signatures__ and found[5].__name__ == "mean"
+        for f in found:
+            with pytest.raises(TypeError, match="nothing of the program runs"):
+                f()
