@@ -378,8 +378,21 @@ static void put_dict_attrs(struct repr *r, uint64_t dict, uint32_t *shown,
 	const uint64_t *items;
 	uint32_t n;
 
-	if (!dict || pyd_dump_object_get(r->d, dict, &o, NULL))
+	if (!dict)
 		return;
+	if (pyd_dump_object_get(r->d, dict, &o, NULL)) {
+		put_comma(r, shown, first);
+		put(r, "__dict__=");
+		one(r, dict);
+		return;
+	}
+	if (o.kind != PYD_KIND_dict || o.mark) {
+		put_comma(r, shown, first);
+		put(r, "__dict__=");
+		one(r, dict);
+		pyd_dump_object_release(r->d, &o);
+		return;
+	}
 	items = pyd_dump_object_rest(r->d, &o, &n);
 	for (uint32_t i = 0; o.kind == PYD_KIND_dict && i + 1 < n; i += 2) {
 		if (*shown >= r->lim.items || full(r)) {

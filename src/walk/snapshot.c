@@ -363,6 +363,41 @@ static enum pyd_code add_roots(struct snapshot *s, const struct pyd_vec *roots,
 	return PYD_OK;
 }
 
+static enum pyd_code add_variable(void *ctx, pyd_addr key, pyd_addr value,
+				  struct pyd_err *err)
+{
+	struct pyd_walk *w = ctx;
+	enum pyd_code code = pyd_walk_root(w, key, err);
+
+	return code ? code : pyd_walk_root(w, value, err);
+}
+
+/* The variables of a module or class body that a frame runs are as near as
+ * those of a function, but lie in a dict. */
+static enum pyd_code add_bodies(struct snapshot *s, struct pyd_err *err)
+{
+	struct pyd_walk *w = &s->walk;
+
+	for (size_t i = 0; i < s->stacks.spaces.len; i++) {
+		pyd_addr space = s->stacks.spaces.data[i];
+		struct pyd_err why = { 0 };
+		enum pyd_code code = pyd_walk_names(w, space, err);
+
+		if (code)
+			return code;
+		/* A module may be what is to be left out. */
+		if (pyd_filter_is_on(&w->filter))
+			continue;
+		code = pyd_read_dict_each(&s->reader, space, add_variable, w,
+					  &why);
+		if (code && !pyd_code_is_local(code)) {
+			*err = why;
+			return code;
+		}
+	}
+	return PYD_OK;
+}
+
 /* Globals and what else is a namespace; what is to be left out of it. */
 static enum pyd_code add_globals(struct snapshot *s, struct pyd_err *err)
 {
@@ -393,6 +428,9 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	s->walk.deadline_ns = s->deadline_ns;
 	s->reader.deadline_ns = s->deadline_ns;
 	code = add_roots(s, &s->stacks.near, err);
+	if (code)
+		return code;
+	code = add_bodies(s, err);
 	if (code)
 		return code;
 	code = add_roots(s, &s->stacks.far, err);

@@ -11,6 +11,7 @@ enum {
 	CHUNK_BYTES = 512 << 10,
 	FRAMES_MAX = 1 << 22,	  /* of one thread */
 	EXCEPTIONS_MAX = 1 << 10, /* of one thread */
+	SPACES_MAX = 256,	  /* namespaces of module bodies */
 };
 
 /* What of one thread is kept until all threads are read. */
@@ -175,6 +176,18 @@ static void pack_bad_frame(struct pyd_pack *p, const struct pyd_frame *f,
 	pyd_pack_kv_text(p, "note", why->msg);
 }
 
+static enum pyd_code add_space(struct pyd_stacks *s, pyd_addr space,
+			       struct pyd_err *err)
+{
+	if (!space)
+		return PYD_OK;
+	for (size_t i = 0; i < s->spaces.len; i++)
+		if (s->spaces.data[i] == space)
+			return PYD_OK;
+	return s->spaces.len < SPACES_MAX ? pyd_vec_push(&s->spaces, space, err)
+					  : PYD_OK;
+}
+
 static enum pyd_code frame_roots(struct pyd_stacks *s, struct pyd_reader *r,
 				 const struct pyd_frame *f, struct pyd_err *err)
 {
@@ -210,6 +223,10 @@ static enum pyd_code frame_roots(struct pyd_stacks *s, struct pyd_reader *r,
 		if (code)
 			return code;
 	}
+
+	code = add_space(s, f->locals, err);
+	if (code)
+		return code;
 
 	const uint64_t near[] = { f->locals, f->generator };
 	const uint64_t far[] = { f->function, f->code_addr, f->frame_obj };
@@ -612,6 +629,7 @@ void pyd_stacks_deinit(struct pyd_stacks *s)
 	pyd_vec_deinit(&s->near);
 	pyd_vec_deinit(&s->far);
 	pyd_vec_deinit(&s->globals);
+	pyd_vec_deinit(&s->spaces);
 	pyd_vec_deinit(&s->codes);
 	pyd_map_deinit(&s->seen_codes);
 	*s = (struct pyd_stacks) { 0 };

@@ -19,6 +19,8 @@ struct pyd_stacks {
 	struct pyd_vec near;
 	struct pyd_vec far;
 	struct pyd_vec globals;
+	/* Namespaces of modules and class bodies that frames run. */
+	struct pyd_vec spaces;
 	/* Code objects of all frames, each once. */
 	struct pyd_vec codes;
 	struct pyd_map seen_codes;

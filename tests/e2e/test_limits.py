@@ -97,6 +97,24 @@ def test_items_text_and_memory(holder: Target, tmp_path: Path) -> None:
     assert pydumpd("show", path, "--json").returncode == 0
 
 
+def test_near_the_frames_first(holder: Target, tmp_path: Path) -> None:
+    for i, options in enumerate((["--depth", "1"], ["--max-objects", "80"])):
+        path = tmp_path / str(i)
+        attach(holder, path, *options)
+        with open_dump(path) as dump:
+            hold, module = thread_with(dump, "hold").frames[-2:]
+            # Values of all variables, of functions and of modules.
+            for frame in (hold, module):
+                for name in frame.locals:
+                    at = frame.locals.address(name)
+                    assert dump.graph.record(at) is not None, (options, frame.name, name)
+            assert hold.locals["text"] == "text " * 2000
+            assert len(hold.locals["a_list"]) == 1000
+            assert "not dumped" in repr(hold.locals["a_list"])
+            assert module.locals["SETTING"] == "in the globals"
+            assert type(hold.locals["job"]).__name__ == "Job"
+
+
 def test_types_and_modules(holder: Target, tmp_path: Path) -> None:
     path = tmp_path / "d"
     patterns = ["--exclude", "*.Skipped", "--exclude", "collections.*", "--exclude", "sys"]
