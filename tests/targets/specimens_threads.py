@@ -190,7 +190,7 @@ def queues(c):
 
     left = ("['b', [3]]", "list(x.items)", "list(x.lst)", "x.queue")
     g.add("some", simple, left, ("x.qsize()", "x.qsize()", "len(x)", "len(x.items)"))
-    g.add("empty", queue.SimpleQueue)
+    g.add("empty", queue.SimpleQueue, ("[]", "list(x.items)", "list(x.lst)", "x.queue"))
 
 
 def contexts(c):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Iterator, List, NamedTuple, Optional, Tup
 
 from ..marks import NotDumpedError, Placeholder, printable
 from ..refs import Ref, ref_of
-from . import Shown, Standard, class_name, fields, full_name, null, surrogate
+from . import Shown, Standard, class_name, fields, full_name, null, own, surrogate
 
 if TYPE_CHECKING:
     from ..objects import Graph
@@ -331,6 +331,18 @@ class Pointer(CData):
             return "%s(contents=NULL)" % full_name(self)
         parts = [("contents=", self.contents)]
         return Shown("%s(" % full_name(self), iter(parts), ")", 1)
+
+
+@surrogate("ctypes.CDLL")
+class Library(Standard):
+    __slots__ = ()
+
+    def _shown(self) -> Any:
+        mask = (1 << 64) - 1
+        name, handle, at = own(self, "_name"), own(self, "_handle"), ref_of(self).rec.addr
+        if not isinstance(handle, int):
+            raise ValueError("handle")
+        return "<%s '%s', handle %x at %#x>" % (class_name(self), name, handle & mask, at & mask)
 
 
 @surrogate("_ctypes.CFuncPtr", "_ctypes.PyCFuncPtr")

@@ -4,7 +4,7 @@
 import itertools
 from typing import Any
 
-from ..refs import ref_of
+from ..refs import find_ref, ref_of
 from ..render import Shown
 from . import surrogate
 from .written import (
@@ -68,12 +68,19 @@ def _started(thread: Any) -> bool:
     return own(event, "_flag") is True if isinstance(event, Event) else False
 
 
+#: ThreadHandleState, Modules/_threadmodule.c
+_DONE = 4
+
+
 def _ended(thread: Any) -> bool:
     """Up to 3.12 it says so itself; later its handle does, or it is not among
     the threads of the dump."""
     stopped = own(thread, "_is_stopped")
     if stopped is True:
         return True
+    handle = find_ref(own(thread, "_handle") or own(thread, "_os_thread_handle"))
+    if handle is not None and "state" in handle.fields:
+        return handle.fields["state"] == _DONE
     ref = ref_of(thread)
     dump = ref.graph.dump
     ident = own(thread, "_ident")
@@ -247,10 +254,8 @@ class AsyncSemaphore(Written):
         locked = AsyncSemaphore.locked(self) if python_of(self) >= (3, 11) else value == 0
         if locked:
             extra = "locked"
-        elif python_of(self) >= (3, 8):
-            extra = "unlocked, value:%s" % text_of(value)
         else:
-            extra = "unlocked,value:%s" % text_of(value)
+            extra = "unlocked, value:%s" % text_of(value)
         return "%s [%s]>" % (_async_head(self), _waiting(self, extra))
 
 
