@@ -73,6 +73,8 @@ def test_items_text_and_memory(holder: Target, tmp_path: Path) -> None:
         assert values["a_list"][9] == 9 and isinstance(values["a_list"], list)
         assert [v for _, v in values["a_dict"].dumped()] == list(range(10))
         assert values["bag"].note == "beside"
+        for name, begin in (("counter", "Counter({0: 1,"), ("ordered", "OrderedDict({0: '0',")):
+            assert repr(values[name]).startswith(begin) and repr(values[name]).endswith(">})")
         # Text and memory.
         assert len(values["text"]) == 10000 and values["text"].dumped() == "text te"
         assert len(values["wide"]) == 300 and values["wide"].dumped() == "\u20ac" * 7

@@ -115,7 +115,21 @@ def _prefix(value: Any) -> Tuple[str, str]:
     from .surrogates import repr_frame
 
     ref = find_ref(value)
-    return repr_frame(ref) if ref is not None else ("", "")
+    if ref is None:
+        return "", ""
+    frame = repr_frame(ref)
+    if frame[0] or not isinstance(value, standins.Mapping):
+        return frame
+    # Those of the standard library print their names, whole or not.
+    name = _type_name_of(value.__class__)
+    return (name + "(", ")") if name in _NAMED else frame
+
+
+_NAMED = {"Counter", "OrderedDict", "defaultdict"}
+
+
+def _type_name_of(cls: type) -> str:
+    return printable(str(type.__getattribute__(cls, "__name__")))
 
 
 def _set_name(value: Any, kind: str) -> str:
