@@ -51,8 +51,8 @@ class Recipe:
         return int(major), int(minor)
 
 
-# What others there are follows from the differences between the releases' struct
-# definitions: each is the last before a change.
+# What others there are is what changes.py finds: each is the last release before
+# a change.
 RECIPES = [
     # 3.7.1 moved members without another size.
     Recipe("cpython-3.7.0", 0x030700F0, 0x030700FF, "3.7.0"),
