@@ -100,7 +100,7 @@ enum pyd_code pyd_record_ordereddict(struct pyd_reader *r,
 	/* A list that is not whole must not hide what the table shows. */
 	if (code == PYD_FAULT)
 		code = PYD_OK;
-	if (!code && agrees)
+	if (!code && agrees && out.len)
 		memcpy(n->refs.data, out.data, out.len * sizeof(*out.data));
 	if (!code && !agrees && !n->mark) {
 		n->mark = PYD_MARK_TORN;

@@ -58,6 +58,14 @@ static void ordered(struct world *w)
 		cr_assert_eq(w->n.mark, PYD_MARK_TORN, "case %zu", i);
 		put64(&w->m, wrong[i].at, wrong[i].off, kept);
 	}
+
+	/* Empty. */
+	set(w, at, 160 - F, 0);
+	SET(&w->m, w->lay, at, dict, ma_used, 0);
+	put_dict(w, at, pairs, 0);
+	read_ok(w, at, PYD_KIND_dict);
+	has_refs(w, pairs, 0);
+	cr_assert_eq(w->n.mark, 0);
 }
 
 Test(record_readers, ordereddict)
