@@ -12,6 +12,8 @@
 #define REC_BYTES 33
 /* Keys, heads of bins, lists of types and shapes, the shape 0. */
 #define HEAD_BYTES 512
+/* Of the text of a mark, as nodes have it. */
+#define MARK_TEXT sizeof(((struct pyd_node *)0)->mark_text)
 
 struct pyd_batch *pyd_batch_create(void)
 {
@@ -129,8 +131,9 @@ static enum pyd_code grow_recs(struct pyd_batch *b, struct pyd_err *err)
 	return PYD_OK;
 }
 
-static enum pyd_code add_mark(struct pyd_batch *b, const struct pyd_node *node,
-			      struct pyd_err *err)
+enum pyd_code pyd_batch_mark(struct pyd_batch *b, size_t i, enum pyd_mark mark,
+			     uint64_t total, const char *text,
+			     struct pyd_err *err)
 {
 	if (b->nmarks == b->marks_cap) {
 		size_t cap = b->marks_cap ? b->marks_cap * 2 : 64;
@@ -145,15 +148,14 @@ static enum pyd_code add_mark(struct pyd_batch *b, const struct pyd_node *node,
 	struct pyd_batch_mark *m = &b->marks[b->nmarks];
 
 	*m = (struct pyd_batch_mark) {
-		.rec = (uint32_t)b->n,
-		.mark = node->mark,
-		.total = node->mark_total,
+		.rec = (uint32_t)i,
+		.mark = (uint8_t)mark,
+		.total = total,
 		.text_at = (uint32_t)b->texts.len,
 	};
 
-	size_t len = strnlen(node->mark_text, sizeof(node->mark_text) - 1);
-	enum pyd_code code =
-		pyd_buf_append(&b->texts, node->mark_text, len, err);
+	size_t len = strnlen(text, MARK_TEXT - 1);
+	enum pyd_code code = pyd_buf_append(&b->texts, text, len, err);
 
 	if (!code)
 		code = pyd_buf_append(&b->texts, "", 1, err);
@@ -162,7 +164,7 @@ static enum pyd_code add_mark(struct pyd_batch *b, const struct pyd_node *node,
 	/* A msgpack str must be UTF-8, and the text may quote the target. */
 	pyd_utf8_scrub((char *)b->texts.data + m->text_at);
 	b->nmarks++;
-	b->raw += 48 + sizeof(node->mark_text);
+	b->raw += 48 + MARK_TEXT;
 	return PYD_OK;
 }
 
@@ -197,7 +199,8 @@ enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 		code = pyd_buf_append(&b->values, node->value.data,
 				      node->value.len, err);
 	if (!code && node->mark)
-		code = add_mark(b, node, err);
+		code = pyd_batch_mark(b, b->n, node->mark, node->mark_total,
+				      node->mark_text, err);
 	if (code)
 		return code;
 	if (nrefs)

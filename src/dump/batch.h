@@ -88,6 +88,11 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_add(struct pyd_batch *b,
 					   uint32_t shape,
 					   const msgpack_sbuffer *shape_map,
 					   struct pyd_err *err);
+/* Marks object i, which has no mark yet. */
+PYD_MUST_CHECK enum pyd_code pyd_batch_mark(struct pyd_batch *b, size_t i,
+					    enum pyd_mark mark, uint64_t total,
+					    const char *text,
+					    struct pyd_err *err);
 /* Packs the "objects" map into out, which is cleared first. */
 PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 					    struct pyd_batch_scratch *scratch,

@@ -62,6 +62,33 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_object(struct pyd_writer *w,
 					       const msgpack_sbuffer *shape_map,
 					       struct pyd_err *err);
 
+/*
+ * The same for a text (str, bytes, bytearray) without attributes or a mark,
+ * that is kept in memory until pyd_writer_release(): what it may say is not
+ * known yet. False in *ret_held, and nothing done, when it is not of that kind
+ * or too much is kept already.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_writer_hold(struct pyd_writer *w,
+					     const struct pyd_node *node,
+					     bool *ret_held,
+					     struct pyd_err *err);
+/* One such text, to be changed in place. */
+struct pyd_writer_text {
+	pyd_addr addr;
+	enum pyd_kind kind;
+	uint8_t *value;
+	size_t len; /* may become less */
+	bool redacted;
+	uint64_t total; /* of the mark, if redacted */
+	char mark[64];	/* its text */
+};
+/* Shows every text that is held to fn, and writes it. */
+PYD_MUST_CHECK enum pyd_code pyd_writer_release(
+	struct pyd_writer *w,
+	enum pyd_code (*fn)(void *ctx, struct pyd_writer_text *t,
+			    struct pyd_err *err),
+	void *ctx, struct pyd_err *err);
+
 struct pyd_writer_totals {
 	uint64_t objects;
 	uint64_t object_bytes; /* sum of sizes */

@@ -344,7 +344,20 @@ static uint64_t count_chars(const uint8_t *s, size_t n)
 	return chars;
 }
 
-/* "RULE tag=XXXXXXXX" */
+/* "RULE tag=XXXXXXXX"; without the tag where only a part is known: parts may
+ * be equal where the whole is not. */
+static void mark_text(struct pyd_redact *rd, size_t rule, bool cut,
+		      const uint8_t *s, size_t len, char *buf, size_t cap)
+{
+	if (cut)
+		snprintf(buf, cap, "%s", pyd_rules_id(rd->rules, rule));
+	else
+		snprintf(buf, cap, "%s tag=%08x", pyd_rules_id(rd->rules, rule),
+			 (unsigned int)(pyd_siphash(&rd->tag_key, s, len) >>
+					32));
+	rd->counts[rule]++;
+}
+
 static void mark(struct pyd_redact *rd, struct pyd_node *n, size_t rule,
 		 uint64_t total, const uint8_t *s, size_t len)
 {
@@ -352,23 +365,7 @@ static void mark(struct pyd_redact *rd, struct pyd_node *n, size_t rule,
 
 	n->mark_total = cut ? n->mark_total : total;
 	n->mark = PYD_MARK_REDACTED;
-	/* Parts may be equal where the whole is not. */
-	if (cut)
-		snprintf(n->mark_text, sizeof(n->mark_text), "%s",
-			 pyd_rules_id(rd->rules, rule));
-	else
-		snprintf(n->mark_text, sizeof(n->mark_text), "%s tag=%08x",
-			 pyd_rules_id(rd->rules, rule),
-			 (unsigned int)(pyd_siphash(&rd->tag_key, s, len) >>
-					32));
-	rd->counts[rule]++;
-}
-
-/* Takes the first own bytes of the value away. */
-static void drop_own(struct pyd_node *n, size_t own)
-{
-	memmove(n->value.data, n->value.data + own, n->value.len - own);
-	n->value.len -= own;
+	mark_text(rd, rule, cut, s, len, n->mark_text, sizeof(n->mark_text));
 }
 
 /* The object once more, without the cut that was made in it. */
@@ -380,8 +377,6 @@ static enum pyd_code read_longer(struct pyd_redact *rd, struct pyd_reader *r,
 	struct pyd_err why = { 0 };
 	enum pyd_code code;
 
-	if (n->mark != PYD_MARK_TRUNCATED)
-		return PYD_OK;
 	r->max_string = max_string ? max_string + MARGIN : 0;
 	r->max_blob = max_blob ? max_blob + MARGIN : 0;
 	code = pyd_read_node(r, n->addr, &rd->node, &why);
@@ -398,40 +393,52 @@ static enum pyd_code read_longer(struct pyd_redact *rd, struct pyd_reader *r,
 	return PYD_OK;
 }
 
-static enum pyd_code apply_text(struct pyd_redact *rd, struct pyd_reader *r,
-				struct pyd_node *n, bool look,
-				struct pyd_err *err)
-{
-	size_t own = pyd_redact_own(n), len = own, covered = 0, rule;
-	bool is_str = n->kind == PYD_KIND_str;
-	const uint8_t *s = n->value.data;
-	uint64_t found, total;
-	enum pyd_code code = read_longer(rd, r, n, &s, &len, err);
+/* What becomes of a text. */
+struct verdict {
+	bool redacted;
+	size_t len; /* of its value, from now on */
+	uint64_t total;
+	char text[64];
+};
 
-	if (code || !len)
-		return code;
-	total = is_str ? count_chars(s, len) : len;
-	if (pyd_map_get(&rd->taint, n->addr, &found)) {
-		mark(rd, n, found - 1, total, s, len);
-		drop_own(n, own);
-		return PYD_OK;
+/* Judges the text s; value, its first own bytes, is changed. */
+static enum pyd_code judge(struct pyd_redact *rd, pyd_addr addr, bool is_str,
+			   bool look, bool cut, uint8_t *value, size_t own,
+			   const uint8_t *s, size_t len, struct verdict *ret,
+			   struct pyd_err *err)
+{
+	size_t covered = 0, rule;
+	uint64_t found = 0;
+	enum pyd_code code;
+
+	ret->redacted = false;
+	if (rd->taint.len && pyd_map_get(&rd->taint, addr, &found)) {
+		look |= (found & PYD_REDACT_LOOK) != 0;
+		found &= PYD_REDACT_LOOK - 1;
 	}
-	code = find(rd, s, len, look, err);
-	if (code)
-		return code;
-	rule = rd->spans.n ? rd->spans.v[0].rule : PYD_RULE_KNOWN;
-	for (size_t i = 0; i < rd->spans.n; i++)
-		covered += rd->spans.v[i].len;
-	if (covered < len && !rd->rules->off[PYD_RULE_KNOWN] &&
-	    pyd_known_is(&rd->known, s, len)) {
-		rule = PYD_RULE_KNOWN;
+	if (found) {
+		rule = found - 1;
 		covered = len;
+	} else {
+		code = find(rd, s, len, look, err);
+		if (code)
+			return code;
+		rule = rd->spans.n ? rd->spans.v[0].rule : PYD_RULE_KNOWN;
+		for (size_t i = 0; i < rd->spans.n; i++)
+			covered += rd->spans.v[i].len;
+		if (covered < len && pyd_known_is(&rd->known, s, len) &&
+		    !rd->rules->off[PYD_RULE_KNOWN]) {
+			rule = PYD_RULE_KNOWN;
+			covered = len;
+		}
 	}
 	if (!covered)
 		return PYD_OK;
+	ret->total = is_str ? count_chars(s, len) : len;
 	if (covered == len) {
-		mark(rd, n, rule, total, s, len);
-		drop_own(n, own);
+		mark_text(rd, rule, cut, s, len, ret->text, sizeof(ret->text));
+		ret->redacted = true;
+		ret->len = 0;
 		return PYD_OK;
 	}
 	/* The tag is that of the secrets alone. */
@@ -446,10 +453,65 @@ static enum pyd_code apply_text(struct pyd_redact *rd, struct pyd_reader *r,
 		rd->spans.n--;
 	if (!rd->spans.n)
 		return PYD_OK; /* behind the cut */
-	mark(rd, n, rule, total, rd->text.data, rd->text.len);
-	len = pyd_redact_mask(n->value.data, own, &rd->spans, is_str);
-	memmove(n->value.data + len, n->value.data + own, n->value.len - own);
-	n->value.len -= own - len;
+	mark_text(rd, rule, cut, rd->text.data, rd->text.len, ret->text,
+		  sizeof(ret->text));
+	ret->redacted = true;
+	ret->len = pyd_redact_mask(value, own, &rd->spans, is_str);
+	return PYD_OK;
+}
+
+enum pyd_code pyd_redact_held(void *ctx, struct pyd_writer_text *t,
+			      struct pyd_err *err)
+{
+	struct verdict v;
+	enum pyd_code code =
+		judge(ctx, t->addr, t->kind == PYD_KIND_str, false, false,
+		      t->value, t->len, t->value, t->len, &v, err);
+
+	if (code || !v.redacted)
+		return code;
+	t->redacted = true;
+	t->len = v.len;
+	t->total = v.total;
+	snprintf(t->mark, sizeof(t->mark), "%s", v.text);
+	return PYD_OK;
+}
+
+enum pyd_code pyd_redact_is_held(struct pyd_redact *rd, struct pyd_err *err)
+{
+	uint64_t entry = rd->texts.data[--rd->texts.len], found = 0;
+
+	if (!(entry & 1))
+		return PYD_OK;
+	entry &= ~1ULL;
+	if (!pyd_map_get(&rd->taint, entry, &found))
+		found = 0;
+	return pyd_map_put(&rd->taint, entry, found | PYD_REDACT_LOOK, err);
+}
+
+static enum pyd_code apply_text(struct pyd_redact *rd, struct pyd_reader *r,
+				struct pyd_node *n, bool look,
+				struct pyd_err *err)
+{
+	size_t own = pyd_redact_own(n), len = own;
+	bool cut = n->mark == PYD_MARK_TRUNCATED;
+	const uint8_t *s = n->value.data;
+	struct verdict v;
+	enum pyd_code code = PYD_OK;
+
+	if (cut)
+		code = read_longer(rd, r, n, &s, &len, err);
+	if (code || !len)
+		return code;
+	code = judge(rd, n->addr, n->kind == PYD_KIND_str, look, cut,
+		     n->value.data, own, s, len, &v, err);
+	if (code || !v.redacted)
+		return code;
+	n->mark_total = cut ? n->mark_total : v.total;
+	n->mark = PYD_MARK_REDACTED;
+	snprintf(n->mark_text, sizeof(n->mark_text), "%s", v.text);
+	memmove(n->value.data + v.len, n->value.data + own, n->value.len - own);
+	n->value.len -= own - v.len;
 	return PYD_OK;
 }
 
@@ -459,7 +521,8 @@ static enum pyd_code apply_fields(struct pyd_redact *rd, struct pyd_node *n,
 {
 	size_t at = pyd_redact_own(n);
 	uint64_t found = 0;
-	bool tainted = pyd_map_get(&rd->taint, n->addr, &found);
+	bool tainted = pyd_map_get(&rd->taint, n->addr, &found) &&
+		       !(found & PYD_REDACT_LOOK);
 
 	for (size_t i = 0; i < n->attrs.len; i++) {
 		uint8_t origin = n->names[i].origin;
@@ -529,8 +592,10 @@ static enum pyd_code learn_text(struct pyd_redact *rd, struct pyd_reader *r,
 {
 	size_t len = pyd_redact_own(n);
 	const uint8_t *s = n->value.data;
-	enum pyd_code code = read_longer(rd, r, n, &s, &len, err);
+	enum pyd_code code = PYD_OK;
 
+	if (n->mark == PYD_MARK_TRUNCATED)
+		code = read_longer(rd, r, n, &s, &len, err);
 	if (code || !pyd_match_worth(&rd->matcher, s, len))
 		return code;
 	rd->spans.n = 0;

@@ -10,6 +10,7 @@
 #ifndef PYD_WALK_REDACT_H
 #define PYD_WALK_REDACT_H
 
+#include "dump/writer.h"
 #include "read/reader.h"
 #include "runtime/runtime.h"
 #include "target/process.h"
@@ -87,6 +88,13 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_source(struct pyd_redact *rd,
 /* The texts that were kept back, in order of the walk: addresses, the lowest
  * bit a note of ours. */
 const struct pyd_vec *pyd_redact_texts(const struct pyd_redact *rd);
+/* The one that came last is held by the writer instead; */
+PYD_MUST_CHECK enum pyd_code pyd_redact_is_held(struct pyd_redact *rd,
+						struct pyd_err *err);
+/* for pyd_writer_release(): ctx is the struct pyd_redact. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_held(void *ctx,
+					     struct pyd_writer_text *t,
+					     struct pyd_err *err);
 /* Takes the secrets out of the node of entry i of them. */
 PYD_MUST_CHECK enum pyd_code pyd_redact_apply(struct pyd_redact *rd,
 					      struct pyd_reader *r,

@@ -11,6 +11,8 @@ enum {
 	PYD_REDACT_NAMES = 1 << 14, /* of the cache of names */
 	PYD_REDACT_DEPTH = 4,	    /* of containers under a secret's name */
 	PYD_REDACT_NAME_BYTES = 80,
+	/* In the map of secrets: the text has something by itself. */
+	PYD_REDACT_LOOK = 1 << 16,
 };
 
 /* An environment variable of which the value may not stay. */

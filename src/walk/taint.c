@@ -543,8 +543,8 @@ static bool is_name_and_number(const uint8_t *s, size_t n)
 
 	while (i < n && isalpha(s[i]))
 		i++;
-	while (i < n && (isdigit(s[i]) || s[i] == '-' || s[i] == '_' ||
-			 s[i] == '.'))
+	while (i < n &&
+	       (isdigit(s[i]) || s[i] == '-' || s[i] == '_' || s[i] == '.'))
 		i++;
 	return i == n;
 }
@@ -577,7 +577,7 @@ static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
 	if (!secret)
 		return PYD_OK;
 	if (!pyd_map_get(&rd->taint, n->addr, &found) ||
-	    found - 1 == PYD_RULE_ENV) {
+	    found & PYD_REDACT_LOOK || found - 1 == PYD_RULE_ENV) {
 		code = pyd_map_put(&rd->taint, n->addr, rule + 1, err);
 		if (code)
 			return code;

@@ -250,9 +250,17 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
 		if (code)
 			return code;
 	}
-	if (!later)
+	if (later) {
+		/* In memory while there is room, else read again. */
+		bool held = false;
+
+		code = pyd_writer_hold(w->writer, n, &held, err);
+		if (!code && held)
+			code = pyd_redact_is_held(w->redact, err);
+	} else {
 		code = pyd_writer_object(w->writer, n, shape,
 					 &w->shapes.v[shape].map, err);
+	}
 	if (code)
 		return code;
 	w->objects++;
@@ -469,7 +477,11 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 enum pyd_code pyd_walk_texts(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_vec *texts = pyd_redact_texts(w->redact);
+	enum pyd_code held =
+		pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
 
+	if (held)
+		return held;
 	for (size_t i = 0; i < texts->len; i++) {
 		uint32_t shape = 0;
 		enum pyd_code code;
