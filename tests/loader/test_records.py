@@ -105,7 +105,8 @@ def test_marks(load):
     assert "torn: changed" in repr(dump.object(whole))
     got = dump.object(items)
     assert "truncated" in repr(got) and got[0] == 1
-    for bad in (lambda: len(got), lambda: got[1], lambda: list(got), lambda: got[-1]):
+    assert len(got) == 5
+    for bad in (lambda: got[1], lambda: list(got), lambda: got[-1]):
         with pytest.raises(pydumpd.NotDumpedError):
             bad()
 

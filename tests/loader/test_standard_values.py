@@ -156,8 +156,9 @@ def test_deque(w, load):
     assert isinstance(got, collections.deque) and got == collections.deque([1, 2])
     got = dump.object(cut)
     assert "truncated: 1 of 9 items" in repr(got) and got[0] == 1
+    assert len(got) == 9
     with pytest.raises(pydumpd.NotDumpedError):
-        len(got)
+        list(got)
 
 
 def test_a_large_deque_is_decoded_on_demand(w, load):

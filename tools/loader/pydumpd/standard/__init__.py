@@ -412,6 +412,6 @@ def make(graph: "Graph", rec: Record, cls: type, entry: Entry) -> Any:
         return entry.make(Ref(graph, rec), cls)
     except Absent:
         return None
-    except (ValueError, TypeError, ArithmeticError, RecursionError, AttributeError) as e:
+    except Exception as e:  # of any type: it must not end a request for another object
         name = graph.classes.name(rec.type)
         return Placeholder("corrupt %s at %#x: %s" % (name, rec.addr, e), rec.addr)
