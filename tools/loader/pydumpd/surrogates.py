@@ -603,8 +603,8 @@ def make_instance(graph: "Graph", rec: Record) -> Any:
             if isinstance(type(made), SurrogateMeta):
                 adopt(made, graph, rec)
             return made
-        if isinstance(cls, SurrogateMeta):  # not to be made as a real one
-            claim, cls = cls, graph.classes.without_base(rec, cls)
+        if isinstance(cls, SurrogateMeta) and not entry.python:  # not to be made as real
+            claim, cls = cls, graph.classes.without_base(rec, cls, entry.mixin)
     elif (entry is None or entry.mixin is None) and (rec.kind.name == "mapping" or len(rec.rest())):
         if isinstance(cls, SurrogateMeta):
             claim, cls = cls, graph.classes.with_items(rec, cls)

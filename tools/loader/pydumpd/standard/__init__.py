@@ -70,8 +70,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent", "Entry", "Fields", "Items", "Pairs", "Shown", "Standard", "class_name", "container",
-    "contents", "fields", "full_name", "inner", "null", "own", "real", "real_base", "registry",
-    "surrogate",
+    "contents", "fields", "full_name", "inner", "null", "otherwise", "own", "real", "real_base",
+    "registry", "surrogate",
 ]  # fmt: skip
 
 Maker = Callable[[Ref, type], Any]
@@ -138,6 +138,17 @@ def real(cls: type, *names: str, python: bool = False) -> Callable[[Maker], Make
         for name in names:
             _registry[name] = Entry(real=cls, make=make, python=python)
         return make
+
+    return register
+
+
+def otherwise(*names: str) -> Callable[[type], type]:
+    """Registers the mixin of those objects of a real type that cannot be real."""
+
+    def register(mixin: type) -> type:
+        for name in names:
+            _registry[name] = _registry[name]._replace(mixin=mixin)
+        return mixin
 
     return register
 

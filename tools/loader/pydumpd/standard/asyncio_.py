@@ -186,7 +186,7 @@ def _info(obj: Any) -> List[str]:
             out.append("result=%s" % _short(f.get("result")))
     found = _callbacks(obj) or []
     if found:
-        shown = [_callback(c) for c, _ in (found if len(found) < 3 else [found[0], found[-1]])]
+        shown = [callback(c) for c, _ in (found if len(found) < 3 else [found[0], found[-1]])]
         if len(found) > 2:
             shown.insert(1, "<%d more>" % (len(found) - 2))
         out.append("cb=[%s]" % ", ".join(shown))
@@ -201,8 +201,10 @@ def _short(value: Any) -> str:
         return _text(value)
 
 
-def _callback(func: Any) -> str:
-    ref, suffix = find_ref(func), "()"
+def callback(func: Any, args: Any = ()) -> str:
+    """What asyncio.format_helpers._format_callback_source() tells."""
+    ref = find_ref(func)
+    suffix = "(%s)" % ", ".join(map(_short, args))
     for _ in range(16):
         if ref is None or ref.graph.classes.name(ref.rec.type) != "functools.partial":
             break

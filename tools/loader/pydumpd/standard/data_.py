@@ -5,11 +5,11 @@ import _random as _random_module
 import array
 import random
 import struct
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional
 
 from ..marks import NotDumpedError
 from ..refs import Ref, ref_of
-from . import Absent, Shown, Standard, class_name, fields, real, surrogate
+from . import Absent, Shown, Standard, class_name, fields, otherwise, real, surrogate
 
 _CODES = {code: array.array(code).itemsize for code in "bBhHiIlLqQfdu"}
 
@@ -23,9 +23,63 @@ def _array(ref: Ref, cls: Any) -> Any:
     """Items are as this machine has them: 'w' and others of other sizes are not."""
     f = ref.fields
     data = f.whole_bytes("data")
-    if not _is_array(f) or f["typecode"] == "u":
+    if not _is_array(f) or (f["typecode"] == "u" and _characters(data) is None):
         raise Absent("typecode")
     return array.array.__new__(cls, f["typecode"], data)
+
+
+def _characters(data: bytes) -> Optional[List[str]]:
+    """The characters of an array of them; None when some cannot be."""
+    try:
+        return list(data.decode("utf-32-le", "surrogatepass"))
+    except UnicodeDecodeError:
+        return None
+
+
+@otherwise("array.array")
+class Array(Standard):
+    """An array of a typecode that this Python has not, or of items that have
+    another size here."""
+
+    __slots__ = ()
+
+    def tobytes(self) -> bytes:
+        """Its memory."""
+        return _whole(fields(self))
+
+    def tolist(self) -> Any:
+        """Its items."""
+        f = fields(self)
+        data, code, size = _whole(f), f["typecode"], f["itemsize"]
+        if code in ("u", "w"):
+            found = _characters(data) if size == 4 else None
+            if found is None:
+                raise NotDumpedError("its characters are none")
+            return found
+        if code in ("f", "d"):
+            number = {4: "f", 8: "d"}.get(size)
+        else:
+            number = {1: "b", 2: "h", 4: "i", 8: "q"}.get(size)
+            number = number.upper() if number and code.isupper() else number
+        if number is None or len(data) % size:
+            raise NotDumpedError("its items cannot be told apart")
+        return [v for (v,) in struct.iter_unpack("<" + number, data)]
+
+    def __len__(self) -> int:
+        return len(Array.tolist(self))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(Array.tolist(self))
+
+    def __getitem__(self, key: Any) -> Any:
+        return Array.tolist(self)[key]
+
+    def _shown(self) -> Any:
+        code, items = fields(self)["typecode"], Array.tolist(self)
+        if code in ("u", "w"):
+            return "%s(%r, %r)" % (class_name(self), code, "".join(items))
+        inner = Shown("[", (("", v) for v in items), "]", len(items))
+        return Shown("%s(%r, " % (class_name(self), code), iter([("", inner)]), ")", 1)
 
 
 # -- memoryview
@@ -116,6 +170,13 @@ class MemoryView(Standard):
 
 # -- mmap
 
+
+def _closed(f: Any) -> bool:
+    if "address" not in f:
+        raise NotDumpedError("whether it is closed is not in the dump")
+    return f.null("address")
+
+
 _ACCESS = ("ACCESS_DEFAULT", "ACCESS_READ", "ACCESS_WRITE", "ACCESS_COPY")
 
 
@@ -128,11 +189,11 @@ class Mmap(Standard):
     @property
     def closed(self) -> bool:
         """Whether nothing is mapped any more."""
-        return fields(self)["address"] is None
+        return _closed(fields(self))
 
     def _check(self) -> Any:
         f = fields(self)
-        if f["address"] is None:
+        if _closed(f):
             raise ValueError("mmap closed or invalid")
         return f
 
@@ -151,7 +212,7 @@ class Mmap(Standard):
         name = ref.graph.classes.name(ref.rec.type)
         if ref.graph.python < (3, 8):
             return "<%s object at %#x>" % (name, ref.rec.addr)
-        if f["address"] is None:
+        if _closed(f):
             return "<%s closed=True>" % name
         access = _ACCESS[f["access"]] if 0 <= f["access"] < 4 else "UNKNOWN!"
         return "<%s closed=False, access=%s, length=%d, pos=%d, offset=%d>" % (

@@ -81,17 +81,6 @@ class RLock(_Acquired):
         )
 
 
-@surrogate("_thread._local")
-class Local(Standard):
-    """Its attributes are each thread's own: those of the main thread, where the
-    dump tells them apart, else of all threads in `dicts`."""
-
-    __slots__ = ()
-
-    def _shown(self) -> str:
-        return "<%s object %s>" % (full_name(self), _where(self))
-
-
 @surrogate("_queue.SimpleQueue")
 class SimpleQueue(Items):
     __slots__ = ()
