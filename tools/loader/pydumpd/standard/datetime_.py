@@ -7,8 +7,7 @@ from typing import Any
 
 from ..marks import NotDumpedError
 from ..refs import Ref
-from ..surrogates import find_ref
-from . import Standard, real, real_base, surrogate
+from . import real, real_base
 
 _DAYS = 999999999
 
@@ -263,27 +262,3 @@ for _cls, _name in ((ZonedDatetime, "datetime"), (ZonedTime, "time")):
 # Any tzinfo but timezone is a real tzinfo, so that a real datetime can have it;
 # its methods are the program's and refuse to compute.
 real_base(real_datetime.tzinfo, "datetime.tzinfo")
-
-
-@surrogate("zoneinfo.ZoneInfo")
-class ZoneInfo(Standard):
-    """A time zone by its key. Its rules here may be others than they were
-    there, so that nothing is computed."""
-
-    __slots__ = ()
-
-    def _shown(self) -> str:
-        ref = find_ref(self)
-        assert ref is not None
-        key = ref.fields.get("key")
-        if isinstance(key, str):
-            return "zoneinfo.ZoneInfo(key=%r)" % key
-        file = ref.fields.get("file_repr")
-        if isinstance(file, str):
-            return "zoneinfo.ZoneInfo.from_file(%s)" % file
-        return "<zoneinfo.ZoneInfo object at %#x>" % ref.rec.addr
-
-    def __str__(self) -> str:
-        ref = find_ref(self)
-        key = ref.fields.get("key") if ref is not None else None
-        return key if isinstance(key, str) else repr(self)

@@ -3,12 +3,12 @@
 header of the dump tells of its file descriptor."""
 
 import socket as real_socket
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..marks import NotDumpedError, Placeholder
 from ..refs import ref_of
 from ..surrogates import refuse
-from . import Absent, Standard, class_name, fields, full_name, own, surrogate
+from . import Absent, Standard, class_name, fields, own, surrogate
 
 # -- sockets
 
@@ -195,54 +195,6 @@ def _local_dicts(obj: Any) -> List[Any]:
     return list(dicts.values()) if isinstance(dicts, dict) else []
 
 
-# -- sqlite3
-
-
-@surrogate("sqlite3.Row")
-class Row(Standard):
-    """A tuple with the names of its columns."""
-
-    __slots__ = ()
-
-    def keys(self) -> Any:
-        """The names of the columns."""
-        description = fields(self)["description"]
-        if not isinstance(description, tuple):
-            raise NotDumpedError("the names of the columns: %r" % (description,))
-        return [d[0] for d in description]
-
-    def __len__(self) -> int:
-        return len(_row(self))
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(_row(self))
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            names = [str(n).lower() for n in Row.keys(self)]
-            if key.lower() not in names:
-                raise IndexError("No item with that key")
-            key = names.index(key.lower())
-        return _row(self)[key]
-
-    def __eq__(self, other: Any) -> Any:
-        if self is other:
-            return True
-        if not isinstance(other, Row):
-            return NotImplemented
-        return Row.keys(self) == Row.keys(other) and _row(self) == _row(other)
-
-    def __hash__(self) -> int:
-        return hash(_row(self))
-
-
-def _row(obj: Any) -> Tuple[Any, ...]:
-    data = fields(obj)["data"]
-    if not isinstance(data, tuple):
-        raise NotDumpedError("its values: %r" % (data,))
-    return data
-
-
 # -- others
 
 
@@ -297,26 +249,3 @@ def _handle(obj: Any) -> List[str]:
         shown = isinstance(args, tuple) and ref_of(obj).graph.python < (3, 13)
         info.append(callback(func, args if shown else ()))
     return info
-
-
-@surrogate("xml.etree.ElementTree.QName")
-class QName(Standard):
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return str(own(self, "text"))
-
-    def _shown(self) -> str:
-        return "<%s %r>" % (class_name(self), own(self, "text"))
-
-
-@surrogate("csv.DictReader")
-class DictReader(Standard):
-    __slots__ = ()
-
-    @property
-    def fieldnames(self) -> Any:
-        return own(self, "_fieldnames")
-
-    def _shown(self) -> str:
-        return "<%s object at %#x>" % (full_name(self), ref_of(self).rec.addr)
