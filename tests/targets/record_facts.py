@@ -131,7 +131,7 @@ class Reader(object):
 
 MODULES = """
 _abc _ast _asyncio _bisect _blake2 _bz2 _codecs _collections _contextvars _csv _ctypes
-_curses _datetime _decimal _elementtree _functools _hashlib _heapq _hmac _interpchannels
+_curses _curses_panel _datetime _decimal _elementtree _functools _hashlib _heapq _hmac _interpchannels
 _interpreters _interpqueues _io _json _lsprof _lzma _md5 _multibytecodec _multiprocessing
 _opcode _operator _pickle _queue _random _sha1 _sha2 _sha256 _sha3 _sha512 _socket _sqlite3
 _sre _ssl _statistics _string _struct _symtable _thread _tokenize _tracemalloc _typing
@@ -139,7 +139,7 @@ _uuid _weakref _zoneinfo _zstd array atexit audioop binascii collections context
 curses datetime decimal encodings.gbk enum faulthandler fcntl functools grp hashlib
 itertools json math mmap multiprocessing.synchronize operator os pickle posix pwd pyexpat
 queue random re resource select signal socket sqlite3 ssl string.templatelib struct
-symtable syslog termios time tokenize types typing unicodedata xml.etree.ElementTree zlib
+parser symtable syslog termios time tokenize types typing unicodedata xml.etree.ElementTree zlib
 zoneinfo compression.zstd asyncio threading
 """
 
@@ -238,7 +238,7 @@ def main():
             if isinstance(want, Same):
                 good = value is want.obj
             else:
-                good = type(value) == type(want) and value == want
+                good = type(value) is type(want) and value == want
             if not good:
                 wrong.append("%s.%s: %r, not %r" % (name, field, value, want))
         for field in expected:

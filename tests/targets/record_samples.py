@@ -437,7 +437,6 @@ def samples(m):
     # leftovers
     fact(datetime.datetime_CAPI, name="datetime.datetime_CAPI")
     fact(sys.__stderr__)
-    import _abc
 
     class Abstract(__import__("abc").ABC):
         pass
