@@ -2,6 +2,7 @@
 """Classes known by what is in them, not by name: named tuples, struct
 sequences, dataclasses, attrs classes."""
 
+from collections import OrderedDict
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..marks import Placeholder
@@ -15,6 +16,7 @@ from .written import (
     defined,
     function_home,
     name_of,
+    python_of,
     qualname_of,
     unwrapped,
 )
@@ -67,7 +69,8 @@ class NamedTuple(Written):
 
     def _asdict(self) -> Dict[str, Any]:
         """name -> item"""
-        return dict(zip(_fields(self), tuple.__iter__(self)))  # type: ignore
+        made = dict if python_of(self) >= (3, 8) else OrderedDict
+        return made(zip(_fields(self), tuple.__iter__(self)))  # type: ignore
 
 
 class ShownNamedTuple(NamedTuple):
