@@ -14,7 +14,7 @@ import pytest
 from harness import attach, open_dump, pydumpd, record, start_script
 from interpreters import Interpreter
 
-ROUNDS = int(os.environ.get("PYDUMPD_LIMIT_ROUNDS") or 3)
+ROUNDS = int(os.environ.get("PYDUMPD_LIMIT_ROUNDS") or 2)
 PATTERNS = ("__main__.*", "builtins.str", "builtins.[dl]i*", "collections.*", "*.Node", "_io.*")
 UNITS = {"str": 1, "bytes": 1, "bytearray": 1, "dict": 2, "mapping": 2}
 
