@@ -171,6 +171,27 @@ static void put_cut(struct render *r)
 		put(&r->t, "  the time allowed ran out: not all was dumped\n");
 }
 
+/* What of secrets was taken out. */
+static void put_redaction(struct render *r, struct pyd_dump_value header)
+{
+	struct pyd_dump_value v = pyd_dump_value_get(header, "redaction");
+	struct pyd_dump_iter it = pyd_dump_value_iter(
+		pyd_dump_value_get(pyd_dump_end(r->d), "redacted"));
+	uint64_t total = 0, n;
+	bool on = false;
+
+	if (!pyd_dump_value_bool(pyd_dump_value_get(v, "on"), &on))
+		return;
+	while (it.map && pyd_dump_iter_next(&it, NULL, &v))
+		if (pyd_dump_value_u64(v, &n) && n <= UINT64_MAX - total)
+			total += n;
+	if (!on)
+		put(&r->t, "  secrets were not redacted\n");
+	else if (total)
+		pyd_text_printf(&r->t, "  secrets redacted: %llu values\n",
+				(unsigned long long)total);
+}
+
 static void put_head(struct render *r, const char *name)
 {
 	struct pyd_dump_value h = pyd_dump_header(r->d);
@@ -204,6 +225,7 @@ static void put_head(struct render *r, const char *name)
 	pyd_render_size(info.size, t);
 	put(t, "\n");
 	put_cut(r);
+	put_redaction(r, h);
 	if (!info.complete || *info.damage) {
 		put(t, "  incomplete: ");
 		pyd_text_escaped(t, info.damage, strlen(info.damage), 0, 400);

@@ -15,6 +15,7 @@ enum {
 	/* Shorter runs of token characters hold nothing. */
 	RUN = 15,
 	SPANS_MAX = 1 << 20, /* of one text */
+	NEAR = 72,	     /* no name is longer */
 };
 
 /* -- spans -- */
@@ -333,33 +334,61 @@ static enum pyd_code anywhere(struct pyd_matcher *m, const uint8_t *s, size_t n,
 	return PYD_OK;
 }
 
+/* Whether a character may stand between a name and its value; a look at what
+ * is around it spares most calls. */
+static bool is_separator(const uint8_t *s, size_t i, size_t *dash,
+			 size_t *angle)
+{
+	switch (s[i]) {
+	case '=':
+	case ':':
+		return true;
+	case ',':
+		return i && (s[i - 1] == '"' || s[i - 1] == '\'');
+	case '-':
+		if (i && s[i - 1] == '-')
+			*dash = i;
+		return false;
+	case '<':
+		*angle = i;
+		return false;
+	case '>':
+		return *angle && i - *angle < NEAR;
+	case ' ':
+		return *dash && i - *dash < NEAR;
+	default:
+		return false;
+	}
+}
+
+static const uint8_t separators[256] = {
+	['='] = 1, [':'] = 1, [','] = 1, ['-'] = 1,
+	['<'] = 1, ['>'] = 1, [' '] = 1,
+};
+
 enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s, size_t n,
 			enum pyd_match_what what, struct pyd_spans *out,
 			struct pyd_err *err)
 {
-	bool random =
-		what & PYD_MATCH_PATTERNS && !m->rules->off[PYD_RULE_RANDOM];
+	bool patterns = what & PYD_MATCH_PATTERNS;
+	bool random = patterns && !m->rules->off[PYD_RULE_RANDOM];
 	bool assign = what & PYD_MATCH_ASSIGNMENTS &&
 		      !m->rules->off[PYD_RULE_ASSIGNMENT];
-	size_t run = 0, first = out->n;
+	size_t run = 0, first = out->n, dash = 0, angle = 0;
 	uint32_t three = 0;
 	enum pyd_code code = PYD_OK;
 
-	for (size_t i = 0; i < m->rules->npatterns; i++)
-		m->done[i] = 0;
-	if (m->anywhere && what & PYD_MATCH_PATTERNS)
+	memset(m->done, 0, m->rules->npatterns * sizeof(*m->done));
+	if (m->anywhere && patterns)
 		code = anywhere(m, s, n, out, err);
 	for (size_t i = 0; i < n && !code; i++) {
 		uint8_t c = s[i];
+		uint16_t b;
 
 		three = fold3(three, c);
-		if (i >= 2 && what & PYD_MATCH_PATTERNS) {
-			uint16_t b = m->bucket[bucket_of(three)];
-
-			if (b)
-				code = try_literals(m, b, s, n, i - 2, out,
-						    err);
-		}
+		b = m->bucket[bucket_of(three)];
+		if (b && i >= 2 && patterns)
+			code = try_literals(m, b, s, n, i - 2, out, err);
 		if (pyd_is_token(c)) {
 			run++;
 		} else {
@@ -367,9 +396,10 @@ enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s, size_t n,
 				code = take_run(s, i - run, i, out, err);
 			run = 0;
 		}
-		if (assign && !code &&
-		    (c == '=' || c == ':' || c == ',' || c == '>' ||
-		     (c == ' ' && i > 3)))
+		if (!separators[c] || !assign || code)
+			continue;
+		if (is_separator(s, i, &dash, &angle) ||
+		    (c == '>' && i < NEAR && s[0] == '<'))
 			code = pyd_assign_at(m, s, n, i, out, err);
 		if (out->n - first > SPANS_MAX)
 			/* No text has that many: all of it. */

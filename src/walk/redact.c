@@ -15,6 +15,7 @@ enum {
 	MARGIN = 64 << 10,
 	EARLY_MAX = 1 << 28,
 	LEARN_MAX = 64 << 10, /* of one secret */
+	BINARY_MIN = 64 << 10,
 };
 
 enum pyd_code pyd_redact_create(struct pyd_rules *rules,
@@ -141,6 +142,34 @@ size_t pyd_redact_mask(uint8_t *s, size_t n, const struct pyd_spans *spans,
 	for (; i < n; i++)
 		s[to++] = s[i];
 	return to;
+}
+
+/* Numbers, pictures, compressed data: no text of that size is like them. A
+ * look at 256 places; NULs are what texts of a fixed width are filled with. */
+static bool is_binary(const uint8_t *s, size_t n)
+{
+	size_t printable = 0, seen = 0;
+
+	if (n < BINARY_MIN)
+		return false;
+	for (size_t i = 0; i < 256; i++) {
+		const uint8_t *p = s + (n - 16) / 256 * i;
+
+		for (size_t k = 0; k < 16; k++) {
+			seen += p[k] != 0;
+			printable += (p[k] >= ' ' && p[k] < 0x7f) ||
+				     p[k] == '\n' || p[k] == '\t' ||
+				     p[k] == '\r';
+		}
+	}
+	return printable * 10 < seen * 6;
+}
+
+static bool is_worth(const struct pyd_redact *rd, bool is_str, const uint8_t *s,
+		     size_t n)
+{
+	return pyd_match_worth(&rd->matcher, s, n) &&
+	       (is_str || !is_binary(s, n));
 }
 
 /* Everything that is secret in a text that no object or name tells of. */
@@ -553,8 +582,8 @@ static enum pyd_code apply_fields(struct pyd_redact *rd, struct pyd_node *n,
 						     : (uint64_t)PYD_RULE_KNOWN,
 					     err);
 		else
-			code = find(rd, s, len,
-				    pyd_match_worth(&rd->matcher, s, len), err);
+			code = find(rd, s, len, is_worth(rd, is_text, s, len),
+				    err);
 		if (code)
 			return code;
 		if (rd->spans.n && len) {
@@ -596,7 +625,7 @@ static enum pyd_code learn_text(struct pyd_redact *rd, struct pyd_reader *r,
 
 	if (n->mark == PYD_MARK_TRUNCATED)
 		code = read_longer(rd, r, n, &s, &len, err);
-	if (code || !pyd_match_worth(&rd->matcher, s, len))
+	if (code || !is_worth(rd, n->kind == PYD_KIND_str, s, len))
 		return code;
 	rd->spans.n = 0;
 	code = pyd_match(&rd->matcher, s, len, PYD_MATCH_ALL, &rd->spans, err);
@@ -624,7 +653,7 @@ static enum pyd_code learn_fields(struct pyd_redact *rd,
 			break;
 		at += len;
 		if (origin == PYD_ORIGIN_INTS ||
-		    !pyd_match_worth(&rd->matcher, s, len))
+		    !is_worth(rd, origin == PYD_ORIGIN_TEXT, s, len))
 			continue;
 		rd->spans.n = 0;
 		code = pyd_match(&rd->matcher, s, len, PYD_MATCH_ALL,

@@ -168,6 +168,7 @@ def test_rules_of_a_file(sleeper: Target, tmp_path: Path) -> None:
     assert "secrets stay in the dump" in told
     assert record(off, "header")["redaction"] == {"on": False}
     assert record(off, "end")["redacted"] == {}
+    assert "secrets were not redacted" in pydumpd("show", off).stdout
 
 
 @pytest.mark.parametrize(
