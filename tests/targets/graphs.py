@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random object graphs from seeds, told as canonical JSON, one graph a line.
 
-graphs.py FIRST COUNT plain|standard: the graphs of the seeds FIRST to FIRST + COUNT - 1,
-of builtins only or of the standard library's types too, hang in the local "graphs" of
-the function hold_graphs(); a last line "ready" ends them. Waits for the end of standard
-input. Runs on Python 3.7 to 3.15.
+graphs.py FIRST COUNT: the graphs of the seeds FIRST to FIRST + COUNT - 1 hang in
+the local "graphs" of the function hold_graphs(); a last line "ready" ends them.
+Waits for the end of standard input. Runs on Python 3.7 to 3.15.
 """
 
 import array
@@ -123,10 +122,8 @@ ALPHABETS = ["abcXYZ_09 \n", "\x00\x7f\xe9\xff", "\u0100\u20ac\uffff", "\U0001f4
 
 
 class Builder:
-    def __init__(self, seed, standard):
+    def __init__(self, seed):
         self.random = random.Random(seed)
-        self.standard = standard
-        self.makers = self.MAKERS + self.MORE if standard else self.MAKERS
         self.made = []  # containers and instances, for sharing and cycles
 
     def text(self):
@@ -168,7 +165,7 @@ class Builder:
             return Number(r.getrandbits(40))
         if kind < 5:
             return self.text()
-        if kind == 5 and self.standard:
+        if kind == 5:
             return r.choice([self.date, self.span, self.fraction, self.uuid, self.path])()
         value = self.atom()
         while isinstance(value, (slice, float)):
@@ -185,7 +182,7 @@ class Builder:
             return r.choice(self.made)
         if depth == 0 or r.random() < 0.25:
             return self.atom()
-        return r.choice(self.makers)(self, depth - 1)
+        return r.choice(self.MAKERS)(self, depth - 1)
 
     def count(self):
         return self.random.choice([0, 1, 2, 3, 5, 9])
@@ -510,8 +507,6 @@ class Builder:
         make_method,
         make_generator,
         make_bytearray,
-    ]
-    MORE = [
         make_standard,
         make_standard,
         make_standard,
@@ -533,8 +528,8 @@ class Builder:
     ]
 
 
-def build(seed, standard):
-    builder = Builder(seed, standard)
+def build(seed):
+    builder = Builder(seed)
     return [builder.value(6) for _ in range(6)] + [builder.made[-1:]]
 
 
@@ -545,11 +540,10 @@ def hold_graphs(graphs):
 
 def main():
     first, count = int(sys.argv[1]), int(sys.argv[2])
-    standard = sys.argv[3] == "standard"
     sys.setrecursionlimit(20000)
-    graphs = [build(seed, standard) for seed in range(first, first + count)]
+    graphs = [build(seed) for seed in range(first, first + count)]
     for graph in graphs:
-        print(json.dumps(Canon(standard=standard).of(graph)))
+        print(json.dumps(Canon(standard=True).of(graph)))
     print("ready", flush=True)
     hold_graphs(graphs)
 

@@ -210,7 +210,7 @@ class Mmap(Standard):
     def _shown(self) -> Any:
         f, ref = fields(self), ref_of(self)
         name = ref.graph.classes.name(ref.rec.type)
-        if ref.graph.python < (3, 8):
+        if ref.graph.python < (3, 9):
             return "<%s object at %#x>" % (name, ref.rec.addr)
         if _closed(f):
             return "<%s closed=True>" % name
