@@ -55,7 +55,7 @@ def column(interpreter: Interpreter) -> str:
 
 def clean(what: str) -> str:
     """A missing probe without what differs from run to run."""
-    what = re.sub(r"\(.*", "", what) if what.startswith("repr") else what
+    what = "repr" if what.startswith("repr") else what
     return re.sub(r"0x[0-9a-f]{6,}", "0x...", what)
 
 
