@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
 from harness import TOP, attach, open_dump, pydumpd, start_script, thread_with
 from interpreters import Interpreter
 
@@ -43,6 +44,10 @@ def test_broken_objects(interpreter: Interpreter, tmp_path: Path) -> None:
                     problems.append(f"{name}: neighbours are {before!r}, {after!r}")
                 if not re.search(reason, repr(thing)):
                     problems.append(f"{name}: {thing!r} is not {reason}")
+            lost = cases["attributes"][1]
+            if "unreadable" not in repr(lost):
+                with pytest.raises(AttributeError, match="not known: not all names"):
+                    _ = lost.attribute
         assert not problems, f"{mode}:\n" + "\n".join(problems)
         shown = pydumpd("show", tmp_path / mode)
         assert shown.returncode == 0 and "before type null" in shown.stdout

@@ -88,6 +88,16 @@ def objects(b):
     b.case("count zero", Plain(), "reference count is 0", ("object.ob_refcnt", 0))
     if not SPLIT_REFCOUNT:
         b.case("count negative", Plain(), "impossible reference count", ("object.ob_refcnt", -7))
+    lost = Plain()
+    b.case("attributes", lost, "unreadable|Plain object at")
+    if MODEL["attrs"] == "dictoffset":
+        b.at(id(lost) + Plain.__dictoffset__, NOWHERE)
+    else:
+        # Before the collector's head: values, then the dict (3.11), or one
+        # word for both, or the dict alone.
+        b.at(id(lost) - 24, NOWHERE)
+        if MODEL["attrs"] == "split311":
+            b.at(id(lost) - 32, NOWHERE)
     b.item("item unmapped", NOWHERE, "unreadable")
     b.item("item odd", id(keep([1])) + 1, "not aligned")
     # As an allocator leaves it: empty, and not in use by anything else.
