@@ -306,6 +306,17 @@ def test_exceptions(load):
         assert got.__notes__ == ["a note"]
 
 
+class SaysMore(ValueError):
+    def __str__(self):
+        return ran("str")
+
+
+def test_an_exception_that_makes_its_own_message(load):
+    got, _, _ = load([SaysMore("m"), SaysMore("m", 2), SaysMore()])
+    note = "<its __str__ is not run>"
+    assert [str(e) for e in got] == ["m " + note, "('m', 2) " + note, " " + note]
+
+
 def test_notes_in_the_dict_of_an_exception(load):
     w = Writer()
     at = w.node("exception", {"args": w.add(()), "dict": w.add({"__notes__": ["n"], "z": 1})},

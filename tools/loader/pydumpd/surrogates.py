@@ -944,6 +944,14 @@ def storage_base(cls: type) -> Optional[type]:
 
 def _exception_str(self: Any) -> str:
     ref = find_ref(self)
+    if ref is not None:
+        found = ref.graph.classes.find(ref.rec.type, "__str__")[0]
+        if ref.graph.kind_of(found) == "function":
+            args = BaseException.__getattribute__(self, "args")
+            from .render import text
+
+            shown = args[0] if len(args) == 1 and isinstance(args[0], str) else text(args, 2000)
+            return "%s <its __str__ is not run>" % (shown if args else "")
     if ref is not None and "exceptions" in ref.attributes():
         group = ref.graph.get(ref.attributes()["exceptions"])
         message = ref.graph.get(ref.attributes().get("message", 0))
