@@ -199,6 +199,7 @@ def test_files(w, load):
                    attrs=[(DICT, "__dict__", w.add({"name": "/tmp/x"}))])  # fmt: skip
     buffered = w.record("_io.BufferedReader", {
         "raw": At(raw), "ok": True, "detached": False, "abs_pos": 17, "pos": 5, "raw_pos": 17,
+        "readable": True, "writable": False,
         "read_end": 17, "write_pos": 0, "write_end": -1, "buffer_size": 8192})  # fmt: skip
     file = w.record("_io.TextIOWrapper", {"buffer": At(buffered), "encoding": At(w.add("utf-8"))},
                     attrs=[(DICT, "__dict__", w.add({"mode": "r"}))])  # fmt: skip
@@ -314,3 +315,26 @@ def test_iterators_over_real_deques_of_a_subclass(w, load):
     dump = load(w)
     assert list(dump.object(at)) == [1]
     assert isinstance(dump.object(row), collections.deque)
+
+
+def test_marks_of_standard_types(w, load):
+    lock = w.record("_thread.lock", {"locked": True}, mark=("torn", None, "changed"))
+    memory = w.record("_io.StringIO", {"pos": 1, "closed": False, "value": "key=*****"},
+                      mark=("redacted", 9, "bearer tag=12ab"))  # fmt: skip
+    lone = w.record("_io.BytesIO", {"pos": 1, "value": b"abc"},
+                    mark=("truncated", 99, "field value"))  # fmt: skip
+    dump = load(w)
+    assert repr(dump.object(lock)).endswith(" <torn: changed>")
+    got = dump.object(memory)
+    assert "redacted: bearer tag=12ab" in repr(got) and "redacted" in repr(got.getvalue())
+    assert "truncated: 3 of 99 bytes" in repr(dump.object(lone))
+
+
+def test_files_that_are_their_own_buffer(w, load):
+    own = w.fresh()
+    w.record("_io.TextIOWrapper", {"buffer": At(own), "encoding": At(0)}, addr=own)
+    raw = w.fresh()
+    w.record("_io.BufferedReader", {"raw": At(raw), "detached": False}, addr=raw)
+    dump = load(w)
+    assert text(dump.object(own)).startswith(("_io.TextIOWrapper(", "<_io.TextIOWrapper"))
+    assert repr(dump.object(raw)).startswith(("_io.BufferedReader(", "<_io.BufferedReader"))

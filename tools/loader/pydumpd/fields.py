@@ -102,10 +102,13 @@ class Fields(Mapping):
 
     def note(self, name: str) -> str:
         """What is cut or wrong in this field alone, "" for nothing."""
-        mark = self._rec.mark
+        mark, entry = self._rec.mark, self._entries[name]
+        if mark is not None and mark.word == "redacted" and entry.origin in (TEXT, BYTES):
+            # It does not say which field: one that holds no asterisk is whole.
+            data = self._rec.tail[entry.at : entry.at + entry.value]
+            return describe(mark) if b"*" in data else ""
         if mark is None or mark.text.partition(":")[0] != "field " + name:
             return ""
-        entry = self._entries[name]
         if mark.total is not None and entry.origin in ORIGINS_WITH_BYTES:
             return describe(mark, entry.value, _UNITS[entry.origin])
         return mark.word

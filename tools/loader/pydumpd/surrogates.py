@@ -890,6 +890,7 @@ def shown_of(value: Any) -> Any:
         out = real.__repr__(value) if real is not None else standard.generic(value)
     if out is None:
         return None
+    out = standard.with_mark(out, ref)
     before, after = repr_frame(ref)
     if isinstance(out, str):
         return before + out + after

@@ -375,9 +375,21 @@ def shown_or_generic(show: Callable[[Any], Any], obj: Any) -> Any:
     """The repr, or the generic one where the dump lacks what it needs."""
     try:
         return show(obj)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+    except Exception:  # one that is its own part, too
         kind = ref_of(obj).rec.kind.name
         return generic(obj) if kind in ("object", "record", "mapping") else None
+
+
+def with_mark(out: Any, ref: Ref) -> Any:
+    """A repr that says what is wrong with the record, if it does not yet."""
+    mark = ref.rec.mark
+    if mark is None or ref.rec.kind.name not in ("record", "mapping"):
+        return out
+    if isinstance(out, str):
+        return out if mark.word in out else "%s <%s>" % (out, describe(mark))
+    if out.note or any(ref.fields.note(name) for name in ref.fields):
+        return out
+    return out._replace(note=describe(mark))
 
 
 def contents(ref: Ref) -> Shown:

@@ -176,8 +176,8 @@ class _Buffered(_File):
         _open(self)
         if f["abs_pos"] < 0:
             raise NotDumpedError("the position was not known yet")
-        ahead = 0
-        if f["raw_pos"] >= 0 and (f["read_end"] != -1 or f["write_end"] != -1):
+        ahead, buffered = 0, f["readable"] and f["read_end"] != -1
+        if f["raw_pos"] >= 0 and (buffered or (f["writable"] and f["write_end"] != -1)):
             ahead = f["raw_pos"] - f["pos"]
         return f["abs_pos"] - ahead
 

@@ -32,7 +32,11 @@ def _descriptor(obj: Any) -> Any:
     """What /proc told of its file descriptor, or None."""
     dump = ref_of(obj).graph.dump
     fd = fields(obj).get("fd", -1)
-    return dump.fds.get(fd) if dump is not None and fd >= 0 else None
+    found = dump.fds.get(fd) if dump is not None and fd >= 0 else None
+    family = _FAMILIES.get(fields(obj).get("family", -1))
+    if found is not None and family and found.family not in (None, family):
+        return None  # the number is another file's by now
+    return found
 
 
 def _address(text: Optional[str], family: int) -> Any:
