@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import TARGETS, TOP
+from harness import TARGETS, TOP, attach, no_leftovers, open_dump, pydumpd, start_code, thread_with
 from interpreters import Interpreter, environment
 
 sys.path.insert(0, str(TOP / "tools" / "offsets"))
 
+import find  # noqa: E402
 import records  # noqa: E402
 from recordspec import KEYS, TYPES, load, parse  # noqa: E402
 
@@ -193,3 +194,107 @@ const char name[] = "x\\0new.Name", other[] = "\\0other";
     ]
     later = records.paragraphs(t, (3, 9), build.strings(obj), members)
     assert ("late", "i32 @ 8") in later[0].fields
+
+
+# -- a user's own types
+
+POINT = """
+[described.Point]
+basicsize = 96       # of struct point
+x = f64 @ 16
+y = f32 @ 24
+small = i16 @ 28
+marked = u8 @ 30 bit 2
+unmarked = u8 @ 30 bit 1
+letter = char @ 31
+label = object @ 32
+.count = i64 @ 40
+numbers = i64s @ 48 > 0 count .count
+(items) = objects @ 56 > 0 count count
+text = text @ 64 > 0 length .count * 2
+raw = bytes @ 64 > 2 length 3
+unit = cstr @ 72 > 8
+packed = u32be @ 81
+.has_owner = bool32 @ 88
+owner = object @ 72 > 16 if .has_owner
+tail = address @ 72
+seven = const 7
+"""
+
+USER_OF_POINT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import described
+
+class Derived(described.Point):
+    pass
+
+def hold():
+    label = ["the label"]
+    point, derived = described.Point(label), Derived(label)
+    derived.extra = label
+    print("ready", flush=True)
+    sys.stdin.read()
+
+hold()
+"""
+
+
+def build_described(interpreter: Interpreter, out: Path) -> None:
+    here = find.headers(
+        interpreter.version, interpreter.debug, interpreter.prefix, interpreter.root
+    )
+    if here is None:
+        pytest.skip(f"{interpreter.key} has no headers")
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-w", f"-I{here[0]}", f"-I{here[1]}",
+         "-o", str(out / "described.so"), str(TARGETS / "described.c")],
+        check=True,
+    )
+
+
+def test_types_of_a_user(one: Interpreter, tmp_path: Path) -> None:
+    build_described(one, tmp_path)
+    good = tmp_path / "types"
+    good.mkdir()
+    (good / "point.types").write_text(POINT, encoding="utf-8")
+    other = tmp_path / "other.types"
+    other.write_text(POINT.replace("basicsize = 96", "basicsize = 104"), encoding="utf-8")
+    with start_code(one, USER_OF_POINT, str(tmp_path)) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "good.pydump", "--types", good)
+        attach(target, tmp_path / "other.pydump", "--types", other)
+        target.close_input()
+        assert target.wait() == 0
+    with open_dump(tmp_path / "good.pydump") as dump:
+        found = thread_with(dump, "hold").frames[0].locals
+        for point in (found["point"], found["derived"]):
+            assert (point.x, point.y, point.small) == (-1.5, 0.25, -7)
+            assert (point.marked, point.unmarked, point.letter) == (True, False, "\xe9")
+            assert list(point.numbers) == [-(1 << 40), 0, 1 << 40]
+            assert (point.text, point.raw, point.unit) == ("\xe4\xf6\xfc", b"\xc3\xb6\xc3", "m/s")
+            assert (point.packed, point.seven) == (0x01020304, 7)
+            assert point.label is found["label"]
+            assert not hasattr(point, "owner") and not hasattr(point, "count")
+            assert point.tail > 0
+            assert list(point) == [found["label"]] * 3
+        assert found["derived"].extra is found["label"]
+        assert repr(found["point"]).startswith("described.Point(")
+    with open_dump(tmp_path / "other.pydump") as dump:
+        found = thread_with(dump, "hold").frames[0].locals
+        assert not hasattr(found["point"], "x")
+
+
+def test_a_description_that_is_wrong(one: Interpreter, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.types"
+    bad.write_text("[a.B]\nbasicsize = 32\nx = i65 @ 16\n", encoding="utf-8")
+    out = tmp_path / "out"
+    out.mkdir()
+    with start_code(one, "import sys; print('ready', flush=True); sys.stdin.read()") as target:
+        assert target.line() == "ready"
+        done = pydumpd("attach", target.pid, "-o", out / "a.pydump", "--types", bad)
+        assert done.returncode != 0
+        assert "bad.types:3:5" in done.stderr and "i65" in done.stderr
+        assert no_leftovers(out)
+        target.close_input()
+        assert target.wait() == 0
