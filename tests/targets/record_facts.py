@@ -131,11 +131,11 @@ class Reader(object):
 
 MODULES = """
 _abc _ast _asyncio _bisect _blake2 _bz2 _codecs _collections _contextvars _csv _ctypes
-_curses _curses_panel _datetime _decimal _elementtree _functools _hashlib _heapq _hmac _interpchannels
-_interpreters _interpqueues _io _json _lsprof _lzma _md5 _multibytecodec _multiprocessing
-_opcode _operator _pickle _queue _random _sha1 _sha2 _sha256 _sha3 _sha512 _socket _sqlite3
-_sre _ssl _statistics _string _struct _symtable _thread _tokenize _tracemalloc _typing
-_uuid _weakref _zoneinfo _zstd array atexit audioop binascii collections contextvars
+_curses _curses_panel _datetime _decimal _elementtree _functools _hashlib _heapq _hmac
+_interpchannels _interpreters _interpqueues _io _json _lsprof _lzma _md5 _multibytecodec
+_multiprocessing _opcode _operator _pickle _queue _random _sha1 _sha2 _sha256 _sha3
+_sha512 _socket _sqlite3 _sre _ssl _statistics _string _struct _symtable _thread _tokenize
+_tracemalloc _typing _uuid _weakref _zoneinfo _zstd array atexit audioop binascii collections
 curses datetime decimal encodings.gbk enum faulthandler fcntl functools grp hashlib
 itertools json math mmap multiprocessing.synchronize operator os pickle posix pwd pyexpat
 queue random re resource select signal socket sqlite3 ssl string.templatelib struct
