@@ -246,6 +246,8 @@ static enum pyd_code add_objects(struct pyd_reader *r, pyd_addr dtype,
 		code = PYD_OK;
 	else if (code)
 		*err = why;
+	if (!d->itemsize)
+		s->n = 0;
 	for (uint64_t at = 0; !code && s->n && d->itemsize <= len - at;
 	     at += d->itemsize) {
 		for (size_t i = 0; i < s->n && !code; i++) {
