@@ -339,6 +339,29 @@ def locks():
         tell("RLock", made, **{"int_owner": owner, count: seen})
 
 
+def thread_locals():
+    one, several = threading.local(), threading.local()
+    one.value = several.value = [1]
+    ready, done = threading.Event(), threading.Event()
+    dicts = {}
+
+    def other():
+        several.value = [2]
+        dicts["other"] = several.__dict__
+        ready.set()
+        done.wait()
+
+    thread = threading.Thread(target=other, daemon=True)
+    thread.start()
+    ready.wait()
+    keep(done)
+    mine, main = threading.get_ident(), keep(several.__dict__)
+    # The thread that began last comes first.
+    made = {"items": [id(keep(dicts["other"])), id(main)], "ints_threads": [thread.ident, mine]}
+    tell("local of two threads", several, **made)
+    tell("local", one, items=[id(keep(one.__dict__))], ints_threads=[mine])
+
+
 def matches():
     found = re.search(r"(a+)(x)?(b)", "..aab..")
     made = {"int_pos": found.pos, "int_endpos": found.endpos, "ref_string": id(keep(found.string))}
@@ -424,6 +447,7 @@ def main():
     databases()
     elements()
     locks()
+    thread_locals()
     matches()
     generators()
     foreign()

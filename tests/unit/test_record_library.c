@@ -384,3 +384,76 @@ Test(record_library, cdata)
 {
 	for_each_table(cdata, foreign);
 }
+
+static const char local[] = "[m.Local]\nbasicsize = 72\nreader = local\n"
+			    "dicts = object @ 64\n";
+
+static pyd_addr put_state(struct world *w, pyd_addr next, uint64_t ident,
+			  uint64_t word)
+{
+	pyd_addr at = take(&w->m, 1024);
+
+	SET(&w->m, w->lay, at, tstate, next, next);
+	SET(&w->m, w->lay, at, tstate, thread_id, ident);
+	/* Where nothing else is. */
+	put64(&w->m, at, 704, word);
+	return at;
+}
+
+static pyd_addr new_dict(struct world *w, const uint64_t *pairs, size_t n)
+{
+	pyd_addr at = take(&w->m, (size_t)PYD_OFF(w->lay, dict, ma_values) + 8);
+
+	header(&w->m, w->lay, at, w->dict);
+	put_dict(w, at, pairs, n);
+	return at;
+}
+
+static void locals(struct world *w)
+{
+	pyd_addr at = make(w, "m.Local", 72), interp = take(&w->m, 1 << 15);
+	const pyd_addr keys[] = { make(w, "m.Dummy", 32),
+				  make(w, "m.Dummy", 32) };
+	const uint64_t none[] = { 0, 0 };
+	const pyd_addr mine = new_dict(w, none, 0),
+		       other = new_dict(w, none, 0);
+	const uint64_t both[] = { keys[0], mine, keys[1], other };
+	const uint64_t state_dict[] = { w->str, keys[1] };
+	const int64_t idents[] = { 22, 11 };
+	const uint64_t dicts[] = { other, mine };
+	pyd_addr state;
+
+	if (PYD_OFF(w->lay, interp, threads_head) > (1 << 15) - 8)
+		return;
+	cr_assert_eq(pyd_vec_push(&w->r.interps, interp, &w->err), PYD_OK);
+	/* One holds its stand-in itself, one in its own dict. */
+	state = put_state(w, 0, 11, keys[0]);
+	state = put_state(w, state, 22, new_dict(w, state_dict, 1));
+	SET(&w->m, w->lay, interp, interp, threads_head, state);
+	set(w, at, 0, new_dict(w, both, 2));
+	read_ok(w, at, PYD_KIND_record);
+	has_refs(w, dicts, 2);
+	has_bytes(w, "threads", PYD_ORIGIN_INTS, idents, 16);
+	for (size_t i = 0; i < w->n.attrs.len; i++)
+		cr_assert_neq(w->n.names[i].origin, PYD_ORIGIN_DICT);
+	survives(w, at);
+	/* What is one thread's alone is the object's. */
+	set(w, at, 0, new_dict(w, both, 1));
+	read_ok(w, at, PYD_KIND_record);
+	has_refs(w, dicts + 1, 1);
+	cr_assert_eq(w->n.names[1].origin, PYD_ORIGIN_DICT);
+	cr_assert_eq(w->n.attrs.data[1], mine);
+	/* Threads in a ring: without a dict, and with one. */
+	SET(&w->m, w->lay, state, tstate, next, state);
+	read_ok(w, at, PYD_KIND_record);
+	has_refs(w, dicts, 0);
+	set(w, at, 0, new_dict(w, both, 2));
+	read_fails(w, at, PYD_CORRUPT);
+	set(w, at, 0, at);
+	read_fails(w, at, PYD_CORRUPT);
+}
+
+Test(record_library, local)
+{
+	for_each_table(local, locals);
+}

@@ -177,10 +177,17 @@ def _member(obj: Any, kind: str, names: Dict[int, str], number: int) -> str:
 
 @surrogate("_thread._local")
 class Local(Standard):
-    """Its attributes are each thread's own. Those of the thread that holds the
-    interpreter's lock, else of the main one, are attributes here; `dicts` has all."""
+    """Its attributes are each thread's own: when only one has any, they are
+    the object's, else they are in `by_thread`."""
 
     __slots__ = ()
+
+    @property
+    def by_thread(self) -> Any:
+        """The ident of each thread that has attributes, and the dict of them."""
+        ref = ref_of(self)
+        dicts = (ref.graph.get(r) for r in ref.rec.rest())
+        return dict(zip(fields(self).get("threads", ()), dicts))
 
     def __getattr__(self, name: str) -> Any:
         space = _local_dict(self)
