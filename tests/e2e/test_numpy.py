@@ -143,6 +143,7 @@ secret = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
 keys = np.array([secret, "plain"])
 raw = np.array([secret.encode(), b"plain"])
 text = np.frombuffer(b"token " + secret.encode(), "u1")
+strings = np.array(["short", "a long one that is elsewhere"], "T")
 print("ready", flush=True)
 sys.stdin.read()
 import os
@@ -172,6 +173,11 @@ def test_broken_arrays_and_secrets_in_them(tmp_path: Path) -> None:
         assert "redacted" in repr(text)
         with pytest.raises(LookupError, match="redacted"):
             text.tolist()
+        strings = names["strings"]
+        assert strings.shape == (2,) and repr(strings.dtype) == "StringDType()"
+        with pytest.raises(LookupError, match="StringDType are not told"):
+            strings[0]
+        assert "not told" in repr(strings)
 
 
 def test_a_real_array(tmp_path: Path) -> None:

@@ -156,6 +156,10 @@ def _make_array(ref: Ref) -> Array:
     dtype = dtype_of(graph, f.ref("dtype")) if "dtype" in f and not f.null("dtype") else None
     if dtype is None:
         raise NotDumpedError("the dtype is not in the dump%s" % (note and " (%s)" % note))
+    if any(leaf.num not in TYPES for leaf in dtype.leaves()):
+        found = graph.record(f.ref("dtype"))
+        name = graph.classes.name(found.type) if found is not None else "?"
+        raise NotDumpedError("items of %s are not told" % name)
     shape = f["shape"] if "shape" in f else ()
     strides = f["strides"] if "strides" in f else ()
     if not isinstance(shape, tuple) or len(strides) != len(shape) or min(shape, default=0) < 0:
@@ -495,6 +499,10 @@ class DtypeSurrogate(Standard):
             return generic(self)
         if d.kind == "T":
             return "StringDType()"
+        if d.fields is None and d.num not in TYPES:
+            from . import generic
+
+            return generic(self)
         return repr(d)
 
 

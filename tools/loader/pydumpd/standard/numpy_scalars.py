@@ -10,7 +10,7 @@ from ..refs import Ref, ref_of
 from . import Entry, Standard, _registry, class_name, fields, surrogate
 from .numpy_ import dtype_of, known, release
 from .numpy_array import Array
-from .numpy_dtype import LongComplex, LongDouble
+from .numpy_dtype import TYPES, LongComplex, LongDouble
 from .numpy_text import array_str, complex_text, float_text, void_text
 from .numpy_times import UNITS, Time64
 
@@ -298,8 +298,8 @@ def _void_array(ref: Ref) -> Array:
     if ref.extra is None:
         f = ref.fields
         dtype = dtype_of(ref.graph, f.ref("dtype")) if not f.null("dtype") else None
-        if dtype is None:
-            raise NotDumpedError("the dtype is not in the dump")
+        if dtype is None or any(leaf.num not in TYPES for leaf in dtype.leaves()):
+            raise NotDumpedError("the dtype is not told")
         data = f["data"] if "data" in f else b""
         ref.extra = Array(
             dtype, (), bytes(data), ref.graph.get,
