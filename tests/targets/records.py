@@ -22,6 +22,7 @@ import json
 import queue
 import random
 import re
+import shutil
 import struct
 import sys
 import tempfile
@@ -452,6 +453,8 @@ def main():
     generators()
     foreign()
     iterators()
+    # The files stay open; their names go.
+    shutil.rmtree(FOLDER)
     print(json.dumps(TOLD), flush=True)
     hold(KEPT)
 
