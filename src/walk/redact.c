@@ -732,6 +732,19 @@ enum pyd_code pyd_redact_keep(struct pyd_redact *rd, struct pyd_reader *r,
 	return code;
 }
 
+enum pyd_code pyd_redact_ahead(struct pyd_redact *rd, struct pyd_reader *r,
+			       struct pyd_node *n, uint32_t shape,
+			       struct pyd_err *err)
+{
+	size_t texts = rd->texts.len, early = rd->early.len;
+	bool later;
+	enum pyd_code code = pyd_redact_node(rd, r, n, shape, &later, err);
+
+	rd->texts.len = texts;
+	rd->early.len = early;
+	return code;
+}
+
 const struct pyd_vec *pyd_redact_texts(const struct pyd_redact *rd)
 {
 	return &rd->texts;

@@ -65,6 +65,13 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_node(struct pyd_redact *rd,
 					     bool *ret_later,
 					     struct pyd_err *err);
 
+/* The same for an object that is not written. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_ahead(struct pyd_redact *rd,
+					      struct pyd_reader *r,
+					      struct pyd_node *n,
+					      uint32_t shape,
+					      struct pyd_err *err);
+
 /* -- after it -- */
 
 /* Follows what was found under secret names: after it, no secret is found

@@ -339,8 +339,16 @@ static enum pyd_code each_file(struct snapshot *s,
 static enum pyd_code learn(struct snapshot *s, struct pyd_err *err)
 {
 	const struct pyd_vec *files = pyd_redact_files(s->redact);
-	enum pyd_code code = each_file(s, pyd_sources_learn, err);
+	const struct pyd_vec *globals = &s->stacks.globals;
+	enum pyd_code code = PYD_OK;
 
+	for (size_t i = 0; s->opts->limits.no_globals && i < globals->len; i++)
+		code = code ? code
+			    : pyd_walk_beyond(&s->walk, globals->data[i], err);
+	if (!code)
+		code = pyd_walk_ahead(&s->walk, err);
+	if (!code)
+		code = each_file(s, pyd_sources_learn, err);
 	for (size_t i = 0; i < files->len && !code; i++)
 		code = pyd_sources_learn(
 			&s->sources, &s->runtime,

@@ -42,6 +42,7 @@ void pyd_walk_deinit(struct pyd_walk *w)
 	pyd_filter_deinit(&w->filter);
 	pyd_vec_deinit(&w->now);
 	pyd_vec_deinit(&w->next);
+	pyd_vec_deinit(&w->beyond);
 	pyd_map_deinit(&w->types);
 	pyd_vec_deinit(&w->type_list);
 	pyd_node_deinit(&w->node);
@@ -284,6 +285,15 @@ static bool late(struct pyd_walk *w, const struct pyd_vec *refs, size_t i)
 	return true;
 }
 
+static enum pyd_code too_deep(struct pyd_walk *w, uint64_t ref,
+			      struct pyd_err *err)
+{
+	if (!ref || pyd_visited_has(&w->visited, ref))
+		return PYD_OK;
+	w->cuts.depth++;
+	return pyd_walk_beyond(w, ref, err);
+}
+
 static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_node *n = &w->node;
@@ -294,22 +304,21 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 		return code;
 
 	if (w->limits.depth && w->level + 1 >= w->limits.depth) {
-		for (size_t i = 0; i < n->refs.len; i++)
-			if (n->refs.data[i] &&
-			    !pyd_visited_has(&w->visited, n->refs.data[i]))
-				w->cuts.depth++;
-		for (size_t i = 0; i < n->attrs.len; i++)
-			if (pyd_origin_is_ref(n->names[i].origin) &&
-			    n->attrs.data[i] &&
-			    !pyd_visited_has(&w->visited, n->attrs.data[i]))
-				w->cuts.depth++;
-		return PYD_OK;
+		for (size_t i = 0; i < n->refs.len && !code; i++)
+			code = too_deep(w, n->refs.data[i], err);
+		for (size_t i = 0; i < n->attrs.len && !code; i++)
+			if (pyd_origin_is_ref(n->names[i].origin))
+				code = too_deep(w, n->attrs.data[i], err);
+		return code;
 	}
 	for (size_t i = 0; i < n->refs.len; i++) {
 		if (late(w, &n->refs, i))
 			break;
 		if (skip_globals && leads_to_globals(n->kind, i)) {
 			w->cuts.globals += n->refs.data[i] != 0;
+			code = pyd_walk_beyond(w, n->refs.data[i], err);
+			if (code)
+				return code;
 			continue;
 		}
 		code = meet(w, &w->next, n->refs.data[i], err);

@@ -21,6 +21,7 @@ struct pyd_walk {
 	struct pyd_writer *writer; /* not owned */
 	/* Not owned; NULL: nothing is kept out. */
 	struct pyd_redact *redact;
+	struct pyd_vec beyond; /* met beyond a limit; see pyd_walk_ahead() */
 	struct pyd_limits limits;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
 	bool torn;	      /* the target runs: what is corrupt may be torn */
@@ -62,6 +63,16 @@ PYD_MUST_CHECK enum pyd_code pyd_walk_more(struct pyd_walk *w,
  * objects that were written, which no limit leaves out. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,
 					  struct pyd_err *err);
+/*
+ * What a limit keeps out of the dump may be what tells that something in it is
+ * a secret: looks at some objects beyond the limits, in order, without writing
+ * them. A bounded number, for a bounded time.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_walk_ahead(struct pyd_walk *w,
+					    struct pyd_err *err);
+/* Notes a reference for it. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_beyond(struct pyd_walk *w, uint64_t ref,
+					     struct pyd_err *err);
 /* Writes the texts that were kept back until all secrets are known. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_texts(struct pyd_walk *w,
 					    struct pyd_err *err);

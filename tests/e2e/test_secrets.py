@@ -227,3 +227,11 @@ hold(1)
         values = dump.threads[0].frames[0].locals
         assert len(values["second"]) == 14 + 40 + 900
         assert repr(values["second"]).startswith("'text and then ******'")
+
+
+@pytest.mark.parametrize("limit", ["--depth=3", "--max-objects=3000", "--no-globals"])
+def test_names_beyond_a_limit(one: Interpreter, tmp_path: Path, limit: str) -> None:
+    """What tells that a text is a secret may not be in the dump itself."""
+    path = tmp_path / "small.pydump"
+    told = plant(one, path, limit)
+    assert not found(path, told["secrets"])

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A look beyond the limits, for the names of secrets alone. */
+#include "target/procfs.h"
+#include "walk/walk.h"
+
+enum {
+	AHEAD_OBJECTS = 50000,
+	AHEAD_NS = 50 * 1000 * 1000,
+	LOOK_EVERY = 256, /* objects between two looks at the clock */
+};
+
+enum pyd_code pyd_walk_beyond(struct pyd_walk *w, uint64_t ref,
+			      struct pyd_err *err)
+{
+	if (!w->redact || !ref || (ref & 3) || w->beyond.len >= AHEAD_OBJECTS)
+		return PYD_OK;
+	return pyd_vec_push(&w->beyond, ref, err);
+}
+
+static enum pyd_code beyond_all(struct pyd_walk *w, const struct pyd_vec *v,
+				size_t from, struct pyd_err *err)
+{
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = from; i < v->len && !code; i++)
+		code = pyd_walk_beyond(w, v->data[i], err);
+	return code;
+}
+
+/* Learns from one object; what it refers to comes next. */
+static enum pyd_code look(struct pyd_walk *w, pyd_addr addr,
+			  struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+	struct pyd_err why = { 0 };
+	uint32_t shape = 0;
+	enum pyd_code code = pyd_read_node(w->reader, addr, n, &why);
+
+	if (code && !pyd_code_is_local(code)) {
+		*err = why;
+		return code;
+	}
+	if (code)
+		return PYD_OK;
+	code = pyd_shapes_get(&w->shapes, w->reader, n, &shape, err);
+	if (!code)
+		code = pyd_redact_ahead(w->redact, w->reader, n, shape, err);
+	if (!code)
+		code = beyond_all(w, &n->refs, 0, err);
+	for (size_t i = 0; i < n->attrs.len && !code; i++)
+		if (pyd_origin_is_ref(n->names[i].origin))
+			code = pyd_walk_beyond(w, n->attrs.data[i], err);
+	return code;
+}
+
+enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
+{
+	uint64_t end = pyd_now_ns() + AHEAD_NS;
+	struct pyd_map seen = { 0 };
+	enum pyd_code code = beyond_all(w, &w->now, w->at, err);
+
+	if (!code)
+		code = beyond_all(w, &w->next, 0, err);
+	/* The list grows while we go. */
+	for (size_t i = 0; i < w->beyond.len && !code; i++) {
+		pyd_addr addr = w->beyond.data[i];
+		uint64_t found;
+
+		if (i % LOOK_EVERY == 0 && pyd_now_ns() >= end)
+			break;
+		if (pyd_map_get(&seen, addr, &found))
+			continue;
+		code = pyd_map_put(&seen, addr, 1, err);
+		if (!code)
+			code = look(w, addr, err);
+	}
+	pyd_map_deinit(&seen);
+	return code;
+}
