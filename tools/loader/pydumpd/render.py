@@ -65,10 +65,15 @@ def _long(value: int) -> str:
 
 def shape_of(value: Any) -> Any:
     """The builtin container that a value prints as, or None."""
+    from .surrogates import SurrogateMeta
+
     if isinstance(value, standins.StandIn):
         return standins.ref_of(value).rec.kind.name, True
     for base in type.__getattribute__(type(value), "__mro__"):
         if base in _BRACKETS:
+            if base is not type(value) and not isinstance(type(value), SurrogateMeta):
+                if type(value).__repr__ is not base.__repr__:
+                    return None  # made at the prompt: it has a repr of its own
             return base.__name__, False
     return None
 
