@@ -75,7 +75,7 @@ def weak(c):
         ("'kept'", "x().__self__.name", "x.__self__.name"),
     )
     g = c.group("weakref.finalize")
-    g.add("alive", lambda: weakref.finalize(kept, len, "abc"))
+    g.add("alive", lambda: weakref.finalize(kept, len, "abc"), "x.alive", "x.peek()[0].name")
     g = c.group("weakref.ProxyType", "x.name")
     g.add("alive", lambda: weakref.proxy(kept))
 

@@ -38,7 +38,8 @@ class StandIn:
 
         ref = ref_of(self)
         base = _TYPES[ref.rec.kind.name][1]
-        if hasattr(base, name) and name not in ref.attributes() and ref.rec.mark is None:
+        known = name != "__dict__" and hasattr(base, name) and name not in ref.attributes()
+        if known and ref.rec.mark is None:
             if not ref.graph.classes.overrides(ref.rec.type, name):
                 raise AttributeError(
                     "%s of a big %s: 'real NAME' makes it a real one" % (name, base.__name__)
