@@ -159,13 +159,14 @@ def parse(text: str) -> tuple[Table, dict[str, str]]:
             for name, word in zip(columns, words):
                 release, _, debug = word.partition("; debug: ")
                 row[name] = Cell(release)
-                row[name + "-dbg"] = Cell(debug or release)
+                if name + "-dbg" in origin:
+                    row[name + "-dbg"] = Cell(debug or release)
         elif match := re.match(r"- `([^`]*)` \(([^)]*)\): (.*)", line):
             kind, names, note = match.groups()
             for name in names.split():
                 row = table[kind]
                 row[name].note = "" if note == "all is told" else note
-                if not name.endswith("-dbg"):
+                if name + "-dbg" in row:
                     row[name + "-dbg"].note = row[name].note
     return table, origin
 
