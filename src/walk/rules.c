@@ -633,8 +633,12 @@ static bool looks_like_key(const uint8_t *s, size_t n)
 bool pyd_rules_is_value(const struct pyd_rules *r, enum pyd_name_class c,
 			const uint8_t *s, size_t n)
 {
+	size_t chars = 0;
+
+	for (size_t i = 0; i < n && chars < 2; i++)
+		chars += (s[i] & 0xc0) != 0x80;
 	/* Strings of one character are shared by the whole program. */
-	if (c == PYD_CLASS_PLAIN || n < 2)
+	if (c == PYD_CLASS_PLAIN || chars < 2)
 		return false;
 	if (c != PYD_CLASS_SECRET && !looks_like_key(s, n))
 		return false;
