@@ -108,6 +108,20 @@ def test_lies_are_no_values(load):
             got.tolist()
 
 
+def test_no_list_without_end(load):
+    w = Writer()
+    d = dtype(w, 7, 8)
+    wide = array(w, d, (1 << 40, 1 << 40), (0, 0), b"\5" + b"\0" * 7)
+    none = array(w, d, (1 << 40, 0), (8, 8), b"")
+    dump = load(w)
+    got = dump.object(wide)
+    assert got[1 << 39, 3] == 5 and repr(got).startswith("array([[5, 5, 5, ..., 5, 5, 5],")
+    assert "[]" in repr(dump.object(none))
+    for endless in (got.tolist, dump.object(none).tolist, got.tobytes, lambda: got == 5, got.any):
+        with pytest.raises(LookupError, match="too many items"):
+            endless()
+
+
 def test_structured_text():
     d = Dtype(20, 24)
     d.fields = [

@@ -150,6 +150,7 @@ class Array:
         """Nested lists of plain values."""
         if not self.shape:
             return self.item()
+        self._bounded()
         if not self.size:
             out: Any = []
             for n in reversed(self.shape):
@@ -240,6 +241,7 @@ class Array:
 
     def tobytes(self) -> bytes:
         """The items' bytes in C order."""
+        self._bounded()
         if not self.whole():
             raise NotDumpedError("not all items are in the dump (%s)" % (self.note or "cut"))
         size = self.dtype.itemsize
@@ -292,7 +294,16 @@ class Array:
             return bool(flags[0])
         return Array(BOOL, self.shape, flags, self.get, numpy=self.numpy)
 
+    def _bounded(self) -> None:
+        """Repeated items, and none many times, are not listed without end."""
+        count = 1
+        for n in self.shape:
+            count *= max(n, 1)
+        if count > 1 << 26 and count > len(self.data):
+            raise NotDumpedError("too many items to be listed: %d" % count)
+
     def _all(self) -> Iterator[int]:
+        self._bounded()
         if not self.whole():
             raise NotDumpedError("not all items are in the dump (%s)" % (self.note or "cut"))
         return self.offsets()
