@@ -219,6 +219,8 @@ class Values:
 
     def take(self, rows: Sequence[int]) -> List[Any]:
         """The values at positions; what is not in the dump as placeholders."""
+        if len(rows) > 1 << 26:
+            raise NotDumpedError("too many values to be listed: %d" % len(rows))
         out = []
         for i in rows:
             try:
