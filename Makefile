@@ -26,7 +26,8 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 LIB_SRCS := $(sort $(wildcard src/base/*.c src/target/*.c src/native/*.c \
-	src/layout/*.c src/read/*.c src/runtime/*.c src/walk/*.c src/dump/*.c))
+	src/layout/*.c src/read/*.c src/runtime/*.c src/secrets/*.c \
+	src/walk/*.c src/dump/*.c))
 CMD_SRCS := $(sort $(wildcard src/cmd/*.c))
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -115,10 +116,10 @@ $(O)/tables.o $(O)/types.o: $(O)/%.o: $(O)/%.c $(O)/.flags
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # The rules about secrets, as C.
-$(O)/redact-conf.c: src/walk/redact.conf tools/embed-text.sh
+$(O)/redact-conf.c: src/secrets/redact.conf tools/embed-text.sh
 	$(call say,GEN,$@)
 	$(Q)mkdir -p $(O)
-	$(Q)tools/embed-text.sh $< pyd_rules_builtin walk/rules.h >$@
+	$(Q)tools/embed-text.sh $< pyd_rules_builtin secrets/rules.h >$@
 $(O)/redact-conf.o: $(O)/redact-conf.c $(O)/.flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

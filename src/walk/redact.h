@@ -13,8 +13,8 @@
 #include "dump/writer.h"
 #include "read/reader.h"
 #include "runtime/runtime.h"
+#include "secrets/rules.h"
 #include "target/process.h"
-#include "walk/rules.h"
 #include "walk/shapes.h"
 
 struct pyd_redact;

@@ -4,7 +4,7 @@
 #define PYD_WALK_REDACT_STATE_H
 
 #include "read/object.h"
-#include "walk/known.h"
+#include "secrets/known.h"
 #include "walk/redact.h"
 
 enum {
@@ -108,10 +108,10 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_environ(struct pyd_redact *rd,
 
 /* Classes beside enum pyd_name_class, in what is noted. */
 enum {
-	PYD_CLASS_ENV = 16,	/* a value of the environment */
-	PYD_CLASS_ENVIRON = 17, /* a mapping of it */
-	PYD_CLASS_PAIR = 18,	/* behind a secret's name in a sequence of two:
-				 * it may be another name, as in __slots__ */
+	PYD_CLASS_ENV = 16,	 /* a value of the environment */
+	PYD_CLASS_ENVIRON = 17,	 /* a mapping of it */
+	PYD_CLASS_PAIR = 18,	 /* behind a secret's name in a sequence of two:
+				  * it may be another name, as in __slots__ */
 	PYD_CLASS_CONSTANT = 19, /* of code that has to do with a secret */
 };
 

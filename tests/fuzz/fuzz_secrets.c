@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk/known.h"
+#include "secrets/known.h"
 #include "walk/redact_state.h"
 
 static struct pyd_rules *rules;

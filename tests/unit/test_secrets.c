@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/siphash.h"
-#include "walk/known.h"
-#include "walk/match.h"
-#include "walk/random.h"
+#include "secrets/known.h"
+#include "secrets/match.h"
+#include "secrets/random.h"
 #include "walk/redact_state.h"
 
 static struct pyd_rules *rules(void)

@@ -24,6 +24,7 @@ TOP = Path(__file__).resolve().parents[2]
 # From left to right. A layer may include those before it and itself.
 LAYERS = [
     "base",
+    "secrets",
     "target",
     "native",
     "layout",

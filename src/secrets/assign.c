@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "walk/match.h"
+#include "secrets/match.h"
 
 enum {
 	NAME_MAX_BYTES = 64,

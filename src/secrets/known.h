@@ -3,12 +3,12 @@
  * The secrets that were found so far, as keyed hashes and not as texts: to
  * find them again where no rule would, alone or inside longer texts.
  */
-#ifndef PYD_WALK_KNOWN_H
-#define PYD_WALK_KNOWN_H
+#ifndef PYD_SECRETS_KNOWN_H
+#define PYD_SECRETS_KNOWN_H
 
 #include "base/map.h"
 #include "base/siphash.h"
-#include "walk/match.h"
+#include "secrets/match.h"
 
 enum { PYD_KNOWN_LENGTHS = 4096 };
 

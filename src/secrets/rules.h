@@ -3,13 +3,13 @@
  * What is taken for a secret: patterns, names, exceptions. The built-in rules
  * stand in redact.conf, which explains the syntax; a user's files add to them.
  */
-#ifndef PYD_WALK_RULES_H
-#define PYD_WALK_RULES_H
+#ifndef PYD_SECRETS_RULES_H
+#define PYD_SECRETS_RULES_H
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "walk/names.h"
+#include "secrets/names.h"
 
 /* Rules that are no patterns; their numbers come first. */
 /* clang-format off */
@@ -110,7 +110,7 @@ bool pyd_rules_allow_env(const struct pyd_rules *r, const char *name);
 bool pyd_rules_is_value(const struct pyd_rules *r, enum pyd_name_class c,
 			const uint8_t *s, size_t n);
 
-/* src/walk/redact.conf, embedded. */
+/* src/secrets/redact.conf, embedded. */
 extern const char pyd_rules_builtin[];
 extern const size_t pyd_rules_builtin_len;
 

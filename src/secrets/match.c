@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/match.h"
+#include "secrets/match.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "walk/random.h"
+#include "secrets/random.h"
 
 enum {
 	/* A match begins at most so far in front of its literal, */

@@ -4,10 +4,10 @@
  * "password = value". One pass; most texts are passed over by a look at their
  * bytes, eight at a time.
  */
-#ifndef PYD_WALK_MATCH_H
-#define PYD_WALK_MATCH_H
+#ifndef PYD_SECRETS_MATCH_H
+#define PYD_SECRETS_MATCH_H
 
-#include "walk/rules.h"
+#include "secrets/rules.h"
 
 struct pyd_span {
 	size_t at, len;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/rules.h"
+#include "secrets/rules.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "walk/random.h"
+#include "secrets/random.h"
 
 enum {
 	FILE_BYTES_MAX = 4 << 20,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/known.h"
+#include "secrets/known.h"
 
 #include <ctype.h>
 #include <errno.h>

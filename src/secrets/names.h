@@ -2,8 +2,8 @@
 /*
  * Names whose values are secrets: words, told apart by case and punctuation.
  */
-#ifndef PYD_WALK_NAMES_H
-#define PYD_WALK_NAMES_H
+#ifndef PYD_SECRETS_NAMES_H
+#define PYD_SECRETS_NAMES_H
 
 #include "base/buf.h"
 #include "base/map.h"

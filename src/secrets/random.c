@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/random.h"
+#include "secrets/random.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/names.h"
+#include "secrets/names.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
  * Long random tokens: whether a run of token characters was drawn by chance or
  * made of words, numbers and paths.
  */
-#ifndef PYD_WALK_RANDOM_H
-#define PYD_WALK_RANDOM_H
+#ifndef PYD_SECRETS_RANDOM_H
+#define PYD_SECRETS_RANDOM_H
 
 #include <stdbool.h>
 #include <stddef.h>
