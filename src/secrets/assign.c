@@ -10,6 +10,8 @@ enum {
 	BACK_MAX = 120,	   /* of an annotation between name and value */
 	VALUE_MAX = 16384, /* of a value in a text */
 	KEY_MIN = 6,	   /* of one without quotes */
+	KEY_LOOK = 512,	   /* characters of it that are looked at */
+	OPERATOR_MAX = 3,  /* of "=", ":=", "===" without the last one */
 };
 
 enum pyd_name_class pyd_match_name(struct pyd_matcher *m, const uint8_t *s,
@@ -53,9 +55,10 @@ static bool is_quote(uint8_t c)
 static enum pyd_name_class name_before(struct pyd_matcher *m, const uint8_t *s,
 				       size_t at)
 {
+	size_t low = at > BACK_MAX ? at - BACK_MAX : 0;
 	size_t from, end;
 
-	while (at && is_blank(s[at - 1]))
+	while (at > low && is_blank(s[at - 1]))
 		at--;
 	/* JSON in a string has \" for a quote. */
 	for (int i = 0; i < 4 && at; i++)
@@ -95,9 +98,10 @@ static enum pyd_name_class annotated(struct pyd_matcher *m, const uint8_t *s,
 static enum pyd_name_class pair_name(struct pyd_matcher *m, const uint8_t *s,
 				     size_t at)
 {
+	size_t low = at > BACK_MAX ? at - BACK_MAX : 0;
 	size_t from;
 
-	while (at && is_blank(s[at - 1]))
+	while (at > low && is_blank(s[at - 1]))
 		at--;
 	if (!at || !is_quote(s[at - 1]))
 		return PYD_CLASS_PLAIN;
@@ -109,7 +113,8 @@ static enum pyd_name_class pair_name(struct pyd_matcher *m, const uint8_t *s,
 	if (s[from] != '-') {
 		size_t before = from - 1;
 
-		while (before && isspace(s[before - 1]))
+		low = before > BACK_MAX ? before - BACK_MAX : 0;
+		while (before > low && isspace(s[before - 1]))
 			before--;
 		if (before && (s[before - 1] == 'b' || s[before - 1] == 'B'))
 			before--;
@@ -139,7 +144,7 @@ enum pyd_name_class pyd_assign_name(struct pyd_matcher *m, const uint8_t *s,
 	switch (s[at]) {
 	case '=':
 		/* "==", "!=", ":=" */
-		while (i &&
+		while (i && at - i < OPERATOR_MAX &&
 		       (s[i - 1] == '=' || s[i - 1] == '!' || s[i - 1] == ':'))
 			i--;
 		c = name_before(m, s, i);
@@ -160,6 +165,8 @@ static bool is_key(const uint8_t *s, size_t n)
 
 	if (n < KEY_MIN)
 		return false;
+	if (n > KEY_LOOK)
+		n = KEY_LOOK;
 	for (size_t i = 0; i < n; i++) {
 		digit |= isdigit(s[i]) != 0;
 		letter |= isalpha(s[i]) != 0;
@@ -237,8 +244,9 @@ enum pyd_code pyd_assign_at(struct pyd_matcher *m, const uint8_t *s, size_t n,
 	}
 	if (c != PYD_CLASS_SECRET && c != PYD_CLASS_MAYBE)
 		return PYD_OK;
-	while (from < n && (is_blank(s[from]) || s[from] == '=' ||
-			    (s[from] == '>' && sep == '=')))
+	while (from < n && from - at < BACK_MAX &&
+	       (is_blank(s[from]) || s[from] == '=' ||
+		(s[from] == '>' && sep == '=')))
 		from++;
 	while (from < n && (s[from] == '\\' || s[from] == '(') && from < at + 4)
 		from++;
@@ -251,9 +259,16 @@ enum pyd_code pyd_assign_at(struct pyd_matcher *m, const uint8_t *s, size_t n,
 	}
 	if (sep == ',')
 		return PYD_OK;
-	end = bare_end(s, n, from);
-	if (end - from > VALUE_MAX)
-		end = from + VALUE_MAX;
+	/* What ends one value ends those that begin inside of it. */
+	if (m->bare != s || from < m->bare_from || from >= m->bare_end ||
+	    (m->bare_end - m->bare_from == VALUE_MAX &&
+	     m->bare_end - from < VALUE_MAX / 2)) {
+		m->bare = s;
+		m->bare_from = from;
+		m->bare_end = bare_end(
+			s, n - from > VALUE_MAX ? from + VALUE_MAX : n, from);
+	}
+	end = m->bare_end;
 	/* A call, an item or an attribute is code. */
 	if (end < n && (s[end] == '(' || s[end] == '['))
 		return PYD_OK;

@@ -222,8 +222,13 @@ static enum pyd_code try_pattern(struct pyd_matcher *m, size_t i,
 		pcre2_set_offset_limit(r->context, limit);
 		got = pcre2_match(p->code, s, n, start, 0, r->match,
 				  r->context);
-		if (got == PCRE2_ERROR_NOMATCH)
+		if (got == PCRE2_ERROR_NOMATCH) {
+			/* Nothing begins up to there: the next literal does
+			 * not look at it again. */
+			if (limit < n)
+				m->done[i] = limit + 1;
 			return PYD_OK;
+		}
 		if (got < 0) {
 			/* It would take too long to know: all that it may
 			 * have been. */
@@ -379,6 +384,7 @@ enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s, size_t n,
 	enum pyd_code code = PYD_OK;
 
 	memset(m->done, 0, m->rules->npatterns * sizeof(*m->done));
+	m->bare = NULL;
 	if (m->anywhere && patterns)
 		code = anywhere(m, s, n, out, err);
 	for (size_t i = 0; i < n && !code; i++) {

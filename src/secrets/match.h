@@ -40,6 +40,9 @@ struct pyd_matcher {
 		uint64_t hash;
 		uint8_t class;
 	} names[PYD_MATCH_NAMES];
+	/* The last value without quotes that was met, of the text at bare. */
+	const uint8_t *bare;
+	size_t bare_from, bare_end;
 };
 
 PYD_MUST_CHECK enum pyd_code pyd_matcher_init(struct pyd_matcher *m,

@@ -343,3 +343,84 @@ Test(secrets, rules_that_do_not_parse_say_where)
 		pyd_rules_destroy(r);
 	}
 }
+
+/* Texts that made the search look at the same bytes again and again; all of
+ * them together end in a second, or the time for a test is over. */
+Test(secrets, no_text_takes_for_ever, .timeout = 60)
+{
+	static const char *const parts[] = {
+		"=",
+		":",
+		"-",
+		" ",
+		"<",
+		">",
+		",",
+		"\"",
+		"'",
+		"= ",
+		": ",
+		" =",
+		"\",",
+		"\"a\",",
+		"\n\"a\",",
+		"a=",
+		"token=",
+		"password=",
+		"password= ",
+		"password=\"",
+		"password=a,",
+		"password = ",
+		"\"password\": ",
+		"--",
+		"-- ",
+		"--a ",
+		"<a>",
+		"<password>",
+		"a",
+		"aB3",
+		"A",
+		"eyJ",
+		"eyJ.",
+		"sk-",
+		"ghp_",
+		"Bearer ",
+		"-----BEGIN ",
+		"://",
+		"http://a:",
+		"AKIA",
+		"\\\"",
+		"a:",
+		"_",
+		"a@",
+		"a:b@",
+		".",
+		"/",
+		"\xff",
+		"{'",
+		"[['",
+		"(((",
+	};
+	const size_t n = 1 << 20;
+	struct pyd_rules *r = rules();
+	struct pyd_matcher m;
+	struct pyd_err err = { 0 };
+	uint8_t *text = malloc(n);
+
+	cr_assert(text);
+	cr_assert_eq(pyd_matcher_init(&m, r, &err), PYD_OK, "%s", err.msg);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct pyd_spans spans = { 0 };
+		size_t len = strlen(parts[i]);
+
+		for (size_t k = 0; k < n; k++)
+			text[k] = (uint8_t)parts[i][k % len];
+		cr_assert_eq(
+			pyd_match(&m, text, n, PYD_MATCH_ALL, &spans, &err),
+			PYD_OK, "%s: %s", parts[i], err.msg);
+		pyd_spans_deinit(&spans);
+	}
+	pyd_matcher_deinit(&m);
+	pyd_rules_destroy(r);
+	free(text);
+}
