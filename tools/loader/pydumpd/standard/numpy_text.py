@@ -72,8 +72,11 @@ def _below(x: Any, power: int) -> bool:
     return bool(full < Fraction(10) ** power)
 
 
-def positional(x: Any, size: int, places: int, sign: bool) -> Tuple[str, str]:
-    """The whole and the fractional part, at most so many places of it."""
+def positional(
+    x: Any, size: int, places: int, sign: bool, full: bool = False
+) -> Tuple[str, str]:
+    """The whole and the fractional part, at most so many places of it. full: all
+    digits of the whole part, also beyond what tells the number from others."""
     digits, exp = shortest(x, size)
     head = "-" if _negative(x) else "+" if sign else ""
     if len(digits) - 1 - exp > places:
@@ -81,6 +84,8 @@ def positional(x: Any, size: int, places: int, sign: bool) -> Tuple[str, str]:
         whole, part = shown[: len(shown) - places], shown[len(shown) - places :]
     elif exp < 0:
         whole, part = "0", "0" * (-exp - 1) + digits
+    elif full and len(digits) <= exp:
+        whole, part = _exact(x, 0, 0), ""
     else:
         digits = digits.ljust(exp + 1, "0")
         whole, part = digits[: exp + 1], digits[exp + 1 :]
@@ -126,6 +131,7 @@ class _Floats:
 
     def __init__(self, values: Sequence[Any], size: int, numpy: Tuple[int, int], sign: bool):
         self.size, self.sign = size, sign
+        self.full = numpy >= (1, 22)
         finite = [x for x in values if _is_finite(x)]
         self.exp = _uses_exponent(finite, size, numpy)
         self.places, self.width = PRECISION, 0
@@ -157,7 +163,7 @@ class _Floats:
                 head.rjust(self.left), rest.ljust(self.places, "0"),
                 "-" if exp < 0 else "+", self.width, abs(exp),
             )  # fmt: skip
-        whole, part = positional(x, self.size, self.right, self.sign)
+        whole, part = positional(x, self.size, self.right, self.sign, self.full)
         return "%s.%s" % (whole.rjust(self.left), part.ljust(self.right))
 
 
