@@ -131,7 +131,7 @@ class _Floats:
 
     def __init__(self, values: Sequence[Any], size: int, numpy: Tuple[int, int], sign: bool):
         self.size, self.sign = size, sign
-        self.full = numpy >= (1, 22)
+        self.full = numpy >= (1, 21)
         finite = [x for x in values if _is_finite(x)]
         self.exp = _uses_exponent(finite, size, numpy)
         self.places, self.width = PRECISION, 0
