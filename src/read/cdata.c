@@ -43,21 +43,13 @@ static enum pyd_code add_chars(struct pyd_reader *r, pyd_addr at,
 			       struct pyd_node *n, struct pyd_err *err)
 {
 	uint64_t max = pyd_limit_blob(r);
-	uint8_t cut = 0;
 	enum pyd_code code;
 
 	if (max > CHARS_MAX)
 		max = CHARS_MAX;
-	pyd_buf_clear(&r->bytes);
-	code = pyd_buf_reserve(&r->bytes, max + 1, err);
+	code = pyd_record_cstr(r, n, "pointee", at, max, err);
 	if (code)
 		return code;
-	code = pyd_target_read_cstr(r->target, at, (char *)r->bytes.data,
-				    max + 1, &cut, err);
-	if (code)
-		return code;
-	if (cut)
-		pyd_record_cut(n, "pointee", 0);
 	return pyd_node_blob(n, PYD_ORIGIN_BYTES, "pointee", r->bytes.data,
 			     strlen((const char *)r->bytes.data), err);
 }

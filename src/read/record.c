@@ -279,26 +279,36 @@ static enum pyd_code count_of(struct pyd_reader *r,
 	return PYD_OK;
 }
 
+enum pyd_code pyd_record_cstr(struct pyd_reader *r, struct pyd_node *n,
+			      const char *name, pyd_addr addr, uint64_t max,
+			      struct pyd_err *err)
+{
+	uint8_t cut = 0;
+	enum pyd_code code;
+
+	pyd_buf_clear(&r->bytes);
+	code = pyd_buf_reserve(&r->bytes, max + 1, err);
+	if (code)
+		return code;
+	code = pyd_target_read_cstr(r->target, addr, (char *)r->bytes.data,
+				    max + 1, &cut, err);
+	if (!code && cut)
+		pyd_record_cut(n, name, 0);
+	return code;
+}
+
 static enum pyd_code add_cstr(struct pyd_reader *r, const struct pyd_cfield *f,
 			      pyd_addr at, struct pyd_node *n,
 			      struct pyd_err *err)
 {
 	uint64_t max = CSTR_MAX;
-	uint8_t cut = 0;
 	enum pyd_code code;
 
 	if (r->max_string && r->max_string < max)
 		max = r->max_string > SHORT ? r->max_string : SHORT;
-	pyd_buf_clear(&r->bytes);
-	code = pyd_buf_reserve(&r->bytes, max + 1, err);
+	code = pyd_record_cstr(r, n, f->name, at, max, err);
 	if (code)
 		return code;
-	code = pyd_target_read_cstr(r->target, at, (char *)r->bytes.data,
-				    max + 1, &cut, err);
-	if (code)
-		return code;
-	if (cut)
-		pyd_record_cut(n, f->name, 0);
 	return pyd_record_text(n, f->name, r->bytes.data,
 			       strlen((const char *)r->bytes.data), err);
 }

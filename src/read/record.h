@@ -66,6 +66,12 @@ PYD_MUST_CHECK enum pyd_code pyd_obj_field(struct pyd_reader *r,
 PYD_MUST_CHECK enum pyd_code pyd_record_memory(
 	struct pyd_reader *r, struct pyd_node *n, enum pyd_origin origin,
 	const char *name, pyd_addr addr, uint64_t len, struct pyd_err *err);
+/* Reads the C string at addr into r->bytes, NUL-terminated, at most max bytes
+ * of it; the field of that name is marked when it is longer. */
+PYD_MUST_CHECK enum pyd_code pyd_record_cstr(struct pyd_reader *r,
+					     struct pyd_node *n,
+					     const char *name, pyd_addr addr,
+					     uint64_t max, struct pyd_err *err);
 /* Adds text that is here (any bytes; what is not UTF-8 becomes surrogates as
  * Python's "surrogateescape" makes them). */
 PYD_MUST_CHECK enum pyd_code pyd_record_text(struct pyd_node *n,
