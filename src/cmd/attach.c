@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "dump/file.h"
 #include "target/procfs.h"
 #include "walk/snapshot.h"
 
@@ -38,6 +39,7 @@ enum {
 	OPT_REDACT,
 	OPT_NO_REDACT,
 	OPT_TYPES,
+	OPT_COMPRESS,
 };
 
 enum {
@@ -47,13 +49,18 @@ enum {
 
 static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0,
-	  "Write the dump to FILE, which must not exist", 1 },
+	  "Write the dump to FILE, which must not exist; - is standard output",
+	  1 },
 	{ "dir", OPT_DIR, "DIR", 0,
 	  "Write PROGRAM-PID-TIME.pydump to DIR (default: the current "
 	  "directory)",
 	  1 },
 	{ "description", OPT_DESCRIPTION, "TEXT", 0,
 	  "Keep TEXT in the dump: why it was taken", 1 },
+	{ "compress", OPT_COMPRESS, "N", 0,
+	  "Compress with zstd at level N, from 1 (fastest, default) to 19 "
+	  "(smallest)",
+	  1 },
 	{ "depth", OPT_DEPTH, "N", 0,
 	  "Follow at most N references from a frame; 1 is the values of its "
 	  "variables alone",
@@ -161,6 +168,16 @@ static uint64_t parse_size(struct argp_state *state, const char *name,
 	return v << shift;
 }
 
+static int parse_level(struct argp_state *state, const char *text)
+{
+	uint64_t v = parse_size(state, "compress", text, false);
+
+	if (v > PYD_LEVEL_MAX)
+		argp_error(state, "--compress: %s is more than %d", text,
+			   PYD_LEVEL_MAX);
+	return (int)v;
+}
+
 static uint64_t parse_seconds(struct argp_state *state, const char *text)
 {
 	char *end;
@@ -220,6 +237,11 @@ static void add_pattern(struct argp_state *state, const char *name,
 		(p->v = v)[p->n++] = text;
 }
 
+static bool is_stream(const char *output)
+{
+	return output && !strcmp(output, PYD_FILE_STDOUT);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
@@ -234,6 +256,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_DESCRIPTION:
 		a->snapshot.description = arg;
+		break;
+	case OPT_COMPRESS:
+		a->snapshot.level = parse_level(state, arg);
 		break;
 	case OPT_DEPTH:
 		l->depth = parse_size(state, "depth", arg, false);
@@ -307,6 +332,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					  "'pydumpd ps' lists them");
 		if (a->output && a->dir)
 			argp_error(state, "give -o or --dir, not both");
+		if (is_stream(a->output) && isatty(STDOUT_FILENO))
+			argp_error(state,
+				   "-o -: standard output is a terminal; "
+				   "give it a file or a pipe");
 		if (a->snapshot.no_inject &&
 		    a->snapshot.capture == PYD_CAPTURE_FORK)
 			argp_error(state, "--capture=fork needs what "
@@ -395,40 +424,62 @@ static void default_path(const struct args *a, char *buf, size_t cap)
 		 a->dir ? "/" : "", name, (int)a->snapshot.pid, stamp);
 }
 
-/* "1.2 MB" */
-static const char *human(uint64_t bytes, char *buf, size_t cap)
+/* "1.2 M" */
+static const char *scaled(double v, char *buf, size_t cap)
 {
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	double v = (double)bytes;
+	static const char *const units[] = { "", "k", "M", "G", "T" };
 	size_t u = 0;
 
 	while (v >= 1000 && u + 1 < sizeof(units) / sizeof(units[0])) {
 		v /= 1000;
 		u++;
 	}
-	snprintf(buf, cap, u ? "%.1f %s" : "%.0f %s", v, units[u]);
+	snprintf(buf, cap, u ? "%.1f %s" : "%.0f", v, units[u]);
 	return buf;
+}
+
+/* "1.2 MB" */
+static const char *human(uint64_t bytes, char *buf, size_t cap)
+{
+	scaled((double)bytes, buf, cap - 2);
+	return strcat(buf, bytes < 1000 ? " B" : "B");
 }
 
 struct progress {
 	uint64_t began, shown;
 };
 
+/* "at most 12 s left": what the process has in use may hold no more objects
+ * than that. "" while that cannot be told. */
+static void time_left(const struct pyd_walk *w, double elapsed, char *buf,
+		      size_t cap)
+{
+	double left = w->memory > w->bytes ? (double)(w->memory - w->bytes) : 0;
+
+	buf[0] = '\0';
+	if (w->phase == PYD_WALK_OBJECTS && w->bytes && left > 0)
+		snprintf(buf, cap, ", at most %.0f s left",
+			 ceil(left * elapsed / (double)w->bytes));
+}
+
 static void show_progress(void *ctx, const struct pyd_walk *w)
 {
 	struct progress *p = ctx;
 	uint64_t now = pyd_now_ns();
-	char size[32];
+	char size[32], rate[32], left[64];
+	/* The walk may begin anew: the dump of a running one. */
+	double elapsed = (double)(now - w->began_ns) / 1e9 + 1e-9;
 
 	if (now - p->began < 1000000000ULL || now - p->shown < 200000000ULL)
 		return;
 	p->shown = now;
+	human(w->bytes, size, sizeof(size));
+	scaled((double)w->objects / elapsed, rate, sizeof(rate));
+	time_left(w, elapsed, left, sizeof(left));
 	fprintf(stderr,
-		"\rpydumpd: %" PRIu64 " objects, %s, %" PRIu64
-		" waiting, %.0f s \033[K",
-		w->objects, human(w->bytes, size, sizeof(size)),
-		(uint64_t)(w->now.len - w->at + w->next.len),
-		(double)(now - p->began) / 1e9);
+		"\rpydumpd: %s%" PRIu64 " objects, %s, %s objects/s%s\033[K",
+		w->phase == PYD_WALK_TEXTS ? "writing texts of " : "",
+		w->objects, size, rate, left);
 }
 
 static void on_signal(int sig)
@@ -520,7 +571,7 @@ static void report(const char *path, const struct pyd_snapshot_stats *s)
 		       (double)s->pause_ns / 1e6, s->capture,
 		       (double)s->total_ns / 1e9,
 		       human(s->file_bytes, file, sizeof(file)));
-	if (pyd_log_level >= PYD_LOG_NOTICE) {
+	if (pyd_log_level >= PYD_LOG_NOTICE && !is_stream(path)) {
 		shell_quoted(path, quoted, sizeof(quoted));
 		printf("pydumpd load %s\n", quoted);
 	}
@@ -550,6 +601,8 @@ static int run(int argc, char **argv)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
+	/* The end of who reads a dump is an error with a message. */
+	signal(SIGPIPE, SIG_IGN);
 
 	/* Rules that do not parse must not cost the process a pause. */
 	struct pyd_rules *rules = NULL;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,35 @@ static enum pyd_code cannot_create(const char *path, int errnum,
 	return PYD_IO;
 }
 
+/* A file without a name: on disk, else in memory. */
+static int open_unnamed(void)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd = open(dir && *dir ? dir : "/var/tmp",
+		      O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd >= 0 ? fd : memfd_create("pydumpd", MFD_CLOEXEC);
+}
+
+static enum pyd_code create_stream(struct pyd_file *f, struct pyd_err *err)
+{
+	f->path = strdup("to standard output");
+	if (!f->path)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	f->stream = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (f->stream < 0)
+		return pyd_err_errno(err, PYD_IO, errno,
+				     "cannot write to standard output");
+	f->fd = open_unnamed();
+	if (f->fd < 0)
+		return pyd_err_errno(
+			err, PYD_IO, errno,
+			"no temporary file for what is not final "
+			"yet; set TMPDIR to a directory with room, "
+			"or write to a file with -o");
+	return PYD_OK;
+}
+
 enum pyd_code pyd_file_create(struct pyd_file *f, const char *path,
 			      struct pyd_err *err)
 {
@@ -49,7 +79,9 @@ enum pyd_code pyd_file_create(struct pyd_file *f, const char *path,
 	int namelen = (int)strnlen(name, NAME_MAX - 13);
 	struct stat st;
 
-	*f = (struct pyd_file) { .fd = -1 };
+	*f = (struct pyd_file) { .fd = -1, .stream = -1 };
+	if (!strcmp(path, PYD_FILE_STDOUT))
+		return create_stream(f, err);
 	if (!*name)
 		return pyd_err_set(err, PYD_USAGE,
 				   "cannot write '%s': it is no file name",
@@ -80,6 +112,24 @@ enum pyd_code pyd_file_create(struct pyd_file *f, const char *path,
 	return PYD_OK;
 }
 
+static enum pyd_code cannot_write(const struct pyd_file *f, int errnum,
+				  struct pyd_err *err)
+{
+	const char *cure = "free some space, choose another place with -o or "
+			   "--dir, or dump less with --max-bytes";
+
+	if (errnum == EPIPE)
+		cure = "who reads it has ended";
+	else if (f->stream >= 0)
+		cure = "set TMPDIR to a directory with more room, or dump less "
+		       "with --max-bytes";
+	pyd_err_set(err, PYD_IO, "cannot write %s: %s; %s", f->path,
+		    strerror(errnum), cure);
+	if (err)
+		err->errnum = errnum;
+	return PYD_IO;
+}
+
 enum pyd_code pyd_file_write(struct pyd_file *f, const void *data, size_t len,
 			     struct pyd_err *err)
 {
@@ -91,21 +141,40 @@ enum pyd_code pyd_file_write(struct pyd_file *f, const void *data, size_t len,
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			int errnum = errno;
-
-			pyd_err_set(err, PYD_IO,
-				    "cannot write %s: %s; free some space, "
-				    "choose another place with -o or --dir, or "
-				    "dump less with --max-bytes",
-				    f->path, strerror(errnum));
-			if (err)
-				err->errnum = errnum;
-			return PYD_IO;
+			return cannot_write(f, errno, err);
 		}
 		p += n;
 		len -= (size_t)n;
 	}
 	return PYD_OK;
+}
+
+enum pyd_code pyd_file_settle(struct pyd_file *f, struct pyd_err *err)
+{
+	char buf[65536];
+	int from = f->fd;
+	off_t at = 0;
+	enum pyd_code code = PYD_OK;
+
+	if (f->stream < 0)
+		return PYD_OK;
+	f->fd = f->stream;
+	f->stream = -1;
+	while (!code) {
+		ssize_t n = pread(from, buf, sizeof(buf), at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			code = pyd_err_errno(err, PYD_IO, errno,
+					     "cannot read what was written");
+		if (n <= 0)
+			break;
+		code = pyd_file_write(f, buf, (size_t)n, err);
+		at += n;
+	}
+	close(from);
+	return code;
 }
 
 /* Gives the part its final name, which must not exist. 0 or an errno. */
@@ -149,6 +218,8 @@ static void sync_dir(const char *path)
 
 enum pyd_code pyd_file_commit(struct pyd_file *f, struct pyd_err *err)
 {
+	if (!f->part)
+		return pyd_file_settle(f, err);
 	if (fsync(f->fd) && errno != EINVAL && errno != EROFS)
 		return pyd_err_errno(err, PYD_IO, errno, "cannot write %s",
 				     f->path);
@@ -173,7 +244,9 @@ void pyd_file_deinit(struct pyd_file *f)
 		unlink(f->part);
 	if (f->fd >= 0)
 		close(f->fd);
+	if (f->stream >= 0)
+		close(f->stream);
 	free(f->part);
 	free(f->path);
-	*f = (struct pyd_file) { .fd = -1 };
+	*f = (struct pyd_file) { .fd = -1, .stream = -1 };
 }

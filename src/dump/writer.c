@@ -138,6 +138,14 @@ void pyd_writer_destroy(struct pyd_writer *w)
 	free(w);
 }
 
+enum pyd_code pyd_writer_settle(struct pyd_writer *w, struct pyd_err *err)
+{
+	/* After it no other thread is at the file. */
+	enum pyd_code code = pyd_queue_drain(w->queue, err);
+
+	return code ? code : pyd_file_settle(&w->file, err);
+}
+
 /* -- frames -- */
 
 enum pyd_code pyd_writer_frame(struct pyd_writer *w, const char *kind,

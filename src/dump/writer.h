@@ -13,12 +13,17 @@
 
 struct pyd_writer;
 
+/* zstd takes more, for memory that a dumper should not need. */
+#define PYD_LEVEL_MAX 19
+
 struct pyd_writer_options {
-	int level;	      /* zstd level, 1 to 19; 0: the default, 1 */
+	int level;	      /* of zstd, to PYD_LEVEL_MAX; 0: the default, 1 */
 	unsigned int threads; /* that compress; 0: as many as pay */
 	size_t frame_max;     /* 0: PYD_FORMAT_FRAME_MAX; tests take less */
 	const char *path;     /* final name; the data goes to a file beside it,
-			       * mode 0600, renamed by pyd_writer_finish() */
+			       * mode 0600, renamed by pyd_writer_finish();
+			       * "-": to standard output, see
+			       * pyd_writer_settle() */
 };
 
 /*
@@ -29,6 +34,11 @@ struct pyd_writer_options {
 PYD_MUST_CHECK enum pyd_code pyd_writer_create(
 	const struct pyd_writer_options *opts, struct pyd_writer **ret,
 	struct pyd_err *err);
+
+/* Nothing of what was written has to be taken back: a writer to standard output
+ * keeps all until this is called, or until the end. */
+PYD_MUST_CHECK enum pyd_code pyd_writer_settle(struct pyd_writer *w,
+					       struct pyd_err *err);
 
 /*
  * Packs the pairs of the "header" map that describe the format itself: magic,

@@ -433,6 +433,9 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	s->walk.shapes.redact = s->redact;
 	s->walk.progress = s->opts->progress;
 	s->walk.progress_ctx = s->opts->progress_ctx;
+	/* Best effort: a number for a person. */
+	if (s->opts->progress)
+		(void)!pyd_capture_estimate(&s->process, &s->walk.memory, NULL);
 	s->walk.deadline_ns = s->deadline_ns;
 	s->reader.deadline_ns = s->deadline_ns;
 	code = add_roots(s, &s->stacks.near, err);
@@ -473,11 +476,10 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		.redact = s->redact,
 	};
 	s->stacks.redact = s->redact;
-	if (s->redact) {
-		code = pyd_redact_process(s->redact, &s->process, err);
-		if (code)
-			return code;
-	}
+	code = s->redact ? pyd_redact_process(s->redact, &s->process, err)
+			 : pyd_writer_settle(s->writer, err);
+	if (code)
+		return code;
 	code = pyd_meta_write_header(meta, &s->reader, s->writer, err);
 	if (code)
 		return code;
@@ -500,6 +502,9 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		*ret_again = pyd_redact_leaked(s->redact);
 		if (*ret_again)
 			return PYD_OK;
+		code = pyd_writer_settle(s->writer, err);
+		if (code)
+			return code;
 	}
 	code = each_file(s, pyd_sources_add, err);
 	if (code || !s->redact)

@@ -23,6 +23,7 @@ void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
 		.reader = r,
 		.writer = writer,
 		.limits = *limits,
+		.began_ns = pyd_now_ns(),
 	};
 	r->max_string = limits->max_string;
 	r->max_items = limits->max_items;
@@ -486,14 +487,20 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 enum pyd_code pyd_walk_texts(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_vec *texts = pyd_redact_texts(w->redact);
-	enum pyd_code held =
-		pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
+	enum pyd_code held;
 
+	w->phase = PYD_WALK_TEXTS;
+	if (w->progress)
+		w->progress(w->progress_ctx, w);
+	held = pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
 	if (held)
 		return held;
 	for (size_t i = 0; i < texts->len; i++) {
 		uint32_t shape = 0;
 		enum pyd_code code;
+
+		if (w->progress && !(i % PROGRESS_EVERY))
+			w->progress(w->progress_ctx, w);
 
 		if (pyd_interrupted)
 			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");

@@ -16,6 +16,11 @@
 #include "walk/visited.h"
 #include "walk/whole.h"
 
+enum pyd_walk_phase {
+	PYD_WALK_OBJECTS,
+	PYD_WALK_TEXTS, /* all objects were met; see pyd_walk_texts() */
+};
+
 struct pyd_walk {
 	struct pyd_reader *reader; /* not owned */
 	struct pyd_writer *writer; /* not owned */
@@ -28,6 +33,10 @@ struct pyd_walk {
 	/* Called now and then; may be NULL. */
 	void (*progress)(void *ctx, const struct pyd_walk *w);
 	void *progress_ctx;
+	enum pyd_walk_phase phase;
+	uint64_t began_ns; /* CLOCK_MONOTONIC */
+	uint64_t memory;   /* private memory of the target in use, bytes; 0:
+			    * unknown */
 
 	struct pyd_visited visited;
 	struct pyd_shapes shapes;

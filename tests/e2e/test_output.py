@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a dump goes and how it is compressed: standard output, levels."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import harness
+import pytest
+from harness import Target, attach, pydumpd, record, start_code
+from interpreters import Interpreter
+from test_attach_cli import heap
+from test_secrets import raw
+
+# The name of its function turns out to be a secret only when all objects have
+# been looked at, long after the frames were written.
+LATE = """
+import sys
+SECRET = "zq81kfr7deploykey"
+space = {"sys": sys}
+exec("def %s(settings):\\n    print('ready', flush=True)\\n    sys.stdin.read()" % SECRET, space)
+space[SECRET]([[{"password": SECRET}]])
+"""
+
+
+def to_stdout(target: Target, path: Path, *args: str, **options: object) -> str:
+    """Dumps to a pipe, whose bytes become path; gives what the tool said."""
+    done = subprocess.run(
+        [str(harness.PYDUMPD), "attach", str(target.pid), "-o", "-", *args],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=harness.PATIENCE,
+        **options,
+    )
+    assert done.returncode == 0, done.stderr
+    path.write_bytes(done.stdout)
+    return done.stderr.decode()
+
+
+@pytest.mark.parametrize("options", [[], ["--no-redact"], ["--capture=stop"]], ids=" ".join)
+def test_standard_output(sleeper: Target, tmp_path: Path, options: list[str]) -> None:
+    attach(sleeper, tmp_path / "file", *options)
+    said = to_stdout(sleeper, tmp_path / "pipe", *options)
+    assert "objects" in said and "pydumpd load" not in said
+    peek = pydumpd("peek", tmp_path / "pipe").stdout
+    assert "complete" in peek and "incomplete" not in peek
+    ends = [record(tmp_path / name, "end") for name in ("file", "pipe")]
+    assert ends[0]["objects"] == ends[1]["objects"] > 1000
+    assert harness.frame_names(tmp_path / "pipe") == harness.frame_names(tmp_path / "file")
+    assert sleeper.unharmed()
+
+
+def test_nothing_is_taken_back(one: Interpreter, tmp_path: Path) -> None:
+    """What went to a pipe is gone: no secret may be in it, found when ever."""
+    with start_code(one, LATE) as target:
+        assert target.line() == "ready"
+        secret = b"zq81kfr7deploykey"
+        to_stdout(target, tmp_path / "kept", "--no-redact")
+        to_stdout(target, tmp_path / "masked")
+        attach(target, tmp_path / "file")
+    assert secret in raw(tmp_path / "kept")
+    for name in ("masked", "file"):
+        assert secret not in raw(tmp_path / name), name
+        assert "settings" in pydumpd("show", tmp_path / name).stdout
+
+
+def test_without_a_disk(sleeper: Target, tmp_path: Path) -> None:
+    """What has to wait is kept in memory where no file can be made."""
+    missing = str(tmp_path / "missing")
+    to_stdout(sleeper, tmp_path / "d", env={**os.environ, "TMPDIR": missing})
+    assert record(tmp_path / "d", "end")["objects"] > 1000
+
+
+def test_reader_ends_early(sleeper: Target) -> None:
+    dumper = subprocess.Popen(
+        [str(harness.PYDUMPD), "attach", str(sleeper.pid), "-o", "-"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert dumper.stdout and dumper.stderr
+    dumper.stdout.close()
+    said = dumper.stderr.read().decode()
+    assert dumper.wait(harness.PATIENCE) == 1
+    assert said.count("\n") == 1 and "standard output" in said and "ended" in said, said
+    assert sleeper.unharmed()
+
+
+def test_full_output(sleeper: Target) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [str(harness.PYDUMPD), "attach", str(sleeper.pid), "-o", "-"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=harness.PATIENCE,
+        )
+    assert done.returncode == 1 and b"No space left" in done.stderr, done.stderr
+    assert sleeper.unharmed()
+
+
+def test_no_terminal_gets_a_dump(sleeper: Target) -> None:
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [str(harness.PYDUMPD), "attach", str(sleeper.pid), "-o", "-"],
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            timeout=harness.PATIENCE,
+        )
+    finally:
+        os.close(theirs)
+        os.close(ours)
+    assert done.returncode == 2 and b"terminal" in done.stderr
+
+
+def test_levels(sleeper: Target, tmp_path: Path) -> None:
+    sizes, texts = {}, {}
+    for level in (1, 6, 19):
+        path = tmp_path / str(level)
+        attach(sleeper, path, "--compress", str(level))
+        sizes[level] = path.stat().st_size
+        texts[level] = pydumpd("show", "--no-locals", path).stdout.split("\n\n", 1)[1]
+    assert sizes[19] < sizes[6] < sizes[1], sizes
+    assert texts[1] == texts[6] == texts[19]
+
+
+def test_progress(one: Interpreter) -> None:
+    """On a terminal, once it takes more than a second: here, since nobody
+    takes what it writes."""
+    ours, theirs = pty.openpty()
+    with heap(one) as target:
+        dumper = subprocess.Popen(
+            [str(harness.PYDUMPD), "attach", str(target.pid), "-o", "-", "--no-redact"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        time.sleep(1.1)  # no less; more does not matter
+        assert dumper.stdout
+        while dumper.stdout.read(1 << 20):
+            pass
+        assert dumper.wait(harness.PATIENCE) == 0
+        said = os.read(ours, 1 << 16).decode()
+        os.close(ours)
+    shown = re.search(r"\r(pydumpd: \d+ objects, .*?)\x1b\[K", said)
+    assert shown, said
+    assert re.fullmatch(
+        r"pydumpd: \d+ objects, [\d.]+ [kM]?B, [\d.]+( [kM])? objects/s, at most \d+ s left",
+        shown[1],
+    )
+    assert len(shown[1]) < 80
+
+
+@pytest.mark.parametrize("level", ["0", "20", "-1", "fast", "99999999999"])
+def test_levels_that_are_none(level: str) -> None:
+    done = pydumpd("attach", "1", f"--compress={level}")
+    assert done.returncode == 2 and "--compress" in done.stderr
