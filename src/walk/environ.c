@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/procfs.h"
 #include "walk/redact_state.h"
+#include "walk/subject.h"
 
-enum { PROC_MAX = 8 << 20, VARIABLES_MAX = 1 << 16 };
+enum { VARIABLES_MAX = 1 << 16 };
 
 uint32_t pyd_redact_env_find(const struct pyd_redact *rd, const uint8_t *name,
 			     size_t n)
@@ -76,14 +76,14 @@ static enum pyd_code variable(struct pyd_redact *rd, char *text, size_t n,
 }
 
 enum pyd_code pyd_redact_process(struct pyd_redact *rd,
-				 const struct pyd_process *p,
+				 struct pyd_subject *subject,
 				 struct pyd_err *err)
 {
 	struct pyd_buf b = { 0 };
 	struct pyd_err ignored;
 	enum pyd_code code = PYD_OK;
 
-	if (!pyd_procfs_read(p->pid, "environ", PROC_MAX, &b, &ignored)) {
+	if (!subject->ops->environ(subject, &b, &ignored)) {
 		for (size_t i = 0; i < b.len && !code;) {
 			char *s = (char *)b.data + i;
 			size_t n = strnlen(s, b.len - i);
@@ -94,8 +94,7 @@ enum pyd_code pyd_redact_process(struct pyd_redact *rd,
 	}
 	explicit_bzero(b.data, b.cap);
 	pyd_buf_clear(&b);
-	if (!code &&
-	    !pyd_procfs_read(p->pid, "cmdline", PROC_MAX, &b, &ignored))
+	if (!code && !subject->ops->argv(subject, &b, &ignored))
 		code = pyd_redact_argv(rd, &b, err);
 	/* Nothing of it was written yet. */
 	memset(rd->counts, 0, pyd_rules_count(rd->rules) * sizeof(*rd->counts));

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk/meta.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "target/procfs.h"
+#include "target/arch.h"
 #include "walk/pack.h"
 
-enum { CMDLINE_MAX = 1 << 20, MODULES_MAX = 10000 };
+enum { MODULES_MAX = 10000 };
 
 static void pack_time(struct pyd_pack *p, int64_t s, int64_t us)
 {
@@ -30,27 +27,22 @@ static void pack_time(struct pyd_pack *p, int64_t s, int64_t us)
 	pyd_pack_text(p, text);
 }
 
-static void pack_link(const struct pyd_meta *m, struct pyd_pack *p, pid_t pid,
-		      const char *key, const char *name)
+/* nil when it is not known. */
+static void pack_known(const struct pyd_meta *m, struct pyd_pack *p,
+		       const char *key, const char *text)
 {
-	char text[4096];
-	struct pyd_err ignored;
-
 	pyd_pack_text(p, key);
-	if (pyd_procfs_link(pid, name, text, sizeof(text), &ignored))
-		pyd_pack_nil(p);
-	else
-		pyd_redact_pack(m->redact, p, text);
+	pyd_redact_pack(m->redact, p, text[0] ? text : NULL);
 }
 
-static void pack_argv(const struct pyd_meta *m, struct pyd_pack *p, pid_t pid)
+static void pack_argv(const struct pyd_meta *m, struct pyd_pack *p)
 {
 	struct pyd_buf b = { 0 };
 	struct pyd_err ignored;
 	size_t n = 0;
 
 	pyd_pack_text(p, "argv");
-	if (pyd_procfs_read(pid, "cmdline", CMDLINE_MAX, &b, &ignored) ||
+	if (m->subject->ops->argv(m->subject, &b, &ignored) ||
 	    (m->redact && pyd_redact_argv(m->redact, &b, &ignored))) {
 		pyd_buf_deinit(&b);
 		pyd_pack_array(p, 0);
@@ -71,85 +63,49 @@ static void pack_argv(const struct pyd_meta *m, struct pyd_pack *p, pid_t pid)
 	pyd_buf_deinit(&b);
 }
 
-/* Seconds since 1970 at which the machine started; 0 when unknown. */
-static int64_t boot_time(void)
-{
-	FILE *f = fopen("/proc/stat", "re");
-	char line[4096];
-	long long t = 0;
-
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "btime %lld", &t) == 1)
-			break;
-	fclose(f);
-	return t;
-}
-
 static void pack_process(const struct pyd_meta *m, struct pyd_pack *p)
 {
-	const struct pyd_process *proc = m->process;
+	const struct pyd_facts *f = &m->subject->facts;
 	const struct pyd_modules *modules = m->modules;
-	const struct pyd_proc_status *st = &proc->status;
-	char buf[4096], hex[160] = "";
-	struct passwd pw, *found = NULL;
-	int64_t boot = boot_time();
+	char hex[160] = "";
 
 	pyd_pack_text(p, "process");
 	pyd_pack_map(p, 13);
-	pyd_pack_kv_i64(p, "pid", proc->pid);
+	pyd_pack_kv_opt(p, "pid", f->pid ? f->pid : -1);
 	pyd_pack_text(p, "ns_pids");
-	pyd_pack_array(p, st->n_ns_pids);
-	for (unsigned int i = 0; i < st->n_ns_pids; i++)
-		pyd_pack_i64(p, st->ns_pids[i]);
-	pyd_pack_kv_i64(p, "ppid", proc->stat.ppid);
-	pyd_pack_kv_i64(p, "uid", st->uid);
-	pyd_pack_kv_i64(p, "gid", st->gid);
-	if (getpwuid_r(st->uid, &pw, buf, sizeof(buf), &found))
-		found = NULL;
-	pyd_pack_kv_text(p, "user", found ? found->pw_name : NULL);
-	pack_argv(m, p, proc->pid);
-	pack_link(m, p, proc->pid, "exe", "exe");
+	pyd_pack_array(p, f->n_ns_pids);
+	for (unsigned int i = 0; i < f->n_ns_pids; i++)
+		pyd_pack_i64(p, f->ns_pids[i]);
+	pyd_pack_kv_opt(p, "ppid", f->ppid ? f->ppid : -1);
+	pyd_pack_kv_opt(p, "uid", f->uid);
+	pyd_pack_kv_opt(p, "gid", f->gid);
+	pyd_pack_kv_text(p, "user", f->user[0] ? f->user : NULL);
+	pack_argv(m, p);
+	pack_known(m, p, "exe", f->exe);
 	for (size_t i = 0; modules && i < modules->n; i++)
 		if (modules->v[i].is_exe)
 			pyd_module_build_id_hex(&modules->v[i], hex,
 						sizeof(hex));
 	pyd_pack_kv_text(p, "exe_build_id", hex[0] ? hex : NULL);
-	pack_link(m, p, proc->pid, "cwd", "cwd");
+	pack_known(m, p, "cwd", f->cwd);
 	pyd_pack_text(p, "start_time");
-	if (boot)
-		pack_time(p,
-			  boot + (int64_t)(proc->stat.start_time /
-					   (uint64_t)sysconf(_SC_CLK_TCK)),
-			  -1);
+	if (f->start_s)
+		pack_time(p, f->start_s, -1);
 	else
 		pyd_pack_nil(p);
-	pyd_pack_kv_u64(p, "rss", proc->stat.rss);
-	pyd_pack_text(p, "comm");
-	pyd_redact_pack(m->redact, p, proc->stat.comm);
+	pyd_pack_kv_opt(p, "rss", f->rss ? (int64_t)f->rss : -1);
+	pack_known(m, p, "comm", f->comm);
 }
 
-static void pack_host(struct pyd_pack *p)
+static void pack_host(const struct pyd_facts *f, struct pyd_pack *p)
 {
-	struct utsname u = { 0 };
-	char boot[64] = "";
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	uname(&u);
-	if (f) {
-		if (!fgets(boot, sizeof(boot), f))
-			boot[0] = '\0';
-		boot[strcspn(boot, "\n")] = '\0';
-		fclose(f);
-	}
 	pyd_pack_text(p, "host");
 	pyd_pack_map(p, 5);
-	pyd_pack_kv_text(p, "hostname", u.nodename);
-	pyd_pack_kv_text(p, "os", u.sysname);
-	pyd_pack_kv_text(p, "kernel", u.release);
-	pyd_pack_kv_text(p, "arch", u.machine);
-	pyd_pack_kv_text(p, "boot_id", boot[0] ? boot : NULL);
+	pyd_pack_kv_text(p, "hostname", f->hostname[0] ? f->hostname : NULL);
+	pyd_pack_kv_text(p, "os", "Linux");
+	pyd_pack_kv_text(p, "kernel", f->kernel[0] ? f->kernel : NULL);
+	pyd_pack_kv_text(p, "arch", pyd_arch_name);
+	pyd_pack_kv_text(p, "boot_id", f->boot_id[0] ? f->boot_id : NULL);
 }
 
 static void pack_sys_str(struct pyd_pack *p, const struct pyd_runtime *rt,
@@ -257,6 +213,7 @@ enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 				    struct pyd_reader *r, struct pyd_writer *w,
 				    struct pyd_err *err)
 {
+	const struct pyd_subject *subject = m->subject;
 	struct pyd_pack p;
 	enum pyd_code code;
 
@@ -268,18 +225,18 @@ enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 	pyd_writer_pack_format(&p.pk);
 	pack_python(&p, m->runtime, r);
 	pack_process(m, &p);
-	pack_host(&p);
+	pack_host(&subject->facts, &p);
 	pyd_pack_text(&p, "time");
 	pack_time(&p, m->begin_s, m->begin_us);
 	pyd_pack_text(&p, "description");
 	pyd_redact_pack(m->redact, &p, m->opts->description);
-	pyd_pack_text(&p, "trigger");
-	pyd_pack_map(&p, 1);
-	pyd_pack_kv_text(&p, "kind", "attach");
+	pyd_trigger_pack(m->opts->trigger ? m->opts->trigger
+					  : &subject->trigger,
+			 m->redact, &p);
 	pyd_pack_text(&p, "capture");
 	pyd_pack_map(&p, 2);
-	pyd_pack_kv_text(&p, "mode", m->capture);
-	pyd_pack_kv_bool(&p, "torn", !strcmp(m->capture, "live"));
+	pyd_pack_kv_text(&p, "mode", subject->capture);
+	pyd_pack_kv_bool(&p, "torn", subject->torn);
 	pack_limits(&p, &m->opts->limits);
 	pyd_redact_pack_header(m->redact, &p);
 	pack_modules(&p, m->modules);

@@ -9,14 +9,14 @@
 #include "runtime/runtime.h"
 #include "target/elf.h"
 #include "walk/snapshot.h"
+#include "walk/subject.h"
 
 struct pyd_meta {
 	const struct pyd_snapshot_options *opts;
-	const struct pyd_process *process;
+	struct pyd_subject *subject;
 	const struct pyd_runtime *runtime;
 	const struct pyd_modules *modules; /* may be NULL */
 	struct pyd_redact *redact;	   /* likewise */
-	const char *capture;		   /* "copy", "stop", "live" */
 	int64_t begin_s;		   /* CLOCK_REALTIME */
 	int64_t begin_us;
 };

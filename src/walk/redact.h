@@ -14,11 +14,11 @@
 #include "read/reader.h"
 #include "runtime/runtime.h"
 #include "secrets/rules.h"
-#include "target/process.h"
 #include "walk/shapes.h"
 
 struct pyd_redact;
 struct pyd_pack;
+struct pyd_subject;
 
 PYD_MUST_CHECK enum pyd_code pyd_redact_create(struct pyd_rules *rules,
 					       struct pyd_redact **ret,
@@ -30,9 +30,9 @@ void pyd_redact_restart(struct pyd_redact *rd);
 
 /* -- before the walk -- */
 
-/* The process's environment and arguments, as /proc has them. */
+/* The environment and arguments of the program. */
 PYD_MUST_CHECK enum pyd_code pyd_redact_process(struct pyd_redact *rd,
-						const struct pyd_process *p,
+						struct pyd_subject *subject,
 						struct pyd_err *err);
 /* Appends text as it may be written now. What is written before all secrets
  * are known is remembered; see pyd_redact_leaked(). */

@@ -7,76 +7,26 @@
 #include "base/log.h"
 #include "layout/ctype.h"
 #include "runtime/runtime.h"
-#include "target/capture.h"
 #include "target/elf.h"
-#include "target/frame.h"
-#include "walk/fds.h"
 #include "walk/gcroots.h"
 #include "walk/meta.h"
 #include "walk/sources.h"
 #include "walk/stacks.h"
+#include "walk/subject.h"
 
 enum {
-	/* A walk this shallow is over before a copy of much memory is. */
-	SHALLOW_OBJECTS = 20000,
-	LIVE_TRIES = 10,
+	TAKE_TRIES = 10,
 	WRITE_TRIES = 3,
-	SMALL_BYTES = 64 << 20,
-	/* A copy of this much takes longer than a fork. */
-	FORK_BYTES = 32 << 20,
 };
-
-const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
-{
-	static const char *const names[] = {
-		[PYD_CAPTURE_AUTO] = "auto", [PYD_CAPTURE_COPY] = "copy",
-		[PYD_CAPTURE_FORK] = "fork", [PYD_CAPTURE_STOP] = "stop",
-		[PYD_CAPTURE_LIVE] = "live",
-	};
-
-	return names[mode];
-}
-
-enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
-					 const struct pyd_limits *limits,
-					 bool may_fork, const char **ret_why)
-{
-	if (limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS &&
-	    estimate > SMALL_BYTES) {
-		*ret_why = "the walk is shallow and the memory large";
-		return PYD_CAPTURE_STOP;
-	}
-	if (may_fork && estimate > FORK_BYTES) {
-		*ret_why = "a fork takes less time than a copy";
-		return PYD_CAPTURE_FORK;
-	}
-	if (estimate > pyd_capture_memory() / 2) {
-		*ret_why = "a copy would take more than half of the free "
-			   "memory";
-		return PYD_CAPTURE_STOP;
-	}
-	*ret_why = "a copy fits into memory";
-	return PYD_CAPTURE_COPY;
-}
 
 /* All that one snapshot holds, for a teardown in one place. */
 struct snapshot {
 	const struct pyd_snapshot_options *opts;
-	struct pyd_process process;
+	struct pyd_subject *subject;
 	struct pyd_ctypes ctypes;
 	struct pyd_layouts layouts;
-	struct pyd_target *live;
-	struct pyd_target *frozen; /* copy or cache; NULL in mode live */
-	/* Mode fork. */
-	struct pyd_gadgets gadgets;
-	bool no_fork; /* it was refused */
-	struct pyd_process child;
-	struct pyd_target *child_live;
 	struct pyd_modules modules;
 	struct pyd_runtime runtime;
-	struct pyd_capture *capture;
-	struct pyd_stop *stop;
-	struct pyd_threads os_threads; /* mode live */
 	struct pyd_reader reader;
 	struct pyd_writer *writer;
 	struct pyd_stacks stacks;
@@ -84,14 +34,14 @@ struct snapshot {
 	struct pyd_walk walk;
 	struct pyd_gcroots gcroots;
 	struct pyd_redact *redact; /* NULL: off */
-	enum pyd_capture_mode mode;
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	uint64_t deadline_ns;	   /* CLOCK_MONOTONIC; 0: none */
 };
 
 static void snapshot_deinit(struct snapshot *s)
 {
 	/* First of all: the target runs. */
-	pyd_stop_destroy(s->stop);
+	if (s->subject && s->subject->ops->abandon)
+		s->subject->ops->abandon(s->subject);
 	pyd_walk_deinit(&s->walk);
 	pyd_gcroots_deinit(&s->gcroots);
 	pyd_redact_destroy(s->redact);
@@ -99,17 +49,11 @@ static void snapshot_deinit(struct snapshot *s)
 	pyd_stacks_deinit(&s->stacks);
 	pyd_writer_destroy(s->writer);
 	pyd_reader_deinit(&s->reader);
-	pyd_threads_deinit(&s->os_threads);
-	pyd_target_destroy(s->frozen);
-	pyd_target_destroy(s->child_live);
-	pyd_process_close(&s->child);
-	pyd_capture_destroy(s->capture);
 	pyd_runtime_deinit(&s->runtime);
 	pyd_modules_deinit(&s->modules);
-	pyd_target_destroy(s->live);
+	pyd_subject_destroy(s->subject);
 	pyd_ctypes_deinit(&s->ctypes);
 	pyd_layouts_deinit(&s->layouts);
-	pyd_process_close(&s->process);
 }
 
 /* Everything that needs no stop. */
@@ -124,14 +68,11 @@ static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
 	code = pyd_ctypes_load(s->opts->types, &s->ctypes, err);
 	if (code)
 		return code;
-	code = pyd_process_open(s->opts->pid, &s->process, err);
+	code = pyd_subject_live(s->opts, &s->subject, err);
 	if (code)
 		return code;
-	code = pyd_target_process_create(&s->process, &s->live, err);
-	if (code)
-		return code;
-	code = pyd_runtime_find(s->live, &s->process, &s->layouts, &s->runtime,
-				err);
+	code = pyd_runtime_find(s->subject->target, s->subject->process,
+				&s->layouts, &s->runtime, err);
 	if (code)
 		return code;
 	code = pyd_ctypes_select(&s->ctypes, s->runtime.hex,
@@ -139,164 +80,42 @@ static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
 	if (code)
 		return code;
 	/* Only for the header. */
-	if (pyd_modules_load(s->live, &s->process, &s->modules, &ignored))
+	if (pyd_modules_load(s->subject->target, s->subject->process,
+			     &s->modules, &ignored))
 		pyd_log_debug("no list of modules: %s", ignored.msg);
-	return PYD_OK;
-}
-
-static enum pyd_code prepare(struct snapshot *s, struct pyd_err *err)
-{
-	struct pyd_err why = { 0 };
-	uint64_t estimate = 0;
-	const char *reason = "as asked for";
-	enum pyd_code code;
-
-	s->mode = s->opts->capture;
-	if (s->mode == PYD_CAPTURE_AUTO) {
-		code = pyd_capture_estimate(&s->process, &estimate, err);
-		if (code)
-			return code;
-		s->mode = pyd_capture_choose(estimate, &s->opts->limits,
-					     !s->opts->no_inject && !s->no_fork,
-					     &reason);
-	}
-	if (s->mode == PYD_CAPTURE_FORK) {
-		code = pyd_gadgets_find(s->live, &s->gadgets, err);
-		if (code)
-			return code;
-	}
-	pyd_log_debug("capture: %s (%s)", pyd_capture_mode_name(s->mode),
-		      reason);
-	if (s->mode != PYD_CAPTURE_COPY && s->mode != PYD_CAPTURE_LIVE)
-		return PYD_OK;
-	code = pyd_capture_prepare(&s->process, &s->capture, &why);
-	if (!code)
-		return PYD_OK;
-	if (code == PYD_NOMEM && s->opts->capture == PYD_CAPTURE_AUTO) {
-		pyd_log_notice("capture: stop, since %s", why.msg);
-		s->mode = PYD_CAPTURE_STOP;
-		return PYD_OK;
-	}
-	*err = why;
-	return code;
-}
-
-/* Its memory is the snapshot's, which nobody changes. */
-static enum pyd_code take_fork(struct snapshot *s, struct pyd_err *err)
-{
-	pid_t child;
-	enum pyd_code code =
-		pyd_stop_fork(s->stop, s->live, &s->gadgets, &child, err);
-
-	pyd_stop_release(s->stop);
-	if (code)
-		return code;
-	code = pyd_process_open(child, &s->child, err);
-	if (code)
-		return code;
-	/* process_vm_readv would make a copy of every page, for the child. */
-	s->child.no_vm_readv = 1;
-	code = pyd_target_process_create(&s->child, &s->child_live, err);
-	if (code)
-		return code;
-	return pyd_target_cache_create(s->child_live, 0, &s->frozen, err);
-}
-
-/* The time was over before all was copied. The stacks are still read, out of
- * the process itself, so that the dump has frames at least. */
-static enum pyd_code without_copy(struct snapshot *s, struct pyd_err *err)
-{
-	pyd_log_notice("capture: --timeout ended the copy; only frames are "
-		       "dumped");
-	pyd_capture_destroy(s->capture);
-	s->capture = NULL;
-	if (s->stop)
-		s->mode = PYD_CAPTURE_STOP;
-	return pyd_target_cache_create(s->live, 0, &s->frozen, err);
-}
-
-/* Stops the target as long as the mode needs it. */
-static enum pyd_code take(struct snapshot *s, struct pyd_snapshot_stats *stats,
-			  struct pyd_err *err)
-{
-	struct pyd_capture_stats got = { 0 };
-	enum pyd_code code;
-
-	if (s->mode == PYD_CAPTURE_LIVE) {
-		code = pyd_threads_list(&s->process, &s->os_threads, err);
-		if (code)
-			return code;
-	} else {
-		code = pyd_stop_all(&s->process, NULL, &s->stop, err);
-		if (code)
-			return code;
-	}
-	if (s->mode == PYD_CAPTURE_STOP)
-		return pyd_target_cache_create(s->live, 0, &s->frozen, err);
-	if (s->mode == PYD_CAPTURE_FORK)
-		return take_fork(s, err);
-	pyd_capture_deadline(s->capture, s->deadline_ns);
-	code = pyd_capture_take(s->capture, &s->frozen, &got, err);
-	if (code == PYD_LIMIT)
-		return without_copy(s, err);
-	if (s->stop)
-		pyd_stop_release(s->stop);
-	if (code)
-		return code;
-	stats->captured_bytes = got.bytes;
-	if (got.unreadable)
-		pyd_log_notice("%llu bytes of memory could not be copied",
-			       (unsigned long long)got.unreadable);
 	return PYD_OK;
 }
 
 /* Threads as the frozen memory has them: some may have come and gone. */
 static enum pyd_code list_threads(struct snapshot *s, struct pyd_err *err)
 {
-	enum pyd_code code =
-		pyd_reader_init(&s->reader, s->frozen, &s->runtime.lay, err);
+	enum pyd_code code = pyd_reader_init(&s->reader, s->subject->frozen,
+					     &s->runtime.lay, err);
 
 	if (code)
 		return code;
 	s->reader.ctypes = &s->ctypes;
-	return pyd_runtime_threads(
-		&s->runtime, &s->reader,
-		s->stop ? pyd_stop_threads(s->stop) : &s->os_threads, err);
+	return pyd_runtime_threads(&s->runtime, &s->reader, s->subject->threads,
+				   err);
 }
 
-/* From the choice of the mode to the list of threads. A list that a running
- * target changes while it is copied does not hold up; the next copy may. */
-static enum pyd_code capture(struct snapshot *s,
-			     struct pyd_snapshot_stats *stats,
-			     struct pyd_err *err)
+/* Memory, and the list of threads in it. What is torn may not hold up; the
+ * next copy may. */
+static enum pyd_code capture(struct snapshot *s, struct pyd_err *err)
 {
-	for (int tries = LIVE_TRIES;; tries--) {
-		enum pyd_code code = prepare(s, err);
+	struct pyd_subject *subject = s->subject;
 
-		if (!code)
-			code = take(s, stats, err);
-		/* A process that cannot be forked can be copied. */
-		if (code && s->mode == PYD_CAPTURE_FORK &&
-		    s->opts->capture == PYD_CAPTURE_AUTO && !s->child.pid &&
-		    (code == PYD_UNSUPPORTED || code == PYD_NOMEM ||
-		     code == PYD_BUSY || code == PYD_NOTFOUND)) {
-			pyd_log_notice("capture: copy, since %s", err->msg);
-			s->no_fork = true;
-			pyd_stop_destroy(s->stop);
-			s->stop = NULL;
-			continue;
-		}
+	for (int tries = TAKE_TRIES;; tries--) {
+		enum pyd_code code =
+			subject->ops->take(subject, s->deadline_ns, err);
+
 		if (!code)
 			code = list_threads(s, err);
 		if (!code || !pyd_code_is_local(code) || tries == 1 ||
-		    s->mode != PYD_CAPTURE_LIVE)
+		    !subject->torn || !subject->ops->drop)
 			return code;
 		pyd_reader_deinit(&s->reader);
-		pyd_target_destroy(s->frozen);
-		s->frozen = NULL;
-		pyd_capture_destroy(s->capture);
-		s->capture = NULL;
-		pyd_threads_deinit(&s->os_threads);
+		subject->ops->drop(subject);
 	}
 }
 
@@ -428,14 +247,14 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	enum pyd_code code;
 
 	pyd_walk_init(&s->walk, &s->reader, s->writer, &s->opts->limits);
-	s->walk.torn = s->mode == PYD_CAPTURE_LIVE;
+	s->walk.torn = s->subject->torn;
 	s->walk.redact = s->redact;
 	s->walk.shapes.redact = s->redact;
 	s->walk.progress = s->opts->progress;
 	s->walk.progress_ctx = s->opts->progress_ctx;
-	/* Best effort: a number for a person. */
+	/* A number for a person. */
 	if (s->opts->progress)
-		(void)!pyd_capture_estimate(&s->process, &s->walk.memory, NULL);
+		s->walk.memory = s->subject->ops->memory(s->subject);
 	s->walk.deadline_ns = s->deadline_ns;
 	s->reader.deadline_ns = s->deadline_ns;
 	code = add_roots(s, &s->stacks.near, err);
@@ -470,13 +289,13 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 	enum pyd_code code;
 
 	s->sources = (struct pyd_sources) {
-		.process = &s->process,
+		.subject = s->subject,
 		.reader = &s->reader,
 		.writer = s->writer,
 		.redact = s->redact,
 	};
 	s->stacks.redact = s->redact;
-	code = s->redact ? pyd_redact_process(s->redact, &s->process, err)
+	code = s->redact ? pyd_redact_process(s->redact, s->subject, err)
 			 : pyd_writer_settle(s->writer, err);
 	if (code)
 		return code;
@@ -487,9 +306,12 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 				err);
 	if (code)
 		return code;
-	code = pyd_fds_write(&s->process, s->redact, s->writer, err);
-	if (code)
-		return code;
+	if (s->subject->ops->fds) {
+		code = s->subject->ops->fds(s->subject, s->redact, s->writer,
+					    err);
+		if (code)
+			return code;
+	}
 	code = walk(s, err);
 	if (code)
 		return code;
@@ -560,16 +382,15 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	}
 
 	/* In mode stop the target stood still until here. */
-	if (s->stop) {
-		pyd_stop_release(s->stop);
-		stats->pause_ns =
-			pyd_stop_end_ns(s->stop) - pyd_stop_begin_ns(s->stop);
-	}
+	if (s->subject->ops->release)
+		s->subject->ops->release(s->subject);
+	stats->pause_ns = s->subject->pause_ns;
+	stats->captured_bytes = s->subject->captured_bytes;
 	code = pyd_writer_flush(s->writer, &toc, err);
 	if (code)
 		return code;
 	pyd_writer_totals(s->writer, &totals);
-	stats->capture = pyd_capture_mode_name(s->mode);
+	stats->capture = s->subject->capture;
 	stats->threads = s->stacks.threads;
 	stats->frames = s->stacks.frames;
 	stats->objects = totals.objects;
@@ -619,7 +440,7 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (opts->limits.timeout_ns)
 		s.deadline_ns = pyd_now_ns() + opts->limits.timeout_ns;
-	code = capture(&s, &stats, err);
+	code = capture(&s, err);
 	if (code)
 		goto out;
 
@@ -629,13 +450,17 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 			goto out;
 	}
 
+	if (s.subject->facts.time_s) {
+		now.tv_sec = s.subject->facts.time_s;
+		now.tv_nsec = s.subject->facts.time_us * 1000;
+	}
+
 	struct pyd_meta meta = {
 		.opts = opts,
 		.redact = s.redact,
-		.process = &s.process,
+		.subject = s.subject,
 		.runtime = &s.runtime,
 		.modules = s.modules.n ? &s.modules : NULL,
-		.capture = pyd_capture_mode_name(s.mode),
 		.begin_s = now.tv_sec,
 		.begin_us = now.tv_nsec / 1000,
 	};

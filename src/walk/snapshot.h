@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One dump of one process, from the pid to the finished file: find, stop,
+ * One dump, from the process or core file to the finished file: find, stop,
  * take, let go, walk, write.
  */
 #ifndef PYD_WALK_SNAPSHOT_H
 #define PYD_WALK_SNAPSHOT_H
 
+#include "walk/trigger.h"
 #include "walk/walk.h"
 
 enum pyd_capture_mode {
@@ -19,10 +20,11 @@ const char *pyd_capture_mode_name(enum pyd_capture_mode mode);
 
 struct pyd_snapshot_options {
 	pid_t pid;
-	const char *path;	 /* final name of the dump */
-	const char *description; /* may be NULL */
-	const char *offsets;	 /* table file or directory, may be NULL */
-	const char *types;	 /* descriptions of C types, likewise */
+	const struct pyd_trigger *trigger; /* NULL: what the subject says */
+	const char *path;		   /* final name of the dump */
+	const char *description;	   /* may be NULL */
+	const char *offsets; /* table file or directory, may be NULL */
+	const char *types;   /* descriptions of C types, likewise */
 	enum pyd_capture_mode capture;
 	bool no_inject; /* the target makes no system call for us: no fork */
 	struct pyd_limits limits;

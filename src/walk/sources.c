@@ -2,13 +2,9 @@
 #include "walk/sources.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -114,69 +110,15 @@ out:
 
 /* -- files -- */
 
-/* A target decides which names its code objects have: it must not make us
- * read, for it, what it may not read itself. */
-struct identity {
-	uid_t uid;
-	gid_t gid;
-};
-
-static struct identity become(const struct pyd_process *p)
-{
-	struct identity old = { 0, 0 };
-
-	if (geteuid() == 0 && p->status.euid != 0) {
-		old.gid = (gid_t)setfsgid(p->status.egid);
-		old.uid = (uid_t)setfsuid(p->status.euid);
-	} else {
-		old.uid = geteuid();
-		old.gid = getegid();
-	}
-	return old;
-}
-
-static void become_again(struct identity old)
-{
-	setfsuid(old.uid);
-	setfsgid(old.gid);
-}
-
-static int open_in_target(const struct pyd_process *p, const char *file)
-{
-	bool absolute = file[0] == '/';
-	struct open_how how = {
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-		/* Links inside a container stay inside it. */
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	char path[64];
-	int dir, fd;
-
-	/* A relative name starts at its working directory; where that lies in
-	 * its root is not followed upwards. */
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)p->pid,
-		 absolute ? "root" : "cwd");
-	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -1;
-	fd = (int)syscall(SYS_openat2, dir, file, &how, sizeof(how));
-	if (fd < 0 && errno == ENOSYS && absolute)
-		fd = openat(dir, file + 1, (int)how.flags);
-	close(dir);
-	return fd;
-}
-
 /* True when the text of the file is in out. */
-static bool read_file(const struct pyd_process *p, const char *file,
+static bool read_file(struct pyd_subject *subject, const char *file,
 		      struct pyd_buf *out, uint64_t *ret_size,
 		      int64_t *ret_mtime)
 {
-	struct identity old = become(p);
-	int fd = open_in_target(p, file);
+	int fd = subject->ops->open_source(subject, file);
 	struct stat st;
 	bool good = false;
 
-	become_again(old);
 	if (fd < 0)
 		return false;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
@@ -251,8 +193,8 @@ static enum pyd_code get(struct pyd_sources *s, const struct pyd_runtime *rt,
 	    !join_lines(s->reader, list, &ret->text)) {
 		ret->text.len = 0;
 		ret->origin = "file";
-		if (!s->process || file[0] == '<' || !file[0] ||
-		    !read_file(s->process, file, &ret->text, &ret->size,
+		if (!s->subject || file[0] == '<' || !file[0] ||
+		    !read_file(s->subject, file, &ret->text, &ret->size,
 			       &ret->mtime))
 			return PYD_OK;
 	}

@@ -9,9 +9,10 @@
 #include "dump/writer.h"
 #include "runtime/runtime.h"
 #include "walk/redact.h"
+#include "walk/subject.h"
 
 struct pyd_sources {
-	const struct pyd_process *process; /* may be NULL: no files */
+	struct pyd_subject *subject; /* may be NULL: no files */
 	struct pyd_reader *reader;
 	struct pyd_writer *writer;
 	struct pyd_redact *redact; /* may be NULL */

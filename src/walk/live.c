@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The live process as the subject of a dump: stopping it, taking its memory,
+ * and what /proc says of it. */
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "target/capture.h"
+#include "target/frame.h"
+#include "walk/fds.h"
+#include "walk/open_as.h"
+#include "walk/subject.h"
+
+enum {
+	/* A walk this shallow is over before a copy of much memory is. */
+	SHALLOW_OBJECTS = 20000,
+	SMALL_BYTES = 64 << 20,
+	/* A copy of this much takes longer than a fork. */
+	FORK_BYTES = 32 << 20,
+	PROC_MAX = 8 << 20,
+};
+
+const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
+{
+	static const char *const names[] = {
+		[PYD_CAPTURE_AUTO] = "auto", [PYD_CAPTURE_COPY] = "copy",
+		[PYD_CAPTURE_FORK] = "fork", [PYD_CAPTURE_STOP] = "stop",
+		[PYD_CAPTURE_LIVE] = "live",
+	};
+
+	return names[mode];
+}
+
+enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
+					 const struct pyd_limits *limits,
+					 bool may_fork, const char **ret_why)
+{
+	if (limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS &&
+	    estimate > SMALL_BYTES) {
+		*ret_why = "the walk is shallow and the memory large";
+		return PYD_CAPTURE_STOP;
+	}
+	if (may_fork && estimate > FORK_BYTES) {
+		*ret_why = "a fork takes less time than a copy";
+		return PYD_CAPTURE_FORK;
+	}
+	if (estimate > pyd_capture_memory() / 2) {
+		*ret_why = "a copy would take more than half of the free "
+			   "memory";
+		return PYD_CAPTURE_STOP;
+	}
+	*ret_why = "a copy fits into memory";
+	return PYD_CAPTURE_COPY;
+}
+
+struct live {
+	struct pyd_subject base;
+	const struct pyd_snapshot_options *opts;
+	struct pyd_process process;
+	enum pyd_capture_mode mode;
+	struct pyd_capture *capture;
+	struct pyd_stop *stop;
+	struct pyd_threads listed; /* mode live */
+	/* Mode fork. */
+	struct pyd_gadgets gadgets;
+	bool no_fork; /* it was refused */
+	struct pyd_process child;
+	struct pyd_target *child_live;
+};
+
+/* -- taking its memory -- */
+
+static enum pyd_code prepare(struct live *s, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	uint64_t estimate = 0;
+	const char *reason = "as asked for";
+	enum pyd_code code;
+
+	s->mode = s->opts->capture;
+	if (s->mode == PYD_CAPTURE_AUTO) {
+		code = pyd_capture_estimate(&s->process, &estimate, err);
+		if (code)
+			return code;
+		s->mode = pyd_capture_choose(estimate, &s->opts->limits,
+					     !s->opts->no_inject && !s->no_fork,
+					     &reason);
+	}
+	if (s->mode == PYD_CAPTURE_FORK) {
+		code = pyd_gadgets_find(s->base.target, &s->gadgets, err);
+		if (code)
+			return code;
+	}
+	pyd_log_debug("capture: %s (%s)", pyd_capture_mode_name(s->mode),
+		      reason);
+	if (s->mode != PYD_CAPTURE_COPY && s->mode != PYD_CAPTURE_LIVE)
+		return PYD_OK;
+	code = pyd_capture_prepare(&s->process, &s->capture, &why);
+	if (!code)
+		return PYD_OK;
+	if (code == PYD_NOMEM && s->opts->capture == PYD_CAPTURE_AUTO) {
+		pyd_log_notice("capture: stop, since %s", why.msg);
+		s->mode = PYD_CAPTURE_STOP;
+		return PYD_OK;
+	}
+	*err = why;
+	return code;
+}
+
+/* Its memory is the snapshot's, which nobody changes. */
+static enum pyd_code take_fork(struct live *s, struct pyd_err *err)
+{
+	pid_t child;
+	enum pyd_code code = pyd_stop_fork(s->stop, s->base.target, &s->gadgets,
+					   &child, err);
+
+	pyd_stop_release(s->stop);
+	if (code)
+		return code;
+	code = pyd_process_open(child, &s->child, err);
+	if (code)
+		return code;
+	/* process_vm_readv would make a copy of every page, for the child. */
+	s->child.no_vm_readv = 1;
+	code = pyd_target_process_create(&s->child, &s->child_live, err);
+	if (code)
+		return code;
+	return pyd_target_cache_create(s->child_live, 0, &s->base.frozen, err);
+}
+
+/* The time was over before all was copied. The stacks are still read, out of
+ * the process itself, so that the dump has frames at least. */
+static enum pyd_code without_copy(struct live *s, struct pyd_err *err)
+{
+	pyd_log_notice("capture: --timeout ended the copy; only frames are "
+		       "dumped");
+	pyd_capture_destroy(s->capture);
+	s->capture = NULL;
+	if (s->stop)
+		s->mode = PYD_CAPTURE_STOP;
+	return pyd_target_cache_create(s->base.target, 0, &s->base.frozen, err);
+}
+
+/* Stops the target as long as the mode needs it. */
+static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
+			       struct pyd_err *err)
+{
+	struct pyd_capture_stats got = { 0 };
+	enum pyd_code code;
+
+	if (s->mode == PYD_CAPTURE_LIVE) {
+		code = pyd_threads_list(&s->process, &s->listed, err);
+		s->base.threads = &s->listed;
+		if (code)
+			return code;
+	} else {
+		code = pyd_stop_all(&s->process, NULL, &s->stop, err);
+		if (code)
+			return code;
+		s->base.threads = pyd_stop_threads(s->stop);
+	}
+	if (s->mode == PYD_CAPTURE_STOP)
+		return pyd_target_cache_create(s->base.target, 0,
+					       &s->base.frozen, err);
+	if (s->mode == PYD_CAPTURE_FORK)
+		return take_fork(s, err);
+	pyd_capture_deadline(s->capture, deadline_ns);
+	code = pyd_capture_take(s->capture, &s->base.frozen, &got, err);
+	if (code == PYD_LIMIT)
+		return without_copy(s, err);
+	if (s->stop)
+		pyd_stop_release(s->stop);
+	if (code)
+		return code;
+	s->base.captured_bytes = got.bytes;
+	if (got.unreadable)
+		pyd_log_notice("%llu bytes of memory could not be copied",
+			       (unsigned long long)got.unreadable);
+	return PYD_OK;
+}
+
+static enum pyd_code live_take(struct pyd_subject *base, uint64_t deadline_ns,
+			       struct pyd_err *err)
+{
+	struct live *s = (struct live *)base;
+	enum pyd_code code = prepare(s, err);
+
+	if (!code)
+		code = take_once(s, deadline_ns, err);
+	/* A process that cannot be forked can be copied. */
+	if (code && s->mode == PYD_CAPTURE_FORK &&
+	    s->opts->capture == PYD_CAPTURE_AUTO && !s->child.pid &&
+	    (code == PYD_UNSUPPORTED || code == PYD_NOMEM || code == PYD_BUSY ||
+	     code == PYD_NOTFOUND)) {
+		pyd_log_notice("capture: copy, since %s", err->msg);
+		s->no_fork = true;
+		pyd_stop_destroy(s->stop);
+		s->stop = NULL;
+		s->base.threads = NULL;
+		code = prepare(s, err);
+		if (!code)
+			code = take_once(s, deadline_ns, err);
+	}
+	base->capture = pyd_capture_mode_name(s->mode);
+	base->torn = s->mode == PYD_CAPTURE_LIVE;
+	return code;
+}
+
+/* A list that a running target changes while it is copied does not hold up;
+ * the next copy may. */
+static void live_drop(struct pyd_subject *base)
+{
+	struct live *s = (struct live *)base;
+
+	pyd_target_destroy(base->frozen);
+	base->frozen = NULL;
+	pyd_capture_destroy(s->capture);
+	s->capture = NULL;
+	pyd_threads_deinit(&s->listed);
+	base->threads = NULL;
+}
+
+static void live_release(struct pyd_subject *base)
+{
+	struct live *s = (struct live *)base;
+
+	if (!s->stop)
+		return;
+	pyd_stop_release(s->stop);
+	base->pause_ns = pyd_stop_end_ns(s->stop) - pyd_stop_begin_ns(s->stop);
+}
+
+static void live_abandon(struct pyd_subject *base)
+{
+	struct live *s = (struct live *)base;
+
+	pyd_stop_destroy(s->stop);
+	s->stop = NULL;
+}
+
+static void live_destroy(struct pyd_subject *base)
+{
+	struct live *s = (struct live *)base;
+
+	live_abandon(base);
+	pyd_threads_deinit(&s->listed);
+	pyd_target_destroy(base->frozen);
+	pyd_target_destroy(s->child_live);
+	pyd_process_close(&s->child);
+	pyd_capture_destroy(s->capture);
+	pyd_target_destroy(base->target);
+	pyd_process_close(&s->process);
+	free(s);
+}
+
+/* -- what /proc says of it -- */
+
+/* Seconds since 1970 at which the machine started; 0 when unknown. */
+static int64_t boot_time(void)
+{
+	FILE *f = fopen("/proc/stat", "re");
+	char line[4096];
+	long long t = 0;
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "btime %lld", &t) == 1)
+			break;
+	fclose(f);
+	return t;
+}
+
+static void find_host(struct pyd_facts *f)
+{
+	struct utsname u = { 0 };
+	FILE *boot = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	uname(&u);
+	snprintf(f->hostname, sizeof(f->hostname), "%s", u.nodename);
+	snprintf(f->kernel, sizeof(f->kernel), "%s", u.release);
+	if (!boot)
+		return;
+	if (!fgets(f->boot_id, sizeof(f->boot_id), boot))
+		f->boot_id[0] = '\0';
+	f->boot_id[strcspn(f->boot_id, "\n")] = '\0';
+	fclose(boot);
+}
+
+static void find_facts(const struct pyd_process *p, struct pyd_facts *f)
+{
+	const struct pyd_proc_status *st = &p->status;
+	int64_t boot = boot_time();
+	struct passwd pw, *found = NULL;
+	char room[4096];
+	struct pyd_err ignored;
+
+	f->pid = p->pid;
+	f->ppid = p->stat.ppid;
+	f->n_ns_pids = st->n_ns_pids;
+	memcpy(f->ns_pids, st->ns_pids, sizeof(f->ns_pids));
+	f->uid = st->uid;
+	f->gid = st->gid;
+	if (!getpwuid_r(st->uid, &pw, room, sizeof(room), &found) && found)
+		snprintf(f->user, sizeof(f->user), "%s", found->pw_name);
+	snprintf(f->comm, sizeof(f->comm), "%s", p->stat.comm);
+	if (pyd_procfs_link(p->pid, "exe", f->exe, sizeof(f->exe), &ignored))
+		f->exe[0] = '\0';
+	if (pyd_procfs_link(p->pid, "cwd", f->cwd, sizeof(f->cwd), &ignored))
+		f->cwd[0] = '\0';
+	if (boot)
+		f->start_s = boot + (int64_t)(p->stat.start_time /
+					      (uint64_t)sysconf(_SC_CLK_TCK));
+	f->rss = p->stat.rss;
+	find_host(f);
+}
+
+static uint64_t live_memory(struct pyd_subject *base)
+{
+	struct live *s = (struct live *)base;
+	uint64_t bytes = 0;
+	struct pyd_err ignored;
+
+	if (pyd_capture_estimate(&s->process, &bytes, &ignored))
+		return 0;
+	return bytes;
+}
+
+static enum pyd_code live_argv(struct pyd_subject *s, struct pyd_buf *buf,
+			       struct pyd_err *err)
+{
+	return pyd_procfs_read(s->process->pid, "cmdline", PROC_MAX, buf, err);
+}
+
+static enum pyd_code live_environ(struct pyd_subject *s, struct pyd_buf *buf,
+				  struct pyd_err *err)
+{
+	return pyd_procfs_read(s->process->pid, "environ", PROC_MAX, buf, err);
+}
+
+static enum pyd_code live_fds(struct pyd_subject *s, struct pyd_redact *redact,
+			      struct pyd_writer *w, struct pyd_err *err)
+{
+	return pyd_fds_write(s->process, redact, w, err);
+}
+
+/* A name without a leading slash starts at its working directory; where that
+ * lies in its root is not followed upwards. */
+static int live_open_source(struct pyd_subject *s, const char *file)
+{
+	const struct pyd_process *p = s->process;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)p->pid,
+		 file[0] == '/' ? "root" : "cwd");
+	return pyd_open_as(path, file, p->status.euid, p->status.egid);
+}
+
+static const struct pyd_subject_ops live_ops = {
+	.take = live_take,
+	.drop = live_drop,
+	.release = live_release,
+	.abandon = live_abandon,
+	.memory = live_memory,
+	.argv = live_argv,
+	.environ = live_environ,
+	.open_source = live_open_source,
+	.fds = live_fds,
+	.destroy = live_destroy,
+};
+
+enum pyd_code pyd_subject_live(const struct pyd_snapshot_options *opts,
+			       struct pyd_subject **ret, struct pyd_err *err)
+{
+	struct live *s = calloc(1, sizeof(*s));
+	enum pyd_code code;
+
+	if (!s)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	s->base.ops = &live_ops;
+	s->base.process = &s->process;
+	s->base.trigger.kind = "attach";
+	s->opts = opts;
+	code = pyd_process_open(opts->pid, &s->process, err);
+	if (!code)
+		code = pyd_target_process_create(&s->process, &s->base.target,
+						 err);
+	if (code) {
+		live_destroy(&s->base);
+		return code;
+	}
+	find_facts(&s->process, &s->base.facts);
+	*ret = &s->base;
+	return PYD_OK;
+}

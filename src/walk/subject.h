@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a dump is of: a live process or a core file. It gives memory, threads
+ * and what else is known of the program; what it cannot give is left out of
+ * the dump, and nobody has to ask which of them it is.
+ */
+#ifndef PYD_WALK_SUBJECT_H
+#define PYD_WALK_SUBJECT_H
+
+#include "dump/writer.h"
+#include "target/process.h"
+#include "target/stop.h"
+#include "walk/redact.h"
+#include "walk/snapshot.h"
+#include "walk/trigger.h"
+
+/* For the header. What is not known is 0, "" or -1. */
+struct pyd_facts {
+	pid_t pid;
+	pid_t ppid;
+	pid_t ns_pids[PYD_NS_DEPTH]; /* outer to inner */
+	unsigned int n_ns_pids;
+	int64_t uid; /* -1: not known */
+	int64_t gid; /* likewise */
+	char user[256];
+	char comm[68];
+	char exe[4096];
+	char cwd[4096];
+	int64_t start_s; /* seconds since 1970 at which the program began */
+	int64_t time_s;	 /* when the memory was as it is dumped; 0: by now */
+	int64_t time_us;
+	uint64_t rss; /* bytes */
+	char hostname[256];
+	char kernel[128]; /* its release */
+	char boot_id[64];
+};
+
+struct pyd_subject;
+
+struct pyd_subject_ops {
+	/*
+	 * Takes threads and memory: sets threads, frozen, capture, torn.
+	 * Memory is to be taken by deadline_ns (CLOCK_MONOTONIC; 0: none).
+	 */
+	enum pyd_code (*take)(struct pyd_subject *s, uint64_t deadline_ns,
+			      struct pyd_err *err);
+	/* Forgets what was taken, so that it can be taken again; NULL when
+	 * that gives nothing new. */
+	void (*drop)(struct pyd_subject *s);
+	/* All that was wanted has been read: the target may run on. Sets
+	 * pause_ns. May be NULL. */
+	void (*release)(struct pyd_subject *s);
+	/* The same whatever the state is, before all else is torn down; may
+	 * be NULL. frozen is not read after it. */
+	void (*abandon)(struct pyd_subject *s);
+	/* About how much private memory is in use, bytes; 0: not known. */
+	uint64_t (*memory)(struct pyd_subject *s);
+	/* NUL-terminated each; buf is replaced. Not known: PYD_NOTFOUND. */
+	enum pyd_code (*argv)(struct pyd_subject *s, struct pyd_buf *buf,
+			      struct pyd_err *err);
+	enum pyd_code (*environ)(struct pyd_subject *s, struct pyd_buf *buf,
+				 struct pyd_err *err);
+	/* Opens a file by the name that a code object has; an fd, or -1. */
+	int (*open_source)(struct pyd_subject *s, const char *file);
+	/* Writes the open files; NULL: they are not known. */
+	enum pyd_code (*fds)(struct pyd_subject *s, struct pyd_redact *redact,
+			     struct pyd_writer *w, struct pyd_err *err);
+	void (*destroy)(struct pyd_subject *s);
+};
+
+struct pyd_subject {
+	const struct pyd_subject_ops *ops;
+	struct pyd_facts facts;
+	struct pyd_trigger trigger; /* unless the options have one */
+	/* Memory to find the interpreter in, which may still change; owned. */
+	struct pyd_target *target;
+	const struct pyd_process *process; /* NULL: there is none; owned */
+	/* After take(); owned. */
+	const struct pyd_threads *threads;
+	struct pyd_target *frozen;
+	const char *capture; /* "copy", "fork", "stop", "live", "core" */
+	bool torn;	     /* the target ran meanwhile */
+	uint64_t captured_bytes;
+	uint64_t pause_ns; /* after release() */
+};
+
+/* opts outlives it. */
+PYD_MUST_CHECK enum pyd_code pyd_subject_live(
+	const struct pyd_snapshot_options *opts, struct pyd_subject **ret,
+	struct pyd_err *err);
+
+/* Accepts NULL. */
+static inline void pyd_subject_destroy(struct pyd_subject *s)
+{
+	if (s)
+		s->ops->destroy(s);
+}
+
+#endif
