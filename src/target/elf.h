@@ -7,6 +7,8 @@
 #ifndef PYD_TARGET_ELF_H
 #define PYD_TARGET_ELF_H
 
+#include <stdbool.h>
+
 #include "target/process.h"
 
 struct pyd_module {
@@ -80,6 +82,9 @@ PYD_MUST_CHECK enum pyd_code pyd_module_symbol(const struct pyd_modules *m,
 PYD_MUST_CHECK enum pyd_code pyd_module_open(const struct pyd_modules *m,
 					     const struct pyd_module *mod,
 					     int *ret, struct pyd_err *err);
+/* True when the file behind fd has the module's build id: it is the one that
+ * is mapped, or debug information that was split from it. fd stays open. */
+bool pyd_module_is_file(const struct pyd_module *mod, int fd);
 /* Lower-case hex of the build id, "" if none; cap >= 129 holds all. */
 void pyd_module_build_id_hex(const struct pyd_module *mod, char *buf,
 			     size_t cap);

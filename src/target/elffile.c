@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Symbols and sections out of the files that are mapped. */
+#include <elfutils/libdwelf.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
@@ -48,38 +49,29 @@ static enum pyd_code file_open(int fd, struct file *ret, struct pyd_err *err)
 	return PYD_OK;
 }
 
+/* Of the section, where there are some: split debug information keeps program
+ * headers that tell nothing true. */
 static bool build_id_is(Elf *elf, const struct pyd_module *mod)
 {
-	size_t count;
+	const void *id;
+	ssize_t len = dwelf_elf_gnu_build_id(elf, &id);
 
-	if (elf_getphdrnum(elf, &count) || count > 256)
+	return len > 0 && (size_t)len == mod->build_id_len &&
+	       !memcmp(id, mod->build_id, (size_t)len);
+}
+
+bool pyd_module_is_file(const struct pyd_module *mod, int fd)
+{
+	int copy = mod->build_id_len ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	struct pyd_err ignored;
+	struct file f;
+	bool same;
+
+	if (copy < 0 || file_open(copy, &f, &ignored))
 		return false;
-	for (int i = 0; i < (int)count; i++) {
-		GElf_Phdr ph;
-		GElf_Nhdr n;
-		size_t at = 0, next, name, desc;
-
-		if (!gelf_getphdr(elf, i, &ph) || ph.p_type != PT_NOTE ||
-		    ph.p_filesz > 65536)
-			continue;
-
-		Elf_Data *data = elf_getdata_rawchunk(
-			elf, (int64_t)ph.p_offset, ph.p_filesz,
-			ph.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
-
-		while (data &&
-		       (next = gelf_getnote(data, at, &n, &name, &desc)) > 0) {
-			const char *bytes = data->d_buf;
-
-			if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 &&
-			    !memcmp(bytes + name, "GNU", 4))
-				return n.n_descsz == mod->build_id_len &&
-				       !memcmp(bytes + desc, mod->build_id,
-					       mod->build_id_len);
-			at = next;
-		}
-	}
-	return false;
+	same = build_id_is(f.elf, mod);
+	file_close(&f);
+	return same;
 }
 
 enum pyd_code pyd_module_open(const struct pyd_modules *m,
@@ -89,7 +81,6 @@ enum pyd_code pyd_module_open(const struct pyd_modules *m,
 	const struct pyd_region *r = pyd_target_region(m->target, mod->start);
 	const struct pyd_process *p = m->process;
 	struct pyd_err second;
-	struct file f;
 	int fd;
 
 	if (!p || !r)
@@ -113,17 +104,7 @@ enum pyd_code pyd_module_open(const struct pyd_modules *m,
 	if (!mod->build_id_len || pyd_region_open_path(p, r, &fd, &second))
 		return PYD_NOTFOUND;
 
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	if (copy < 0 || file_open(copy, &f, &second)) {
-		close(fd);
-		return PYD_NOTFOUND;
-	}
-
-	bool same = build_id_is(f.elf, mod);
-
-	file_close(&f);
-	if (!same) {
+	if (!pyd_module_is_file(mod, fd)) {
 		close(fd);
 		return pyd_err_set(err, PYD_NOTFOUND,
 				   "%s is another file now than the one that "
