@@ -20,7 +20,8 @@ CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -pthread
 override CPPFLAGS += -D_GNU_SOURCE -DPYD_VERSION='"$(VERSION)"' \
 	-Iinclude -Isrc -I$(O) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -pthread
+# Demangling, which has no pkg-config file: binutils-dev or libiberty-dev.
+LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -liberty -pthread
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "native/debuginfo.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int open_verified(const char *path, const struct pyd_module *mod)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) ||
+	    !pyd_module_is_file(mod, fd)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int open_cached(const char *dir, const char *below, const char *id,
+		       const struct pyd_module *mod)
+{
+	char path[4096];
+
+	if (!dir || !dir[0])
+		return -1;
+	snprintf(path, sizeof(path), "%s%s/%s/debuginfo", dir, below, id);
+	return open_verified(path, mod);
+}
+
+int pyd_debuginfo_open(const struct pyd_module *mod)
+{
+	char id[2 * sizeof(mod->build_id) + 1];
+	char path[4096];
+	int fd;
+
+	if (mod->build_id_len < 2)
+		return -1;
+	pyd_module_build_id_hex(mod, id, sizeof(id));
+	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug",
+		 id, id + 2);
+	fd = open_verified(path, mod);
+	if (fd < 0)
+		fd = open_cached(getenv("DEBUGINFOD_CACHE_PATH"), "", id, mod);
+	if (fd < 0)
+		fd = open_cached(getenv("XDG_CACHE_HOME"), "/debuginfod_client",
+				 id, mod);
+	if (fd < 0)
+		fd = open_cached(getenv("HOME"), "/.cache/debuginfod_client",
+				 id, mod);
+	if (fd < 0)
+		fd = open_cached(getenv("HOME"), "/.debuginfod_client_cache",
+				 id, mod);
+	return fd;
+}

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "native/place.h"
+
+#include <elfutils/libdw.h>
+#include <gelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "native/debuginfo.h"
+#include "native/demangle.h"
+#include "native/symtab.h"
+#include "target/procfs.h"
+
+enum {
+	NAME_MAX_BYTES = 1024, /* of a demangled name */
+	PATH_MAX_BYTES = 4096,
+	VDSO_MAX = 1 << 20,
+	/* Units without a table of addresses that are searched one by one. */
+	UNITS_MAX = 4096,
+};
+
+/* An ELF file that is open. */
+struct file {
+	int fd;
+	Elf *elf;
+	Dwarf *dw;
+};
+
+struct module {
+	bool loaded;
+	struct pyd_symtab symtab;
+	bool lines_loaded;
+	struct file own;   /* what is mapped */
+	struct file split; /* its debug information */
+	Dwarf *dw;	   /* of one of both; NULL: none */
+	uint8_t *vdso;	   /* memory of own */
+};
+
+struct pyd_places {
+	struct pyd_target *t;
+	const struct pyd_nmodules *modules;
+	struct module *v; /* parallel to modules->v */
+	uint64_t deadline_ns;
+	struct pyd_map by_pc;  /* pc * 2 + exact -> place */
+	struct pyd_vec places; /* all of them, and their texts */
+	struct pyd_map names;  /* symbol's text -> demangled */
+};
+
+/* -- files -- */
+
+static void file_close(struct file *f)
+{
+	if (f->dw)
+		dwarf_end(f->dw);
+	if (f->elf)
+		elf_end(f->elf);
+	if (f->fd >= 0)
+		close(f->fd);
+	*f = (struct file) { .fd = -1 };
+}
+
+/* Takes fd, which may be -1. */
+static void file_open(int fd, struct file *ret)
+{
+	ret->fd = fd;
+	if (fd < 0)
+		return;
+	/* Read and not mapped: a file that shrinks would be a SIGBUS. */
+	ret->elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (!ret->elf || elf_kind(ret->elf) != ELF_K_ELF ||
+	    gelf_getclass(ret->elf) != ELFCLASS64)
+		file_close(ret);
+}
+
+static bool has_section(Elf *elf, const char *wanted)
+{
+	Elf_Scn *scn = NULL;
+	size_t names;
+
+	if (!elf || elf_getshdrstrndx(elf, &names))
+		return false;
+	for (int i = 0; i < 65536; i++) {
+		GElf_Shdr sh;
+		const char *s;
+
+		scn = elf_nextscn(elf, scn);
+		if (!scn)
+			break;
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type == SHT_NOBITS)
+			continue;
+		s = elf_strptr(elf, names, sh.sh_name);
+		if (s && !strcmp(s, wanted))
+			return true;
+	}
+	return false;
+}
+
+/* The vdso is in no file, but in memory as it would be in one. */
+static void open_vdso(struct pyd_places *p, const struct pyd_nmodule *m,
+		      struct module *o)
+{
+	size_t len = m->mod.end - m->mod.start;
+	struct pyd_err ignored;
+
+	if (len > VDSO_MAX)
+		return;
+	o->vdso = malloc(len);
+	if (!o->vdso ||
+	    pyd_target_read(p->t, m->mod.start, o->vdso, len, &ignored))
+		return;
+	o->own.elf = elf_memory((char *)o->vdso, len);
+}
+
+static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
+			  struct module *o, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	enum pyd_code code = PYD_OK;
+	int fd = -1;
+
+	o->loaded = true;
+	o->own.fd = o->split.fd = -1;
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		return PYD_OK;
+	if (m->vdso)
+		open_vdso(p, m, o);
+	else if (pyd_module_open(&p->modules->elf, &m->mod, &fd, &why))
+		pyd_log_debug("no symbols out of the file of %s: %s",
+			      m->mod.path, why.msg);
+	if (!m->vdso)
+		file_open(fd, &o->own);
+	if (o->own.elf)
+		code = pyd_symtab_add(&o->symtab, o->own.elf, err);
+	if (!code && !o->symtab.whole && !m->vdso) {
+		file_open(pyd_debuginfo_open(&m->mod), &o->split);
+		if (o->split.elf)
+			code = pyd_symtab_add(&o->symtab, o->split.elf, err);
+	}
+	if (!code && !o->symtab.n)
+		code = pyd_symtab_add_memory(&o->symtab, p->t, &m->mod, err);
+	pyd_symtab_sort(&o->symtab);
+	return code;
+}
+
+static void load_lines(const struct pyd_nmodule *m, struct module *o)
+{
+	struct file *f = &o->own;
+
+	o->lines_loaded = true;
+	if (!has_section(o->own.elf, ".debug_info")) {
+		if (o->split.fd < 0 && !m->vdso)
+			file_open(pyd_debuginfo_open(&m->mod), &o->split);
+		f = &o->split;
+		if (!has_section(f->elf, ".debug_info"))
+			return;
+	}
+	f->dw = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
+	o->dw = f->dw;
+}
+
+/* -- lines -- */
+
+static bool find_unit(Dwarf *dw, Dwarf_Addr addr, Dwarf_Die *ret)
+{
+	Dwarf_Off at = 0, next;
+	size_t header;
+
+	if (dwarf_addrdie(dw, addr, ret))
+		return true;
+	/* Not all compilers write the table of addresses. */
+	for (int i = 0; i < UNITS_MAX &&
+			!dwarf_nextcu(dw, at, &next, &header, NULL, NULL, NULL);
+	     i++, at = next)
+		if (dwarf_offdie(dw, at + header, ret) &&
+		    dwarf_haspc(ret, addr) == 1)
+			return true;
+	return false;
+}
+
+static char *keep(struct pyd_places *p, const char *text)
+{
+	struct pyd_err ignored;
+	size_t n = strlen(text);
+	char *s;
+
+	n = n < PATH_MAX_BYTES ? n : PATH_MAX_BYTES - 1;
+	s = malloc(n + 1);
+	if (!s)
+		return NULL;
+	memcpy(s, text, n);
+	s[n] = '\0';
+	if (pyd_vec_push(&p->places, (uintptr_t)s, &ignored)) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void find_line(struct pyd_places *p, struct module *o, Dwarf_Addr addr,
+		      struct pyd_place *ret)
+{
+	Dwarf_Die unit;
+	Dwarf_Line *line;
+	const char *file;
+	int number;
+
+	if (!o->dw || !find_unit(o->dw, addr, &unit))
+		return;
+	line = dwarf_getsrc_die(&unit, addr);
+	file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
+	if (!file || dwarf_lineno(line, &number) || number <= 0)
+		return;
+	ret->file = keep(p, file);
+	ret->line = ret->file ? number : 0;
+}
+
+/* -- places -- */
+
+enum pyd_code pyd_places_create(struct pyd_target *t,
+				const struct pyd_nmodules *m,
+				struct pyd_places **ret, struct pyd_err *err)
+{
+	struct pyd_places *p = calloc(1, sizeof(*p));
+
+	if (p)
+		p->v = calloc(m->n + 1, sizeof(*p->v));
+	if (!p || !p->v) {
+		pyd_places_destroy(p);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+	p->t = t;
+	p->modules = m;
+	*ret = p;
+	return PYD_OK;
+}
+
+void pyd_places_destroy(struct pyd_places *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; p->v && i < p->modules->n; i++) {
+		struct module *o = &p->v[i];
+
+		if (!o->loaded)
+			continue;
+		file_close(&o->own);
+		file_close(&o->split);
+		pyd_symtab_deinit(&o->symtab);
+		free(o->vdso);
+	}
+	for (size_t i = 0; i < p->places.len; i++)
+		free((void *)(uintptr_t)p->places.data[i]);
+	pyd_vec_deinit(&p->places);
+	pyd_map_deinit(&p->by_pc);
+	pyd_map_deinit(&p->names);
+	free(p->v);
+	free(p);
+}
+
+void pyd_places_deadline(struct pyd_places *p, uint64_t ns)
+{
+	p->deadline_ns = ns;
+}
+
+static void name_place(struct pyd_places *p, const struct module *o,
+		       const struct pyd_function *f, struct pyd_place *ret)
+{
+	const char *symbol = (const char *)o->symtab.names.data + f->name;
+	char buf[NAME_MAX_BYTES];
+	struct pyd_err ignored;
+	uint64_t known;
+
+	ret->offset = ret->address - f->addr;
+	if (pyd_map_get(&p->names, (uintptr_t)symbol, &known)) {
+		ret->function = (const char *)(uintptr_t)known;
+	} else {
+		if (pyd_demangle(symbol, buf, sizeof(buf)))
+			ret->function = keep(p, buf);
+		if (!ret->function)
+			ret->function = symbol;
+		if (pyd_map_put(&p->names, (uintptr_t)symbol,
+				(uintptr_t)ret->function, &ignored))
+			pyd_log_debug("a name is looked up again");
+	}
+	if (ret->function != symbol)
+		ret->symbol = symbol;
+}
+
+static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
+			  struct pyd_place *ret, struct pyd_err *err)
+{
+	pyd_addr at = exact || !pc ? pc : pc - 1;
+	const struct pyd_function *f;
+	const struct pyd_nmodule *m = pyd_nmodules_find(p->modules, at);
+	struct module *o;
+	enum pyd_code code;
+
+	ret->address = pc;
+	if (!m)
+		return PYD_OK;
+	o = &p->v[m - p->modules->v];
+	ret->module = m;
+	ret->address = pc - m->mod.bias;
+	if (!o->loaded) {
+		code = load(p, m, o, err);
+		if (code)
+			return code;
+	}
+	f = pyd_symtab_find(&o->symtab, at - m->mod.bias);
+	if (f)
+		name_place(p, o, f, ret);
+	if (p->deadline_ns && pyd_now_ns() > p->deadline_ns)
+		return PYD_OK;
+	if (!o->lines_loaded)
+		load_lines(m, o);
+	find_line(p, o, at - m->mod.bias, ret);
+	return PYD_OK;
+}
+
+enum pyd_code pyd_places_find(struct pyd_places *p, pyd_addr pc, bool exact,
+			      const struct pyd_place **ret, struct pyd_err *err)
+{
+	uint64_t key = pc * 2 + exact + 2, known;
+	struct pyd_place *place;
+	enum pyd_code code;
+
+	if (pyd_map_get(&p->by_pc, key, &known)) {
+		*ret = (const struct pyd_place *)(uintptr_t)known;
+		return PYD_OK;
+	}
+	place = calloc(1, sizeof(*place));
+	if (!place)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	code = pyd_vec_push(&p->places, (uintptr_t)place, err);
+	if (code) {
+		free(place);
+		return code;
+	}
+	code = fill(p, pc, exact, place, err);
+	if (!code)
+		code = pyd_map_put(&p->by_pc, key, (uintptr_t)place, err);
+	if (!code)
+		*ret = place;
+	return code;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is at an address of the target's code: module, function, source line.
+ * Files are those that are mapped, as pyd_module_open() proves; separate debug
+ * information is taken from this machine alone, by build id. Nothing is asked
+ * of any network.
+ */
+#ifndef PYD_NATIVE_PLACE_H
+#define PYD_NATIVE_PLACE_H
+
+#include "native/module.h"
+
+struct pyd_place {
+	const struct pyd_nmodule *module; /* NULL: code of no file */
+	uint64_t address;     /* in the module's file; without one, remote */
+	const char *function; /* demangled; NULL: no symbol covers it */
+	const char *symbol; /* as the file has it, where it differs, or NULL */
+	uint64_t offset;    /* in the function, bytes */
+	const char *file;   /* of the source, or NULL */
+	int line;	    /* 0: not known */
+};
+
+struct pyd_places;
+/* t and m must outlive it. */
+PYD_MUST_CHECK enum pyd_code pyd_places_create(struct pyd_target *t,
+					       const struct pyd_nmodules *m,
+					       struct pyd_places **ret,
+					       struct pyd_err *err);
+/* Accepts NULL. */
+void pyd_places_destroy(struct pyd_places *p);
+/* No source lines are looked for after this moment (CLOCK_MONOTONIC; 0: no
+ * limit). */
+void pyd_places_deadline(struct pyd_places *p, uint64_t ns);
+/*
+ * pc is an address to go on at: that of a call is looked up by the byte before
+ * it, unless exact. The place lives as long as p.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_places_find(struct pyd_places *p, pyd_addr pc,
+					     bool exact,
+					     const struct pyd_place **ret,
+					     struct pyd_err *err);
+
+#endif
