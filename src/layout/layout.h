@@ -60,6 +60,11 @@ enum pyd_model_refcount {
 	PYD_E(refcount, biased),
 };
 enum pyd_model_typedict { PYD_E(typedict, plain), PYD_E(typedict, perinterp) };
+enum pyd_model_evalcall {
+	PYD_E(evalcall, frame),
+	PYD_E(evalcall, cframe),
+	PYD_E(evalcall, shim),
+};
 #undef PYD_E
 
 enum {
@@ -91,6 +96,7 @@ struct pyd_layout {
 	enum pyd_model_genstate model_genstate;
 	enum pyd_model_refcount model_refcount;
 	enum pyd_model_typedict model_typedict;
+	enum pyd_model_evalcall model_evalcall;
 };
 
 /* The offset of struct s, field f, in bytes, or PYD_ABSENT. */

@@ -132,7 +132,10 @@ Test(layout, known_offsets)
 	t = table("cpython-3.10");
 	cr_expect_eq(t->model_lasti, PYD_M_lasti_units);
 	cr_expect_eq(PYD_OFF(t, frameobj, f_code), 32);
-	cr_expect_eq(PYD_OFF(t, tstate, cframe), PYD_ABSENT);
+	cr_expect_eq(PYD_OFF(t, tstate, cframe), 48);
+	cr_expect_eq(PYD_OFF(t, cframe, current_frame), PYD_ABSENT);
+	cr_expect_eq(PYD_OFF(t, cframe, previous), 8);
+	cr_expect_eq(t->model_evalcall, PYD_M_evalcall_cframe);
 	cr_expect_eq(PYD_OFF(t, iframe, previous), PYD_ABSENT);
 	t = table("cpython-3.15");
 	cr_expect_eq(t->model_int, PYD_M_int_tag);

@@ -146,16 +146,13 @@ def _offset(
 
 
 def _settle(table: Table) -> None:
-    """Leaves one way to the current frame; places what C aligns."""
+    """Places what C aligns."""
     for key in ("runtime.gc_generations", "interp.gc_generations"):
         # Debian's 3.13 packs PyGC_Head to 4 bytes, python.org's does not: the
         # table is for both, and src/walk/gcroots.c finds out.
         value = table.offsets[key]
         if value is not None:
             table.offsets[key] = (value + 7) & ~7
-    if table.offsets["cframe.current_frame"] is None:
-        # 3.10 has a cframe that knows nothing of frames.
-        table.offsets["tstate.cframe"] = None
 
 
 def _models(
@@ -200,6 +197,10 @@ def _models(
                  or "_object.ob_flags" in structs)
         m["refcount"] = "split" if split else "plain"
     m["typedict"] = "perinterp" if has("interp.static_types") else "plain"
+    if version >= (3, 12):
+        m["evalcall"] = "shim"
+    else:
+        m["evalcall"] = "cframe" if has("cframe.previous") else "frame"
     allowed = load_models()
     if set(m) != set(allowed):
         raise StructsError(f"models: {set(m) ^ set(allowed)}")
