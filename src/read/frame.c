@@ -152,7 +152,7 @@ static enum pyd_code read_iframe(struct pyd_reader *r, pyd_addr addr,
 	f->previous = IF_U64(previous);
 	f->code_addr = untag(r, IF_U64(f_code));
 	if (owner >= OWNER_SHIM) {
-		f->shim = true;
+		f->shim = f->entry = true;
 		return PYD_OK;
 	}
 	f->function = untag(r, IF_U64(f_funcobj));

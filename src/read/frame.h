@@ -25,6 +25,8 @@ struct pyd_frame {
 	const struct pyd_codeobj *code; /* NULL for a shim */
 	pyd_addr globals, builtins, locals, function, trace;
 	bool shim;    /* made by the interpreter for itself */
+	bool entry;   /* a shim on the C stack of a call of the evaluation
+		       * loop, by which the call's frames end (3.12+) */
 	bool cleared; /* finished; variables are gone */
 	enum pyd_frame_state state;
 	int64_t lasti; /* byte offset, -1: before the first */

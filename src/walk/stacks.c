@@ -297,7 +297,7 @@ static enum pyd_code newest(struct pyd_reader *r, pyd_addr tstate,
 
 static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 				struct pyd_reader *r, pyd_addr tstate,
-				struct pyd_err *err)
+				struct pyd_evals *evals, struct pyd_err *err)
 {
 	struct pyd_frame f = { 0 };
 	struct pyd_err why = { 0 };
@@ -312,7 +312,8 @@ static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 	if (code)
 		snprintf(st->note, sizeof(st->note), "no frames: %.180s",
 			 why.msg);
-	for (code = PYD_OK; at && !code; at = f.previous) {
+	code = pyd_evals_begin(evals, r, tstate, err);
+	for (; at && !code; at = f.previous) {
 		/* Brent: a chain that closes on itself meets its mark. */
 		if (at == mark || st->nframes >= FRAMES_MAX) {
 			snprintf(st->note, sizeof(st->note),
@@ -335,9 +336,12 @@ static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 			code = got;
 			break;
 		}
-		if (!got && f.shim)
+		code = pyd_evals_add(evals, r->lay, at, st->nframes,
+				     !got && f.shim, !got && f.entry, err);
+		if (!code && !got && f.shim)
 			continue;
-		code = next_chunk(st, err);
+		if (!code)
+			code = next_chunk(st, err);
 		if (code)
 			break;
 
@@ -357,7 +361,7 @@ static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 		st->nframes++;
 	}
 	pyd_frame_deinit(&f);
-	return code;
+	return code ? code : pyd_evals_end(evals, r->lay, st->nframes, err);
 }
 
 /* -- exceptions -- */
@@ -596,14 +600,18 @@ enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 	struct stack *stacks = calloc(rt->nthreads + 1, sizeof(*stacks));
 	enum pyd_code code = PYD_OK;
 
-	if (!stacks)
+	s->evals = calloc(rt->nthreads + 1, sizeof(*s->evals));
+	if (!stacks || !s->evals) {
+		free(stacks);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory for threads");
+	}
+	s->nevals = rt->nthreads;
 	for (size_t i = 0; i < rt->nthreads && !code; i++) {
 		code = read_exceptions(s, &stacks[i], r, rt->threads[i].addr,
 				       err);
 		if (!code)
 			code = read_stack(s, &stacks[i], r, rt->threads[i].addr,
-					  err);
+					  &s->evals[i], err);
 		if (!code)
 			code = root(&s->far, rt->threads[i].thread, err);
 		s->frames += stacks[i].nframes;
@@ -626,6 +634,9 @@ enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 
 void pyd_stacks_deinit(struct pyd_stacks *s)
 {
+	for (size_t i = 0; i < s->nevals; i++)
+		pyd_evals_deinit(&s->evals[i]);
+	free(s->evals);
 	pyd_vec_deinit(&s->near);
 	pyd_vec_deinit(&s->far);
 	pyd_vec_deinit(&s->globals);

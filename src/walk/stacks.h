@@ -8,6 +8,7 @@
 
 #include "read/frame.h"
 #include "runtime/runtime.h"
+#include "walk/evals.h"
 #include "walk/walk.h"
 
 struct pyd_stacks {
@@ -21,6 +22,9 @@ struct pyd_stacks {
 	struct pyd_vec globals;
 	/* Namespaces of modules and class bodies that frames run. */
 	struct pyd_vec spaces;
+	/* Of each thread, in the order of the runtime's. */
+	struct pyd_evals *evals;
+	size_t nevals;
 	/* Code objects of all frames, each once. */
 	struct pyd_vec codes;
 	struct pyd_map seen_codes;
