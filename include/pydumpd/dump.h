@@ -117,6 +117,56 @@ PYD_MUST_CHECK enum pyd_code pyd_dump_sources_each(
 			    struct pyd_err *err),
 	void *ctx, struct pyd_err *err);
 
+/* -- native stacks -- */
+
+/* By what a native frame was found. */
+enum pyd_dump_native_how {
+	PYD_NATIVE_REGS = 0,  /* the thread's registers: the innermost */
+	PYD_NATIVE_TABLE = 1, /* unwind tables */
+	PYD_NATIVE_FP = 2,    /* a frame pointer that led behind a call */
+	PYD_NATIVE_TOP = 3,   /* the newest word of the stack, likewise */
+};
+
+/* A native frame, the innermost first. */
+struct pyd_dump_native_frame {
+	struct pyd_dump_value place; /* map: what is there; may be nil */
+	uint64_t pc;
+	uint64_t sp;
+	uint64_t how; /* enum pyd_dump_native_how, or of a newer writer */
+	bool signal;
+	bool runs; /* it runs Python frames first to first + n - 1 */
+	uint64_t first;
+	uint64_t n;
+};
+
+struct pyd_dump_native {
+	struct pyd_dump_value thread; /* map, as doc/FORMAT.md has it */
+	int64_t index;		      /* of the Python thread; -1: none */
+	bool merged;		      /* frames' "runs" can be relied on */
+	uint64_t total;		      /* frames that there were */
+	/* total - nframes frames are left out before frames[cut_at], if that
+	 * is not nframes. */
+	size_t cut_at;
+	const struct pyd_dump_native_frame *frames;
+	size_t nframes;
+};
+
+/* Calls fn for every native stack. What it is given lives as long as the call;
+ * likewise. */
+PYD_MUST_CHECK enum pyd_code pyd_dump_native_each(
+	struct pyd_dump *d,
+	enum pyd_code (*fn)(void *ctx, const struct pyd_dump_native *native,
+			    struct pyd_err *err),
+	void *ctx, struct pyd_err *err);
+
+/* Likewise for the native stack of one Python thread; nothing when the dump has
+ * none of it. Cheap for one thread after the other. */
+PYD_MUST_CHECK enum pyd_code pyd_dump_native_get(
+	struct pyd_dump *d, uint64_t thread,
+	enum pyd_code (*fn)(void *ctx, const struct pyd_dump_native *native,
+			    struct pyd_err *err),
+	void *ctx, struct pyd_err *err);
+
 /* -- objects -- */
 
 struct pyd_dump_attr {

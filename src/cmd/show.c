@@ -14,6 +14,7 @@
 enum {
 	OPT_JSON = 256,
 	OPT_NO_LOCALS,
+	OPT_NATIVE,
 	OPT_MAX_FRAMES,
 	OPT_CHARS,
 	OPT_ITEMS,
@@ -24,6 +25,10 @@ static const struct argp_option options[] = {
 	{ "json", OPT_JSON, NULL, 0, "One JSON object", 1 },
 	{ "thread", 't', "N", 0, "Only thread N, from 0", 1 },
 	{ "no-locals", OPT_NO_LOCALS, NULL, 0, "Frames without variables", 1 },
+	{ "native", OPT_NATIVE, NULL, 0,
+	  "Native frames (C, C++, Rust) between the Python ones that they "
+	  "called or were called by",
+	  1 },
 	{ "max-frames", OPT_MAX_FRAMES, "N", 0,
 	  "At most N frames of each thread, the newest", 1 },
 	{ "chars", OPT_CHARS, "N", 0,
@@ -65,6 +70,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_NO_LOCALS:
 		a->render.no_locals = true;
+		return 0;
+	case OPT_NATIVE:
+		a->render.native = true;
 		return 0;
 	case OPT_MAX_FRAMES:
 		a->render.max_frames =

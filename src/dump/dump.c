@@ -239,6 +239,8 @@ void pyd_dump_close(struct pyd_dump *d)
 	for (size_t i = 0; i < PYD_CACHE_BATCHES; i++)
 		pyd_objects_destroy(d->cache[i].batch);
 	pyd_lookup_deinit(d);
+	pyd_native_chunk_deinit(&d->native);
+	pyd_vec_deinit(&d->natives);
 	free(d->batches);
 	pyd_buf_deinit(&d->header_raw);
 	pyd_buf_deinit(&d->threads_raw);

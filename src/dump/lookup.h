@@ -29,6 +29,14 @@ struct pyd_lookup_index {
 	size_t n;
 };
 
+/* A decoded "native" frame. */
+struct pyd_native_chunk {
+	size_t frame; /* its number + 1; 0: none */
+	struct pyd_buf raw;
+	struct pyd_dump_value *places, *threads;
+	size_t nplaces, nthreads;
+};
+
 /* What no index tells of a file that was cut short. */
 struct pyd_lookup_found {
 	uint64_t addr;
@@ -58,6 +66,12 @@ struct pyd_dump {
 	struct pyd_lookup_index indexes[PYD_CACHE_INDEXES];
 	uint64_t clock;
 
+	struct pyd_native_chunk native;
+	/* Where the native stacks of Python threads are: thread, number of the
+	 * frame, position in it. */
+	bool natives_listed;
+	struct pyd_vec natives;
+
 	/* Objects of batches that no index covers, sorted by address. */
 	bool searched;
 	struct pyd_lookup_found *found;
@@ -74,5 +88,7 @@ PYD_MUST_CHECK enum pyd_code pyd_lookup_frame(struct pyd_dump *d, pyd_addr addr,
 					      uint32_t *ret,
 					      struct pyd_err *err);
 void pyd_lookup_deinit(struct pyd_dump *d);
+
+void pyd_native_chunk_deinit(struct pyd_native_chunk *c);
 
 #endif

@@ -12,6 +12,11 @@ struct render {
 	const struct pyd_sink *sink;
 	struct pyd_text t;
 	uint64_t shown; /* frames of this thread */
+	/* Of the thread that is shown; its native is NULL when there is no
+	 * stack, or one that is not merged. */
+	struct pyd_native_cursor native;
+	uint64_t index;
+	bool found; /* a native stack of that thread */
 };
 
 static void put(struct pyd_text *t, const char *s)
@@ -364,6 +369,8 @@ static enum pyd_code put_frame(void *ctx, uint64_t number,
 	if (r->opts->max_frames && r->shown >= r->opts->max_frames)
 		return PYD_OK;
 	r->shown++;
+	if (r->native.native)
+		pyd_render_native(&r->native, number, &r->t);
 	if (pyd_dump_value_type(name) == PYD_DUMP_NIL)
 		name = pyd_dump_value_get(frame, "name");
 	pyd_text_printf(&r->t, "  #%-4llu ", (unsigned long long)number);
@@ -402,6 +409,66 @@ static void put_exceptions(struct render *r, struct pyd_dump_value thread)
 	}
 }
 
+/* The frames, and what is in the way of them. */
+static enum pyd_code put_frames(struct render *r, struct pyd_err *err)
+{
+	enum pyd_code code =
+		pyd_dump_frames_each(r->d, r->index, 0, put_frame, r, err);
+
+	if (code != PYD_FORMAT || !err)
+		return code;
+	put(&r->t, "  ");
+	pyd_text_escaped(&r->t, err->msg, strlen(err->msg), 0, 400);
+	put(&r->t, "\n");
+	return PYD_OK;
+}
+
+static enum pyd_code put_native(void *ctx, const struct pyd_dump_native *native,
+				struct pyd_err *err)
+{
+	struct render *r = ctx;
+	struct pyd_native_cursor all = { .native = native };
+	enum pyd_code code = PYD_OK;
+
+	r->found = true;
+	pyd_render_native_head(native, &r->t);
+	if (native->merged) {
+		r->native = all;
+		code = put_frames(r, err);
+		/* What is older than the frames that were asked for is not
+		 * told. */
+		if (!code &&
+		    (!r->opts->max_frames || r->shown < r->opts->max_frames))
+			pyd_render_native(&r->native, UINT64_MAX, &r->t);
+		r->native.native = NULL;
+	} else {
+		pyd_render_native(&all, UINT64_MAX, &r->t);
+		put(&r->t, "  Python stack\n");
+		code = put_frames(r, err);
+	}
+	return code;
+}
+
+/* A thread that runs no Python. */
+static enum pyd_code put_other(void *ctx, const struct pyd_dump_native *native,
+			       struct pyd_err *err)
+{
+	struct render *r = ctx;
+	struct pyd_native_cursor all = { .native = native };
+	struct pyd_text *t = &r->t;
+
+	if (native->index >= 0)
+		return PYD_OK;
+	put(t, "\nNative thread");
+	labelled(t, " ", pyd_dump_value_get(native->thread, "native_id"));
+	labelled(t, ", ", pyd_dump_value_get(native->thread, "os_name"));
+	labelled(t, ", state ", pyd_dump_value_get(native->thread, "state"));
+	put(t, "\n");
+	pyd_render_native_head(native, t);
+	pyd_render_native(&all, UINT64_MAX, t);
+	return flush(r, err);
+}
+
 static enum pyd_code put_thread(struct render *r, struct pyd_dump_value thread,
 				uint64_t index, struct pyd_err *err)
 {
@@ -437,14 +504,17 @@ static enum pyd_code put_thread(struct render *r, struct pyd_dump_value thread,
 	}
 	put_exceptions(r, thread);
 	r->shown = 0;
-	code = pyd_dump_frames_each(r->d, index, 0, put_frame, r, err);
-	if (code == PYD_FORMAT && err) {
-		put(t, "  ");
-		pyd_text_escaped(t, err->msg, strlen(err->msg), 0, 400);
-		put(t, "\n");
-	} else if (code) {
+	r->index = index;
+	r->found = false;
+	code = r->opts->native
+		       ? pyd_dump_native_get(r->d, index, put_native, r, err)
+		       : PYD_OK;
+	if (code == PYD_FORMAT)
+		code = PYD_OK; /* its Python stack is still there */
+	if (!code && !r->found)
+		code = put_frames(r, err);
+	if (code)
 		return code;
-	}
 	total = 0;
 	(void)pyd_dump_value_u64(pyd_dump_value_get(thread, "nframes"), &total);
 	if (total > r->shown)
@@ -473,6 +543,8 @@ enum pyd_code pyd_render_text(struct pyd_dump *d, const char *name,
 	for (; !code && !it.map && pyd_dump_iter_next(&it, NULL, &v); index++)
 		if (opts->thread < 0 || (uint64_t)opts->thread == index)
 			code = put_thread(&r, v, index, err);
+	if (!code && opts->native && opts->thread < 0)
+		code = pyd_dump_native_each(d, put_other, &r, err);
 	if (!code && opts->thread >= 0 && (uint64_t)opts->thread >= index)
 		code = pyd_err_set(err, PYD_USAGE,
 				   "%s has %llu threads, numbered from 0; "

@@ -16,6 +16,7 @@ struct pyd_sink {
 struct pyd_render_options {
 	int64_t thread; /* index; -1: all */
 	bool no_locals;
+	bool native; /* with native frames (text; JSON has them always) */
 	uint64_t max_frames; /* of each thread; 0: all */
 	struct pyd_repr_limits limits;
 };
@@ -28,6 +29,23 @@ void pyd_render_program(struct pyd_dump_value header, struct pyd_text *t);
 bool pyd_render_value(struct pyd_dump_value v, struct pyd_text *t);
 /* "12.3 MB". */
 void pyd_render_size(uint64_t bytes, struct pyd_text *t);
+
+/* A native stack as it is gone through beside the Python one. */
+struct pyd_native_cursor {
+	const struct pyd_dump_native *native;
+	size_t at;
+	bool told; /* that frames are left out */
+};
+/*
+ * Appends a line for each native frame that is newer than Python frame number
+ * (UINT64_MAX: for all that are left). One that runs Python frames has no line
+ * if the stack is merged: these stand for it.
+ */
+void pyd_render_native(struct pyd_native_cursor *c, uint64_t number,
+		       struct pyd_text *t);
+/* Appends "native stack" with what is to be said of it. */
+void pyd_render_native_head(const struct pyd_dump_native *native,
+			    struct pyd_text *t);
 
 PYD_MUST_CHECK enum pyd_code pyd_render_text(
 	struct pyd_dump *d, const char *name,

@@ -301,6 +301,77 @@ static struct json_object *exceptions(struct render *r,
 	return ret;
 }
 
+/* -- native stacks -- */
+
+static const char *how_name(uint64_t how)
+{
+	static const char *const names[] = {
+		[PYD_NATIVE_REGS] = "registers",
+		[PYD_NATIVE_TABLE] = "table",
+		[PYD_NATIVE_FP] = "frame pointer",
+		[PYD_NATIVE_TOP] = "top of stack",
+	};
+
+	return how < sizeof(names) / sizeof(names[0]) ? names[how] : "unknown";
+}
+
+static struct json_object *native_stack(const struct pyd_dump_native *n)
+{
+	static const char *const special[] = { "frames" };
+	struct json_object *o = map_but(n->thread, special, 1);
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < n->nframes; i++) {
+		const struct pyd_dump_native_frame *f = &n->frames[i];
+		struct json_object *e = map_but(f->place, NULL, 0);
+		struct json_object *runs = NULL;
+
+		json_object_object_add(e, "pc", json_object_new_uint64(f->pc));
+		json_object_object_add(e, "sp", json_object_new_uint64(f->sp));
+		json_object_object_add(e, "how", string(how_name(f->how)));
+		json_object_object_add(e, "signal",
+				       json_object_new_boolean(f->signal));
+		if (f->runs) {
+			runs = json_object_new_array();
+			json_object_array_add(runs,
+					      json_object_new_uint64(f->first));
+			json_object_array_add(runs,
+					      json_object_new_uint64(f->n));
+		}
+		json_object_object_add(e, "python", runs);
+		json_object_array_add(list, e);
+	}
+	json_object_object_add(o, "frames", list);
+	return o;
+}
+
+struct natives {
+	struct json_object *threads;
+	struct json_object *others;
+	int64_t only; /* -1: all */
+};
+
+static enum pyd_code add_native(void *ctx, const struct pyd_dump_native *n,
+				struct pyd_err *err)
+{
+	struct natives *to = ctx;
+	struct json_object *o;
+	int64_t at = to->only < 0 ? n->index : 0;
+
+	(void)err;
+	if (n->index < 0) {
+		if (to->only < 0)
+			json_object_array_add(to->others, native_stack(n));
+		return PYD_OK;
+	}
+	if ((to->only >= 0 && to->only != n->index) ||
+	    (size_t)at >= json_object_array_length(to->threads))
+		return PYD_OK;
+	o = json_object_array_get_idx(to->threads, (size_t)at);
+	json_object_object_add(o, "native", native_stack(n));
+	return PYD_OK;
+}
+
 static enum pyd_code add_thread(struct render *r, struct json_object *to,
 				struct pyd_dump_value thread, uint64_t index)
 {
@@ -400,6 +471,17 @@ enum pyd_code pyd_render_json(struct pyd_dump *d, const char *name,
 				   "there is no thread %lld",
 				   name, (unsigned long long)index,
 				   (long long)opts->thread);
+	struct natives natives = {
+		.threads = threads,
+		.others = json_object_new_array(),
+		.only = opts->thread,
+	};
+
+	json_object_object_add(o, "native_threads", natives.others);
+	if (!code)
+		code = pyd_dump_native_each(d, add_native, &natives, r.err);
+	if (code == PYD_FORMAT)
+		code = PYD_OK;
 	json_object_object_add(o, "end", map_but(pyd_dump_end(d), special, 1));
 	if (!code)
 		code = emit(o, sink, r.err);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Native frames as text. */
+#include <string.h>
+
+#include "dump/render.h"
+
+static void put(struct pyd_text *t, const char *s)
+{
+	pyd_text_raw(t, s, strlen(s));
+}
+
+static bool has(struct pyd_dump_value map, const char *key)
+{
+	return pyd_dump_value_type(pyd_dump_value_get(map, key)) !=
+	       PYD_DUMP_NIL;
+}
+
+static uint64_t number_of(struct pyd_dump_value map, const char *key)
+{
+	uint64_t v = 0;
+
+	(void)pyd_dump_value_u64(pyd_dump_value_get(map, key), &v);
+	return v;
+}
+
+/* "sqrt+0x12  math.c:34  /lib/libm.so.6+0x1234" */
+static void put_frame(const struct pyd_dump_native_frame *f, struct pyd_text *t)
+{
+	put(t, "  native ");
+	if (f->signal)
+		put(t, "<signal handler called>");
+	else if (has(f->place, "function")) {
+		pyd_render_value(pyd_dump_value_get(f->place, "function"), t);
+		pyd_text_printf(
+			t, "+0x%llx",
+			(unsigned long long)number_of(f->place, "offset"));
+	} else {
+		put(t, "??");
+	}
+	if (has(f->place, "file")) {
+		put(t, "  ");
+		pyd_render_value(pyd_dump_value_get(f->place, "file"), t);
+		put(t, ":");
+		pyd_render_value(pyd_dump_value_get(f->place, "line"), t);
+	}
+	put(t, "  ");
+	if (has(f->place, "module")) {
+		pyd_render_value(pyd_dump_value_get(f->place, "module"), t);
+		pyd_text_printf(
+			t, "+0x%llx",
+			(unsigned long long)number_of(f->place, "address"));
+	} else {
+		pyd_text_printf(t, "0x%llx", (unsigned long long)f->pc);
+	}
+	if (f->how == PYD_NATIVE_FP)
+		put(t, "  (by frame pointer)");
+	else if (f->how == PYD_NATIVE_TOP)
+		put(t, "  (by the newest word of the stack)");
+	put(t, "\n");
+}
+
+/* Python frames before this number are newer than what is behind the cut. */
+static uint64_t cut_end(const struct pyd_dump_native *n)
+{
+	for (size_t i = n->cut_at; i < n->nframes; i++)
+		if (n->frames[i].runs)
+			return n->frames[i].first;
+	return UINT64_MAX;
+}
+
+void pyd_render_native(struct pyd_native_cursor *c, uint64_t number,
+		       struct pyd_text *t)
+{
+	const struct pyd_dump_native *n = c->native;
+
+	for (; c->at < n->nframes; c->at++) {
+		const struct pyd_dump_native_frame *f = &n->frames[c->at];
+
+		if (c->at == n->cut_at && n->total > n->nframes) {
+			if (!c->told)
+				pyd_text_printf(
+					t,
+					"  native ... %llu native "
+					"frames left out\n",
+					(unsigned long long)(n->total -
+							     n->nframes));
+			c->told = true;
+			if (n->merged && number < cut_end(n))
+				return;
+		}
+		if (n->merged && f->runs) {
+			if (number < f->first + f->n)
+				return;
+			continue;
+		}
+		put_frame(f, t);
+	}
+}
+
+void pyd_render_native_head(const struct pyd_dump_native *native,
+			    struct pyd_text *t)
+{
+	if (!native->merged && native->index >= 0)
+		put(t, "  native stack\n");
+	if (has(native->thread, "note")) {
+		put(t, "  native stack: ");
+		pyd_render_value(pyd_dump_value_get(native->thread, "note"), t);
+		put(t, "\n");
+	}
+}
