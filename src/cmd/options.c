@@ -27,6 +27,7 @@ enum {
 	OPT_NO_GLOBALS,
 	OPT_CAPTURE,
 	OPT_NO_INJECT,
+	OPT_NATIVE,
 	OPT_OFFSETS,
 	OPT_REDACT,
 	OPT_NO_REDACT,
@@ -91,6 +92,11 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "no-inject", OPT_NO_INJECT, NULL, 0,
 	  "Never have the process make a system call: no fork", 3 },
+	{ "native", OPT_NATIVE, "MODE", 0,
+	  "Native stacks (C, C++, Rust) of all threads: auto (default; as "
+	  "long as they take less than a second, 0.2 s with --capture=stop), "
+	  "all, off",
+	  3 },
 	{ "offsets", OPT_OFFSETS, "PATH", 0,
 	  "A table, or a directory of them, that adds to the built-in ones",
 	  3 },
@@ -196,6 +202,22 @@ static enum pyd_capture_mode parse_mode(struct argp_state *state,
 	return PYD_CAPTURE_AUTO;
 }
 
+static enum pyd_native_mode parse_native(struct argp_state *state,
+					 const char *text)
+{
+	const enum pyd_native_mode modes[] = {
+		PYD_NATIVE_AUTO,
+		PYD_NATIVE_ALL,
+		PYD_NATIVE_OFF,
+	};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (!strcmp(text, pyd_native_mode_name(modes[i])))
+			return modes[i];
+	argp_error(state, "--native: '%s' is none of auto, all, off", text);
+	return PYD_NATIVE_AUTO;
+}
+
 static void add_pattern(struct argp_state *state, const char *name,
 			const char *text, struct pyd_patterns *p)
 {
@@ -267,6 +289,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NO_INJECT:
 		d->snapshot.no_inject = true;
+		break;
+	case OPT_NATIVE:
+		d->snapshot.native = parse_native(state, arg);
 		break;
 	case OPT_OFFSETS:
 		d->snapshot.offsets = arg;

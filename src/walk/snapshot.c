@@ -10,6 +10,7 @@
 #include "target/elf.h"
 #include "walk/gcroots.h"
 #include "walk/meta.h"
+#include "walk/native.h"
 #include "walk/sources.h"
 #include "walk/stacks.h"
 #include "walk/subject.h"
@@ -18,6 +19,10 @@ enum {
 	TAKE_TRIES = 10,
 	WRITE_TRIES = 3,
 };
+
+/* What --native=auto may take: less while the target stands. */
+#define NATIVE_NS 1000000000ULL
+#define NATIVE_STOP_NS 200000000ULL
 
 /* All that one snapshot holds, for a teardown in one place. */
 struct snapshot {
@@ -30,6 +35,7 @@ struct snapshot {
 	struct pyd_reader reader;
 	struct pyd_writer *writer;
 	struct pyd_stacks stacks;
+	struct pyd_native native;
 	struct pyd_sources sources;
 	struct pyd_walk walk;
 	struct pyd_gcroots gcroots;
@@ -46,6 +52,7 @@ static void snapshot_deinit(struct snapshot *s)
 	pyd_gcroots_deinit(&s->gcroots);
 	pyd_redact_destroy(s->redact);
 	pyd_sources_deinit(&s->sources);
+	pyd_native_deinit(&s->native);
 	pyd_stacks_deinit(&s->stacks);
 	pyd_writer_destroy(s->writer);
 	pyd_reader_deinit(&s->reader);
@@ -281,6 +288,30 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	return pyd_walk_more(&s->walk, &s->gcroots.objects, err);
 }
 
+/* The target stands still until all is read. */
+static bool stands(const struct snapshot *s)
+{
+	return !strcmp(s->subject->capture,
+		       pyd_capture_mode_name(PYD_CAPTURE_STOP));
+}
+
+/* Once, also when the dump is written anew. A target that was not stopped has
+ * no registers. */
+static enum pyd_code take_native(struct snapshot *s, struct pyd_err *err)
+{
+	const struct pyd_subject *subject = s->subject;
+
+	if (s->opts->native == PYD_NATIVE_OFF || s->native.taken ||
+	    subject->torn)
+		return PYD_OK;
+	return pyd_native_take(&s->native, subject->frozen, subject->process,
+			       subject->threads, &s->runtime, &s->stacks,
+			       s->opts->native == PYD_NATIVE_ALL ? 0
+			       : stands(s) ? NATIVE_STOP_NS
+					   : NATIVE_NS,
+			       err);
+}
+
 /* All that comes before the end. Sets *ret_again when something of it holds a
  * secret that was found only later. */
 static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
@@ -304,6 +335,13 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		return code;
 	code = pyd_stacks_write(&s->stacks, &s->runtime, &s->reader, s->writer,
 				err);
+	if (code)
+		return code;
+	code = take_native(s, err);
+	/* Names take a while to look up; a target that stands waits for no
+	 * more than it has to. */
+	if (!code && !stands(s))
+		code = pyd_native_write(&s->native, s->redact, s->writer, err);
 	if (code)
 		return code;
 	if (s->subject->ops->fds) {
@@ -386,6 +424,11 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 		s->subject->ops->release(s->subject);
 	stats->pause_ns = s->subject->pause_ns;
 	stats->captured_bytes = s->subject->captured_bytes;
+	if (stands(s)) {
+		code = pyd_native_write(&s->native, s->redact, s->writer, err);
+		if (code)
+			return code;
+	}
 	code = pyd_writer_flush(s->writer, &toc, err);
 	if (code)
 		return code;

@@ -14,6 +14,7 @@ Nothing that a dump names is imported, evaluated or called.
 from .dump import Dump, ExceptionEntry, FileDescriptor, Frame, Locals, Source, Thread
 from .dumpfile import DumpError
 from .marks import EqualKey, NotDumpedError, Placeholder
+from .nativestacks import NativeFrame, NativeStack
 from .objects import BUDGET
 from .surrogates import DumpCallError
 
@@ -39,6 +40,8 @@ __all__ = [
     "FileDescriptor",
     "Frame",
     "Locals",
+    "NativeFrame",
+    "NativeStack",
     "NotDumpedError",
     "Placeholder",
     "Source",

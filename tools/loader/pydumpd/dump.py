@@ -2,10 +2,12 @@
 """A dump as scripts and tests see it: threads, frames, locals, objects."""
 
 from collections.abc import Mapping
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+from . import nativestacks
 from .dumpfile import DumpError, DumpFile, utf8
 from .executions import code_names
+from .nativestacks import NativeFrame, NativeStack
 from .objects import BUDGET, Graph
 
 ARG, LOCAL, CELL, FREE, HIDDEN, CELLARG = range(6)
@@ -213,19 +215,24 @@ class Thread:
         return self._frames
 
     @property
-    def depth(self) -> int:
-        """The number of its frames."""
-        if self._frames is None and self._dump.complete:
-            return self.nframes
-        return len(self.frames)
+    def native(self) -> Optional[NativeStack]:
+        """The native stack, or None when the dump has none."""
+        return self._dump._native_of(self.index)
 
-    def newest(self, most: int) -> List[Frame]:
-        """The newest frames, not more than so many; of a deep stack only these
-        are read."""
-        if self._frames is not None or self.nframes <= most:
-            return self.frames[:most]
-        raw = self._dump._frame_maps(self.index, most)[:most]
-        return [Frame(self._dump, self, number, f) for number, f in enumerate(raw)]
+    @property
+    def merged(self) -> List[Union[Frame, NativeFrame, str]]:
+        """Python and native frames together, the newest first, in the order
+        in which they called each other; texts stand where something is left
+        out. Without a native stack, or where it is not known which native
+        frames run which Python frames (`native.merged`), native frames come
+        first and Python frames after them."""
+        native = self.native
+        if native is None:
+            return list(self.frames)
+        return [
+            self.frames[e] if isinstance(e, int) else e
+            for e in native.merge(len(self.frames))
+        ]
 
     @property
     def thread(self) -> Any:
@@ -320,6 +327,8 @@ class Dump:
         self._interpreters: List[Dict[str, Any]] = []
         self._sources: Optional[Dict[str, Source]] = None
         self._fds: Optional[Dict[int, FileDescriptor]] = None
+        self._native: Optional[List[NativeStack]] = None
+        self._native_by_thread: Dict[int, NativeStack] = {}
 
     @property
     def complete(self) -> bool:
@@ -359,11 +368,10 @@ class Dump:
         self.threads  # noqa: B018  (fills it)
         return self._interpreters
 
-    def _frame_maps(self, thread: int, most: Optional[int] = None) -> List[Dict[str, Any]]:
-        """The frames of a thread, from all frames of the file that have some;
-        or at least so many of the newest."""
+    def _frame_maps(self, thread: int) -> List[Dict[str, Any]]:
+        """The frames of a thread, from all frames of the file that have some."""
         parts = []
-        for number in self.file.frames_of_thread(thread, most):
+        for number in self.file.frames_of_thread(thread):
             try:
                 part = self.file.read(number)
             except DumpError:
@@ -391,6 +399,22 @@ class Dump:
                     name, text, _str(frame.get("origin"), "?"), _int(frame.get("truncated"))
                 )
         return self._sources
+
+    @property
+    def native_stacks(self) -> List[NativeStack]:
+        """The native stacks of all threads of the process, also of those that
+        run no Python (whose `thread` is None); empty when the dump was taken
+        without."""
+        if self._native is None:
+            self._native = nativestacks.read(self.file)
+            for stack in self._native:
+                if stack.thread is not None:
+                    self._native_by_thread.setdefault(stack.thread, stack)
+        return self._native
+
+    def _native_of(self, thread: int) -> Optional[NativeStack]:
+        self.native_stacks  # noqa: B018  (fills it)
+        return self._native_by_thread.get(thread)
 
     @property
     def fds(self) -> Dict[int, FileDescriptor]:

@@ -11,8 +11,6 @@ from .marks import NotDumpedError, printable
 LIMIT = 100000
 _DEPTH = 200
 _ITEMS = 10000
-#: Values after which no more items are shown of what is decoded only now.
-_STANDIN_VALUES = 250
 
 _BRACKETS = {
     list: ("[", "]"),
@@ -172,9 +170,7 @@ def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
 def _text(value: Any, limit: int, items: int) -> str:
     out: List[str] = []
     size = 0
-    values = 0
-    # A stack of open containers: [iterator, kind, index, count, note, tail, id,
-    # whether it is a stand-in]
+    # A stack of open containers: [iterator, kind, index, count, note, tail, id]
     stack: List[List[Any]] = []
     active: Set[int] = set()
     pending: List[Any] = [value]
@@ -187,8 +183,6 @@ def _text(value: Any, limit: int, items: int) -> str:
     def begin(v: Any) -> None:
         """Writes a value, or opens it as a container."""
         global _work
-        nonlocal values
-        values += 1
         _work = _work + 1 if _nested > 1 else max(_work - _WORK_EACH, 0)
         if _work > _WORK_MAX:
             emit("...")
@@ -206,7 +200,7 @@ def _text(value: Any, limit: int, items: int) -> str:
                 emit(own.before)
                 active.add(id(v))
                 kind = "dict" if own.pairs else "parts"
-                stack.append([own.parts, kind, 0, own.count, own.note, own.after, v, False])
+                stack.append([own.parts, kind, 0, own.count, own.note, own.after, v])
             return
         shape = shape_of(v)
         if shape is None:
@@ -233,13 +227,13 @@ def _text(value: Any, limit: int, items: int) -> str:
             right = ",)"
         emit(before + left)
         active.add(id(v))
-        stack.append([it, kind, 0, n, note, right + after, v, standin])
+        stack.append([it, kind, 0, n, note, right + after, v])
 
     begin(pending.pop())
     while stack:
         top = stack[-1]
         it, kind, index, count = top[:4]
-        if size > limit or index >= items or (top[7] and values > _STANDIN_VALUES):
+        if size > limit or index >= items:
             if index < count:
                 emit((", " if index else "") + "... %d more" % (count - index))
             item: Any = StopIteration
