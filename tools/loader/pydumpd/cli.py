@@ -65,7 +65,7 @@ def _run(args: argparse.Namespace) -> int:
         thread = find_thread(dump, args.thread)
         if thread is None:
             raise DumpError("no thread %r in %s" % (args.thread, args.file))
-        view = prompt.views.of_thread(thread)
+        view = prompt.views.of_thread(thread, whole=False)
         if not view.stack:
             raise DumpError("thread %d has no frames in %s" % (thread.index, args.file))
     else:

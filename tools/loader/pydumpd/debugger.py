@@ -97,6 +97,23 @@ class DumpPdb(pdb.Pdb):
             for space in {id(f.f_globals): f.f_globals for f, _ in self.stack}.values():
                 space.setdefault(_VARIABLES, {})["_exception"] = self.chain[-1]
 
+    def _make_whole(self) -> None:
+        """Makes the older frames of a deep stack, of which there are only the
+        newest so far."""
+        view = self.view
+        if view is None or not view.partial:
+            return
+        whole = self.views.of_thread(view.thread)
+        for (old, _), (new, _) in zip(reversed(view.stack), reversed(whole.stack)):
+            if old in self.displaying:
+                self.displaying[new] = self.displaying.pop(old)
+        self.curindex += len(whole.stack) - len(view.stack)
+        self.view, self.stack = whole, whole.stack
+        self.tb_lineno.clear()
+        self.tb_lineno.update(whole.stack)
+        # Up to 3.12 what was assigned is in curframe_locals, which stay.
+        self.curframe = self.stack[self.curindex][0]
+
     def canonic(self, filename: str) -> str:
         """File names are the program's: they mean nothing on this machine."""
         return filename
@@ -395,6 +412,8 @@ class DumpPdb(pdb.Pdb):
         except ValueError:
             self.error("where: %r is no count" % arg)
             return
+        if count is None or count < 0 or count > len(self.stack):
+            self._make_whole()
         if count is None:
             entries = self.stack
         elif count == 0:
@@ -432,6 +451,7 @@ class DumpPdb(pdb.Pdb):
             return
         if native.note:
             self.message("[%s]" % printable(native.note))
+        self._make_whole()
         stack = self.views.of_thread(thread).stack[::-1]
         entries = list(native.merge(len(stack)))[::-1]
         if count is not None:
@@ -445,6 +465,14 @@ class DumpPdb(pdb.Pdb):
                     self.message("  native %s" % shown)
         except KeyboardInterrupt:
             pass
+
+    def do_up(self, arg: str) -> Any:
+        if arg or self.curindex == 0:
+            self._make_whole()
+        return super().do_up(arg)
+
+    do_u = do_up
+    do_up.__doc__ = pdb.Pdb.do_up.__doc__
 
     def do_threads(self, arg: str) -> None:
         """threads
@@ -467,7 +495,7 @@ class DumpPdb(pdb.Pdb):
         if thread is None:
             self.error("no thread %r; 'threads' lists them" % arg)
             return
-        view = self.views.of_thread(thread)
+        view = self.views.of_thread(thread, whole=False)
         if not view.stack:
             self.error("thread %d has no frames here" % thread.index)
             return

@@ -34,12 +34,13 @@ def thread_line(thread: Thread) -> str:
         bits.append("holds the GIL")
     for e in thread.exceptions:
         bits.append("%s %s" % (e.role, summary(e.value)))
-    top = thread.frames[0] if thread.frames else None
-    if top is not None:
+    newest = thread.newest(1)
+    if newest:
+        top = newest[0]
         where = printable(top.qualname or top.name)
         bits.append("%s at %s:%s" % (where, printable(top.file), top.line))
-        if len(thread.frames) > 1:
-            bits.append("%d frames" % len(thread.frames))
+        if thread.depth > 1:
+            bits.append("%d frames" % thread.depth)
     else:
         bits.append("no frames")
     if thread.note:

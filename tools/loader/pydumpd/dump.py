@@ -234,6 +234,20 @@ class Thread:
             for e in native.merge(len(self.frames))
         ]
 
+    def depth(self) -> int:
+        """The number of its frames."""
+        if self._frames is None and self._dump.complete:
+            return self.nframes
+        return len(self.frames)
+
+    def newest(self, most: int) -> List[Frame]:
+        """The newest frames, not more than so many; of a deep stack only these
+        are read."""
+        if self._frames is not None or self.nframes <= most:
+            return self.frames[:most]
+        raw = self._dump._frame_maps(self.index, most)[:most]
+        return [Frame(self._dump, self, number, f) for number, f in enumerate(raw)]
+
     @property
     def thread(self) -> Any:
         """The threading.Thread object's surrogate, or None."""
@@ -368,10 +382,11 @@ class Dump:
         self.threads  # noqa: B018  (fills it)
         return self._interpreters
 
-    def _frame_maps(self, thread: int) -> List[Dict[str, Any]]:
-        """The frames of a thread, from all frames of the file that have some."""
+    def _frame_maps(self, thread: int, most: Optional[int] = None) -> List[Dict[str, Any]]:
+        """The frames of a thread, from all frames of the file that have some;
+        or at least so many of the newest."""
         parts = []
-        for number in self.file.frames_of_thread(thread):
+        for number in self.file.frames_of_thread(thread, most):
             try:
                 part = self.file.read(number)
             except DumpError:

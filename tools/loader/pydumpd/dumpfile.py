@@ -11,10 +11,10 @@ import os
 import struct
 import sys
 from array import array
-from bisect import bisect_left
 from collections import OrderedDict
-from itertools import accumulate
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+from .columns import Ascending, Column, DumpError, Refs, Sums, joined, references
 
 FORMAT_VERSION = 1
 MAGIC = "pydump"
@@ -29,10 +29,6 @@ _MASK64 = (1 << 64) - 1
 _BATCHES_KEPT = 48
 
 Buffer = Union[bytes, mmap.mmap]
-
-
-class DumpError(Exception):
-    """The file is not a dump that can be read; the text is one line."""
 
 
 def load_zstd() -> Any:
@@ -139,60 +135,6 @@ def measure_frame(buf: Buffer, pos: int, end: int) -> Optional[FrameSpan]:
     return FrameSpan(pos, at - pos, raw)
 
 
-_ELEMENTS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
-
-
-class Column:
-    """One column's element type and encoding, from the header's words."""
-
-    __slots__ = ("bits", "code", "delta", "name", "shuffle", "width")
-
-    def __init__(self, name: str, spec: Any) -> None:
-        words = spec.split() if isinstance(spec, str) else []
-        self.name = name
-        code = _ELEMENTS.get(words[0]) if words else None
-        rest = [w for w in words[1:] if w != "raw"]
-        if not code or rest not in ([], ["delta"], ["shuffle"], ["delta", "shuffle"]):
-            raise DumpError(
-                "column %r is encoded as %r: this file needs a newer reader" % (name, spec)
-            )
-        self.code = code
-        self.width = array(code).itemsize
-        self.bits = self.width * 8
-        self.delta = "delta" in rest
-        self.shuffle = "shuffle" in rest
-
-    def decode(self, data: Any) -> "array[int]":
-        """The elements of the column."""
-        width = self.width
-        if not isinstance(data, bytes) or len(data) % width:
-            raise DumpError("column %r is broken" % self.name)
-        if self.shuffle and width > 1:
-            n = len(data) // width
-            plain = bytearray(len(data))
-            for k in range(width):
-                plain[k::width] = data[k * n : (k + 1) * n]
-            data = bytes(plain)
-        out = array(self.code)
-        if self.delta:
-            # As signed differences the running sum of ordinary values never
-            # leaves 64 bits, so that the mask is needed for odd ones only.
-            diffs = array(self.code.lower() if self.bits == 64 else self.code)
-            diffs.frombytes(data)
-            if sys.byteorder == "big":
-                diffs.byteswap()
-            sums = list(accumulate(diffs))
-            mask = (1 << self.bits) - 1
-            if sums and (min(sums) < 0 or max(sums) > mask):
-                sums = [x & mask for x in sums]
-            out.extend(sums)
-            return out
-        out.frombytes(data)
-        if sys.byteorder == "big":
-            out.byteswap()
-        return out
-
-
 class Kind(NamedTuple):
     """A node kind as the header describes it."""
 
@@ -232,7 +174,7 @@ class Record(NamedTuple):
     kind: Kind
     size: int
     refcnt: int
-    refs: "array[int]"
+    refs: Refs
     shape: List[Tuple[int, str]]
     values: "array[int]"
     data: bytes
@@ -248,7 +190,7 @@ class Record(NamedTuple):
             return 0
         return self.refs[i] if i < len(self.refs) else 0
 
-    def rest(self) -> "array[int]":
+    def rest(self) -> Refs:
         """The references after the fields."""
         n = len(self.kind.fields)
         return self.refs[n:] if n else self.refs
@@ -259,35 +201,43 @@ _OBJECT_COLUMNS = (
 )  # fmt: skip
 
 
+_NONE = array("Q")
+# An address is looked for this often before a batch gets a table of them.
+_LOOKS = 4
+
+
 class Batch:
     """One decoded "objects" frame."""
 
     def __init__(self, frame: Dict[str, Any], file: "DumpFile") -> None:
         self._kinds = file.kinds
-        cols = {}
-        for name in _OBJECT_COLUMNS:
-            cols[name] = file.column(name).decode(frame.get(name))
-        n = len(cols["addr"])
-        if frame.get("n", n) != n or any(len(c) != n for c in cols.values()):
+        self._file = file
+        self._frame = frame
+        self._cols: Dict[str, "array[int]"] = {}
+        n = file.column("addr").count(frame.get("addr"))
+        same = all(file.column(c).count(frame.get(c)) == n for c in _OBJECT_COLUMNS)
+        if frame.get("n", n) != n or not same:
             raise DumpError("an objects frame has columns of unequal length")
-        self.addr = cols["addr"]
-        self._cols = cols
+        self.addr = self._column("addr")
         types = frame.get("types")
         shapes = frame.get("shapes")
         if not isinstance(types, list) or not isinstance(shapes, list):
             raise DumpError("an objects frame has no types or shapes")
         self._types = [t if isinstance(t, int) else 0 for t in types]
         self._shapes = shapes
-        self._refs = file.column("refs").decode(frame.get("refs"))
+        refs = file.column("refs")
+        if refs.delta or refs.width != 8:
+            plain = Column("refs", "u64")
+            self._refs = plain.planes(refs.decode(frame.get("refs")).tobytes())
+        else:
+            self._refs = refs.planes(frame.get("refs"))
         values = frame.get("values")
         if not isinstance(values, bytes):
             raise DumpError("an objects frame has no values")
         self._values = values
-        self._ref_at = array("Q", [0])
-        self._ref_at.extend(accumulate(a + b for a, b in zip(cols["nrefs"], cols["nattrs"])))
-        self._value_at = array("Q", [0])
-        self._value_at.extend(accumulate(cols["vlen"]))
-        if self._ref_at[-1] != len(self._refs) or self._value_at[-1] != len(values):
+        self._ref_at = self._sums("nrefs", "nattrs")
+        self._value_at = self._sums("vlen")
+        if self._ref_at.total() != len(self._refs[0]) or self._value_at.total() != len(values):
             raise DumpError("an objects frame has counts that do not add up")
         self._marks: Dict[int, Mark] = {}
         marks = frame.get("marks")
@@ -299,11 +249,36 @@ class Batch:
                     total if isinstance(total, int) else None,
                     text if isinstance(text, str) else "",
                 )
+        self._plain: Optional[List["array[int]"]] = None
         self._row: Optional[Dict[int, int]] = None
+        self._looks = 0
+
+    def _column(self, name: str) -> "array[int]":
+        found = self._cols.get(name)
+        if found is None:
+            found = self._cols[name] = self._file.column(name).decode(self._frame.get(name))
+        return found
+
+    def _sums(self, *names: str) -> Sums:
+        planes = []
+        for name in names:
+            column = self._file.column(name)
+            if column.delta:
+                plain = Column(name, "u%d" % column.bits)
+                planes.append(plain.planes(self._column(name).tobytes()))
+            else:
+                planes.append(column.planes(self._frame.get(name)))
+        return Sums(*planes)
 
     def find(self, addr: int) -> Optional[int]:
         """The row of an address."""
         if self._row is None:
+            self._looks += 1
+            if self._looks <= _LOOKS:
+                try:
+                    return self.addr.index(addr)
+                except ValueError:
+                    return None
             self._row = {a: i for i, a in enumerate(self.addr)}
         return self._row.get(addr)
 
@@ -321,15 +296,16 @@ class Batch:
 
     def record(self, i: int) -> Record:
         """The object in row i."""
-        cols = self._cols
-        start, end = self._ref_at[i], self._ref_at[i + 1]
-        middle = start + cols["nrefs"][i]
-        t = cols["type"][i]
-        k = cols["node"][i]
-        shape = self._shape(cols["shape"][i], end - middle) if end > middle else []
-        values = self._refs[middle:end]
-        data = self._values[self._value_at[i] : self._value_at[i + 1]]
-        mark, own = self._marks.get(i), len(data)
+        if self._plain is None:
+            self._plain = [self._column(name) for name in _OBJECT_COLUMNS[1:]]
+        t, k, shape_at, size, refcnt, nrefs, nattrs, vlen = (c[i] for c in self._plain)
+        start = self._ref_at.before(i)
+        middle = start + nrefs
+        shape = self._shape(shape_at, nattrs) if nattrs else []
+        values = joined([p[middle : middle + nattrs] for p in self._refs], "Q") if nattrs else _NONE
+        own = self._value_at.before(i)
+        data = self._values[own : own + vlen]
+        mark, own = self._marks.get(i), vlen
         for (origin, _), value in zip(shape, values):
             if origin in ORIGINS_WITH_BYTES:
                 own -= value
@@ -340,9 +316,9 @@ class Batch:
             self.addr[i],
             self._types[t] if t < len(self._types) else 0,
             self._kinds[k] if k in self._kinds else Kind(k, "object", (), ""),
-            cols["size"][i],
-            cols["refcnt"][i],
-            self._refs[start:middle],
+            size,
+            refcnt,
+            references(self._refs, start, middle),
             shape,
             values,
             data[:own],
@@ -372,27 +348,24 @@ class _Index:
 
     def __init__(self, frame: int, lo: int, hi: int) -> None:
         self.frame, self.lo, self.hi = frame, lo, hi
-        self.addr: Optional["array[int]"] = None
+        self.addr: Optional[Ascending] = None
         self.batch: "array[int]" = array("H")
         self.batches: List[int] = []
 
-    def load(self, file: "DumpFile") -> None:
+    def load(self, file: "DumpFile") -> Ascending:
         frame = file.read(self.frame)
-        addr = file.column("index.addr").decode(frame.get("addr"))
+        addr = Ascending(file.column("index.addr"), frame.get("addr"))
         batch = file.column("index.batch").decode(frame.get("batch"))
         batches = frame.get("batches")
         if len(addr) != len(batch) or not isinstance(batches, list):
             raise DumpError("an index frame is broken")
         self.addr, self.batch = addr, batch
         self.batches = [b for b in batches if isinstance(b, int)]
+        return addr
 
     def find(self, addr: int, file: "DumpFile") -> Optional[int]:
-        if self.addr is None:
-            self.load(file)
-        found = self.addr
-        assert found is not None
-        i = bisect_left(found, addr)
-        if i < len(found) and found[i] == addr:
+        i = (self.load(file) if self.addr is None else self.addr).find(addr)
+        if i >= 0:
             b = self.batch[i]
             if b < len(self.batches):
                 return self.batches[b]
@@ -449,6 +422,7 @@ class DumpFile:
         self._bad: Dict[int, str] = {}  # broken batches and why
         self._indexes: List[_Index] = []
         self._rebuilt: Optional[Dict[int, int]] = None
+        self._stacks: Optional[Dict[Optional[int], List[Tuple[int, int]]]] = None
         self.end: Dict[str, Any] = {}
         self.complete = False
         self._toc: List[Any] = []
@@ -629,13 +603,21 @@ class DumpFile:
                 except DumpError as e:
                     self.damage = str(e)
 
-    def frames_of_thread(self, thread: int) -> Iterator[int]:
-        """The numbers of the frames that may hold a thread's stack."""
-        for number, kind in enumerate(self.frame_kinds):
-            if kind == "frames":
-                row = self._toc[number] if number < len(self._toc) else ()
-                if len(row) < 5 or row[4] == thread:
-                    yield number
+    def frames_of_thread(self, thread: int, most: Optional[int] = None) -> Iterator[int]:
+        """The numbers of the frames that may hold a thread's stack, or so many
+        of its newest frames."""
+        if self._stacks is None:
+            self._stacks = {}
+            for number, kind in enumerate(self.frame_kinds):
+                if kind == "frames":
+                    row = self._toc[number] if number < len(self._toc) else ()
+                    key = row[4] if len(row) > 4 and isinstance(row[4], int) else None
+                    first = row[5] if len(row) > 5 and isinstance(row[5], int) else 0
+                    self._stacks.setdefault(key, []).append((number, first))
+        # Those under None do not say whose they are.
+        for number, first in sorted(self._stacks.get(thread, []) + self._stacks.get(None, [])):
+            if most is None or first < most:
+                yield number
 
     def batch(self, number: int) -> Batch:
         """The decoded objects frame of that number."""
@@ -666,10 +648,12 @@ class DumpFile:
             number = self._rebuilt.get(addr)
         else:
             number = None
-            for index in self._indexes:
+            for i, index in enumerate(self._indexes):
                 if index.lo <= addr <= index.hi:
                     number = index.find(addr, self)
                     if number is not None:
+                        if i:  # what is near in the program is in one index
+                            self._indexes.insert(0, self._indexes.pop(i))
                         break
         if number is None:
             return None

@@ -66,10 +66,11 @@ class CodeNames:
 
 def code_names(graph: "Graph", addr: int) -> Optional[CodeNames]:
     """The variables of the code object at addr."""
-    rec = graph.record(addr)
-    if rec is None or rec.kind.name != "code":
-        return None
-    return CodeNames(graph, rec)
+    if addr not in graph.codes:
+        rec = graph.record(addr)
+        is_code = rec is not None and rec.kind.name == "code"
+        graph.codes[addr] = CodeNames(graph, rec) if rec is not None and is_code else None
+    return graph.codes[addr]
 
 
 class Code(Native):

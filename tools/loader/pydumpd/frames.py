@@ -19,7 +19,7 @@ import threading
 import types
 import warnings
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import sources
 from .executions import FrameData
@@ -441,19 +441,35 @@ class Stack(NamedTuple):
     note: str
 
 
-def thread_stack(dump: "Dump", frames: List["Frame"]) -> Stack:
-    """Real frames for dumped ones, which come the newest first."""
+Globals = Dict[int, Dict[str, Any]]
+
+
+def thread_stack(
+    dump: "Dump",
+    frames: List["Frame"],
+    made: Optional[Globals] = None,
+    newest: Sequence[types.FrameType] = (),
+) -> Stack:
+    """Real frames for dumped ones, which come the newest first.
+
+    made: the globals that there are already, by their addresses. newest: real
+    frames that the newest ones of these replace, the outermost first; they
+    keep the values of those.
+    """
     note = ""
     if len(frames) > FRAMES_MAX:
         note = "%d older frames are left out" % (len(frames) - FRAMES_MAX)
         frames = frames[:FRAMES_MAX]
-    made: Dict[int, Dict[str, Any]] = {}
+    made = {} if made is None else made
     specs: List[Spec] = []
     # Near the shown end values are decoded; far from it, containers wait.
     near = max(_EAGER // _PER_FRAME, 1)
     for i, frame in enumerate(frames):
         budget = _PER_FRAME if i < near or i >= len(frames) - near else _FAR
-        specs.append(spec_of(frame, budget, made))
+        spec = spec_of(frame, budget, made)
+        if i < len(newest) and spec.mapping is None:
+            spec = spec._replace(values=dict(newest[-1 - i].f_locals))
+        specs.append(spec)
     specs.reverse()
     return _stack(dump, specs, note)
 

@@ -46,6 +46,8 @@ class Graph:
         self._memo: Dict[int, Any] = {}
         self._addresses: Dict[int, int] = {}  # id here -> address there
         self._namespaces: Dict[int, Dict[str, int]] = {}
+        #: Address of a code object -> the names in it, see code_names().
+        self.codes: Dict[int, Any] = {}
         self.classes = surrogates.Classes(self)
         cut = file.end.get("cut")
         self._cut = sorted(map(str, cut)) if isinstance(cut, dict) else []

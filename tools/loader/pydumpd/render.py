@@ -11,6 +11,8 @@ from .marks import NotDumpedError, printable
 LIMIT = 100000
 _DEPTH = 200
 _ITEMS = 10000
+#: Values after which no more items are shown of what is decoded only now.
+_STANDIN_VALUES = 250
 
 _BRACKETS = {
     list: ("[", "]"),
@@ -170,7 +172,9 @@ def text(value: Any, limit: int = LIMIT, items: int = _ITEMS) -> str:
 def _text(value: Any, limit: int, items: int) -> str:
     out: List[str] = []
     size = 0
-    # A stack of open containers: [iterator, kind, index, count, note, tail, id]
+    values = 0
+    # A stack of open containers: [iterator, kind, index, count, note, tail, id,
+    # whether it is a stand-in]
     stack: List[List[Any]] = []
     active: Set[int] = set()
     pending: List[Any] = [value]
@@ -183,6 +187,8 @@ def _text(value: Any, limit: int, items: int) -> str:
     def begin(v: Any) -> None:
         """Writes a value, or opens it as a container."""
         global _work
+        nonlocal values
+        values += 1
         _work = _work + 1 if _nested > 1 else max(_work - _WORK_EACH, 0)
         if _work > _WORK_MAX:
             emit("...")
@@ -200,7 +206,7 @@ def _text(value: Any, limit: int, items: int) -> str:
                 emit(own.before)
                 active.add(id(v))
                 kind = "dict" if own.pairs else "parts"
-                stack.append([own.parts, kind, 0, own.count, own.note, own.after, v])
+                stack.append([own.parts, kind, 0, own.count, own.note, own.after, v, False])
             return
         shape = shape_of(v)
         if shape is None:
@@ -227,13 +233,13 @@ def _text(value: Any, limit: int, items: int) -> str:
             right = ",)"
         emit(before + left)
         active.add(id(v))
-        stack.append([it, kind, 0, n, note, right + after, v])
+        stack.append([it, kind, 0, n, note, right + after, v, standin])
 
     begin(pending.pop())
     while stack:
         top = stack[-1]
         it, kind, index, count = top[:4]
-        if size > limit or index >= items:
+        if size > limit or index >= items or (top[7] and values > _STANDIN_VALUES):
             if index < count:
                 emit((", " if index else "") + "... %d more" % (count - index))
             item: Any = StopIteration

@@ -206,7 +206,7 @@ class Classes:
         if addr not in self._entries:
             from . import standard
 
-            entry = standard.registry().get(self.name(addr))
+            entry = standard.lookup(self.name(addr))
             if entry is None:
                 from .standard import classes_
 
@@ -288,6 +288,8 @@ class Classes:
     def repr_owner(self, addr: int) -> int:
         """The type whose repr is not run here: the first with one of its own
         before what the loader knows to print; 0 for none."""
+        if self.real(addr) is not None:
+            return 0
         for owner in self.mro(addr):
             entry = self.entry(owner)
             if self.real(owner) is not None:
@@ -550,7 +552,7 @@ def _usable(base: Any) -> bool:
         base in (object, type)
         or base in _STORAGE
         or issubclass(base, BaseException)
-        or (standard.registry() and base in standard.REALS)
+        or standard.is_real(base)
     )
 
 

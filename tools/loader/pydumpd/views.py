@@ -19,6 +19,12 @@ class View:
         self.traceback: Optional[types.TracebackType] = None
         self.dumped: Dict[int, Frame] = {}  # id of a real frame -> the dump's
         self.note = ""
+        #: older frames of the thread are not made yet
+        self.partial = False
+
+
+#: A deeper stack is opened with so many of its newest frames.
+_NEWEST = 200
 
 
 class Views:
@@ -27,19 +33,26 @@ class Views:
     def __init__(self, dump: Dump) -> None:
         self.dump = dump
         self._stacks: Dict[int, real.Stack] = {}
+        self._globals: real.Globals = {}
 
-    def stack(self, thread: Thread) -> real.Stack:
-        """The real frames of a thread."""
-        if thread.index not in self._stacks:
-            self._stacks[thread.index] = real.thread_stack(self.dump, thread.frames)
-        return self._stacks[thread.index]
+    def stack(self, thread: Thread, whole: bool = True) -> real.Stack:
+        """The real frames of a thread; of a deep one maybe only the newest."""
+        made = self._stacks.get(thread.index)
+        if made is None and not whole and thread.depth > 2 * _NEWEST:
+            made = real.thread_stack(self.dump, thread.newest(_NEWEST), self._globals)
+        elif made is None or (whole and len(made.frames) == _NEWEST < thread.depth):
+            newest = made.frames if made is not None else ()
+            made = real.thread_stack(self.dump, thread.frames, self._globals, newest)
+        self._stacks[thread.index] = made
+        return made
 
-    def of_thread(self, thread: Thread) -> View:
+    def of_thread(self, thread: Thread, whole: bool = True) -> View:
         """The stack of a thread."""
-        view, stack = View(thread), self.stack(thread)
+        view, stack = View(thread), self.stack(thread, whole)
         view.stack = list(zip(stack.frames, stack.lines))
         view.traceback, view.note = stack.traceback, stack.note
-        dumped = thread.frames[: len(stack.frames)]
+        view.partial = not whole and len(stack.frames) == _NEWEST < thread.depth
+        dumped = thread.newest(len(stack.frames))
         view.dumped = {id(f): d for f, d in zip(reversed(stack.frames), dumped)}
         return view
 
@@ -88,7 +101,7 @@ class Views:
                     return view
         with_frames = [t for t in threads if t.nframes or t.frames]
         for thread in [t for t in with_frames if t.gil] + with_frames:
-            view = self.of_thread(thread)
+            view = self.of_thread(thread, whole=False)
             if view.stack:
                 return view
         return None

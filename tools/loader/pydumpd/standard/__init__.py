@@ -70,8 +70,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Absent", "Entry", "Fields", "Items", "Pairs", "Shown", "Standard", "class_name", "container",
-    "contents", "fields", "full_name", "inner", "null", "otherwise", "own", "real", "real_base",
-    "registry", "surrogate",
+    "contents", "fields", "full_name", "inner", "is_real", "lookup", "null", "otherwise", "own",
+    "real", "real_base", "registry", "surrogate",
 ]  # fmt: skip
 
 Maker = Callable[[Ref, type], Any]
@@ -116,16 +116,44 @@ _registry: Dict[str, Entry] = {}
 REALS: Set[type] = set()
 #: How real containers among them print: type -> function of the object.
 REAL_SHOWN: Dict[type, Callable[[Any], Union[str, Shown]]] = {}
-_loaded = False
+#: Packages of which the areas, named after them, are loaded when a type of
+#: theirs is met.
+_LARGE = ("numpy", "pandas")
+_loaded: Set[str] = set()
+
+
+def _load(package: str) -> None:
+    """Loads the areas of one of _LARGE; of all other types with ""."""
+    if package not in _loaded:
+        _loaded.add(package)
+        for area in iter_modules(__path__):
+            if area.name.partition("_")[0] == package or not (
+                package or area.name.startswith(_LARGE)
+            ):
+                import_module("." + area.name, __name__)
+
+
+def lookup(name: str) -> Optional[Entry]:
+    """The entry of a type by its full name; loads no more than that takes."""
+    package = name.partition(".")[0]
+    if package == "__main__":  # a class of the program's own
+        return None
+    _load("")
+    if package in _LARGE:
+        _load(package)
+    return _registry.get(name)
+
+
+def is_real(cls: type) -> bool:
+    """Whether objects come back as real ones of that type."""
+    _load("")
+    return cls in REALS
 
 
 def registry() -> Dict[str, Entry]:
-    """Full type name -> its entry."""
-    global _loaded
-    if not _loaded:
-        _loaded = True
-        for area in iter_modules(__path__):
-            import_module("." + area.name, __name__)
+    """Full type name -> its entry, of all types."""
+    for package in ("", *_LARGE):
+        _load(package)
     return _registry
 
 
