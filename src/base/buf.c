@@ -2,7 +2,6 @@
 #include "base/buf.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* The new capacity for len + more elements of the given width, or 0. */
 static size_t grown(size_t len, size_t cap, size_t more, size_t width)
@@ -18,12 +17,8 @@ static size_t grown(size_t len, size_t cap, size_t more, size_t width)
 	return next;
 }
 
-enum pyd_code pyd_buf_reserve(struct pyd_buf *b, size_t more,
-			      struct pyd_err *err)
+enum pyd_code pyd_buf_grow(struct pyd_buf *b, size_t more, struct pyd_err *err)
 {
-	if (more <= b->cap - b->len)
-		return PYD_OK;
-
 	size_t cap = grown(b->len, b->cap, more, 1);
 	uint8_t *data = cap ? realloc(b->data, cap) : NULL;
 
@@ -35,31 +30,14 @@ enum pyd_code pyd_buf_reserve(struct pyd_buf *b, size_t more,
 	return PYD_OK;
 }
 
-enum pyd_code pyd_buf_append(struct pyd_buf *b, const void *data, size_t len,
-			     struct pyd_err *err)
-{
-	enum pyd_code code = pyd_buf_reserve(b, len, err);
-
-	if (code)
-		return code;
-	if (len)
-		memcpy(b->data + b->len, data, len);
-	b->len += len;
-	return PYD_OK;
-}
-
 void pyd_buf_deinit(struct pyd_buf *b)
 {
 	free(b->data);
 	*b = (struct pyd_buf) { 0 };
 }
 
-enum pyd_code pyd_vec_reserve(struct pyd_vec *v, size_t more,
-			      struct pyd_err *err)
+enum pyd_code pyd_vec_grow(struct pyd_vec *v, size_t more, struct pyd_err *err)
 {
-	if (more <= v->cap - v->len)
-		return PYD_OK;
-
 	size_t cap = grown(v->len, v->cap, more, sizeof(*v->data));
 	uint64_t *data = cap ? realloc(v->data, cap * sizeof(*data)) : NULL;
 
@@ -68,17 +46,6 @@ enum pyd_code pyd_vec_reserve(struct pyd_vec *v, size_t more,
 				   "out of memory for %zu words", more);
 	v->data = data;
 	v->cap = cap;
-	return PYD_OK;
-}
-
-enum pyd_code pyd_vec_push(struct pyd_vec *v, uint64_t value,
-			   struct pyd_err *err)
-{
-	enum pyd_code code = pyd_vec_reserve(v, 1, err);
-
-	if (code)
-		return code;
-	v->data[v->len++] = value;
 	return PYD_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -17,10 +18,28 @@ struct pyd_buf {
 	size_t cap;
 };
 
-PYD_MUST_CHECK enum pyd_code pyd_buf_reserve(struct pyd_buf *b, size_t more,
-					     struct pyd_err *err);
-PYD_MUST_CHECK enum pyd_code pyd_buf_append(struct pyd_buf *b, const void *data,
-					    size_t len, struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_buf_grow(struct pyd_buf *b, size_t more,
+					  struct pyd_err *err);
+PYD_MUST_CHECK static inline enum pyd_code pyd_buf_reserve(struct pyd_buf *b,
+							   size_t more,
+							   struct pyd_err *err)
+{
+	return more <= b->cap - b->len ? PYD_OK : pyd_buf_grow(b, more, err);
+}
+PYD_MUST_CHECK static inline enum pyd_code pyd_buf_append(struct pyd_buf *b,
+							  const void *data,
+							  size_t len,
+							  struct pyd_err *err)
+{
+	enum pyd_code code = pyd_buf_reserve(b, len, err);
+
+	if (code)
+		return code;
+	if (len)
+		memcpy(b->data + b->len, data, len);
+	b->len += len;
+	return PYD_OK;
+}
 static inline void pyd_buf_clear(struct pyd_buf *b)
 {
 	b->len = 0;
@@ -33,10 +52,25 @@ struct pyd_vec {
 	size_t cap;
 };
 
-PYD_MUST_CHECK enum pyd_code pyd_vec_reserve(struct pyd_vec *v, size_t more,
-					     struct pyd_err *err);
-PYD_MUST_CHECK enum pyd_code pyd_vec_push(struct pyd_vec *v, uint64_t value,
+PYD_MUST_CHECK enum pyd_code pyd_vec_grow(struct pyd_vec *v, size_t more,
 					  struct pyd_err *err);
+PYD_MUST_CHECK static inline enum pyd_code pyd_vec_reserve(struct pyd_vec *v,
+							   size_t more,
+							   struct pyd_err *err)
+{
+	return more <= v->cap - v->len ? PYD_OK : pyd_vec_grow(v, more, err);
+}
+PYD_MUST_CHECK static inline enum pyd_code pyd_vec_push(struct pyd_vec *v,
+							uint64_t value,
+							struct pyd_err *err)
+{
+	enum pyd_code code = pyd_vec_reserve(v, 1, err);
+
+	if (code)
+		return code;
+	v->data[v->len++] = value;
+	return PYD_OK;
+}
 static inline void pyd_vec_clear(struct pyd_vec *v)
 {
 	v->len = 0;

@@ -8,6 +8,8 @@
 
 /* Pointers of one object: more than any address space of today holds. */
 #define COUNT_MAX (1ULL << 40)
+/* As many are read without a look at the maps. */
+#define COUNT_SMALL 512
 
 void pyd_node_clear(struct pyd_node *n)
 {
@@ -123,7 +125,8 @@ enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
 		return pyd_err_at(err, PYD_CORRUPT, addr,
 				  "impossible item count %llu",
 				  (unsigned long long)count);
-	if (!pyd_is_mapped(r->target, addr, count * sizeof(uint64_t)))
+	if (count > COUNT_SMALL &&
+	    !pyd_is_mapped(r->target, addr, count * sizeof(uint64_t)))
 		return pyd_err_at(err, PYD_FAULT, addr, "items are not mapped");
 	code = pyd_vec_reserve(v, count, err);
 	if (code)
@@ -136,7 +139,34 @@ enum pyd_code pyd_read_pointers(struct pyd_reader *r, pyd_addr addr,
 	return PYD_OK;
 }
 
-enum { PYD_PAGE = 4096 };
+enum {
+	PYD_PAGE = 4096,
+	/* What is taken of an object at once where its block is at hand: all
+	 * of most objects. */
+	AT_ONCE = 64,
+};
+
+/* Types met last stand in front of the map of all. */
+static inline enum pyd_code type_of(struct pyd_reader *r, pyd_addr addr,
+				    const struct pyd_type **ret,
+				    struct pyd_err *err)
+{
+	size_t slot = (size_t)(addr * 0x9E3779B97F4A7C15ULL >> 56);
+	enum pyd_code code;
+
+	_Static_assert(sizeof(r->recent) / sizeof(r->recent[0]) == 256,
+		       "a slot is eight bits");
+	if (addr && r->recent[slot].addr == addr) {
+		*ret = r->recent[slot].type;
+		return PYD_OK;
+	}
+	code = pyd_type_get(r, addr, ret, err);
+	if (code)
+		return code;
+	r->recent[slot].addr = addr;
+	r->recent[slot].type = *ret;
+	return PYD_OK;
+}
 
 /* Makes the first want bytes of the object, as far as there is room, known. */
 static enum pyd_code read_on(struct pyd_reader *r, struct pyd_obj *o,
@@ -161,6 +191,8 @@ enum pyd_code pyd_obj_read(struct pyd_reader *r, pyd_addr addr,
 {
 	const struct pyd_layout *lay = r->lay;
 	size_t head = (size_t)PYD_OFF(lay, object, size);
+	size_t have = head;
+	const uint8_t *at;
 	enum pyd_code code;
 
 	ret->addr = addr;
@@ -169,18 +201,28 @@ enum pyd_code pyd_obj_read(struct pyd_reader *r, pyd_addr addr,
 	if (addr % PYD_OBJ_ALIGN)
 		return pyd_err_at(err, PYD_CORRUPT, addr,
 				  "address is not aligned");
-	code = pyd_target_read(r->target, addr, ret->bytes, head, err);
-	if (code)
-		return code;
+	at = pyd_target_at(r->target, addr, AT_ONCE);
+	if (at) {
+		memcpy(ret->bytes, at, AT_ONCE);
+		have = AT_ONCE;
+	} else {
+		code = pyd_target_read(r->target, addr, ret->bytes, head, err);
+		if (code)
+			return code;
+	}
 	ret->len = head;
 
 	pyd_addr type = PYD_OBJ_U64(r, ret, object, ob_type);
 
-	code = pyd_type_get(r, type, &ret->type, err);
+	code = type_of(r, type, &ret->type, err);
 	if (code)
 		return code;
 
 	size_t want = (size_t)ret->type->basicsize;
+
+	if (have > want)
+		have = want > head ? want : head;
+	ret->len = have;
 
 	/* A static type ends before what only classes of Python code have,
 	 * although its own type's tp_basicsize includes that. */

@@ -12,6 +12,7 @@
 #include "target/target.h"
 
 struct pyd_ctypes;
+struct pyd_type;
 struct pyd_obj;
 struct pyd_codeobj;
 
@@ -24,6 +25,10 @@ struct pyd_reader {
 	 * builtin type (model typedict = perinterp). */
 	struct pyd_vec interps;
 	struct pyd_map types; /* address -> struct pyd_type * */
+	struct {
+		pyd_addr addr;
+		const struct pyd_type *type;
+	} recent[256];	      /* some of them, by a hash of the address */
 	pyd_addr type_type;   /* the type whose type is itself, or 0 */
 	struct pyd_map codes; /* address -> struct pyd_codeobj * */
 	uint64_t max_string;  /* characters of a str; 0: no limit */

@@ -6,19 +6,20 @@
 #include "target/capture.h"
 
 enum {
-	BLOCK = 65536,
+	BLOCK = PYD_WINDOW_BYTES,
 	PAGE = 4096, /* what is readable is known by this much */
 	PAGES = BLOCK / PAGE,
+	ALL_PAGES = (1 << PAGES) - 1,
 	NONE = -1,
+	DEFAULT_BYTES = 28 << 20,
 };
 
 struct block {
 	uint64_t number; /* address / BLOCK */
 	int32_t chain;	 /* next in the same bucket */
-	int32_t newer;
-	int32_t older;
-	uint16_t valid; /* one bit a page */
+	uint16_t valid;	 /* one bit a page */
 	uint8_t used;
+	uint8_t recent; /* read since the hand came by */
 	uint8_t *data;
 };
 
@@ -30,42 +31,14 @@ struct cache {
 	size_t used;
 	int32_t *buckets;
 	size_t nbuckets; /* power of two */
-	int32_t newest;
-	int32_t oldest;
-	int32_t last; /* the block of the last read */
+	size_t hand;	 /* where a block to give up is looked for next */
+	int32_t last;	 /* the block of the last read */
 };
 
 static size_t bucket_of(const struct cache *c, uint64_t number)
 {
 	return (size_t)(number * 0x9E3779B97F4A7C15ULL >> 32) &
 	       (c->nbuckets - 1);
-}
-
-static void lru_remove(struct cache *c, int32_t i)
-{
-	struct block *b = &c->blocks[i];
-
-	if (b->newer != NONE)
-		c->blocks[b->newer].older = b->older;
-	else
-		c->newest = b->older;
-	if (b->older != NONE)
-		c->blocks[b->older].newer = b->newer;
-	else
-		c->oldest = b->newer;
-}
-
-static void lru_push(struct cache *c, int32_t i)
-{
-	struct block *b = &c->blocks[i];
-
-	b->newer = NONE;
-	b->older = c->newest;
-	if (c->newest != NONE)
-		c->blocks[c->newest].newer = i;
-	else
-		c->oldest = i;
-	c->newest = i;
 }
 
 static void unchain(struct cache *c, int32_t i)
@@ -94,7 +67,7 @@ static enum pyd_code fill(struct cache *c, struct block *b, struct pyd_err *err)
 	pyd_addr at = b->number * BLOCK;
 	enum pyd_code code = pyd_target_read(c->inner, at, b->data, BLOCK, err);
 
-	b->valid = UINT16_MAX;
+	b->valid = ALL_PAGES;
 	if (!code || !pyd_code_is_local(code))
 		return code;
 	/* Only a part of the block is there. */
@@ -110,43 +83,75 @@ static enum pyd_code fill(struct cache *c, struct block *b, struct pyd_err *err)
 	return PYD_OK;
 }
 
+static struct pyd_window *window_of(struct cache *c, uint64_t number)
+{
+	return &c->base.windows[number & (PYD_WINDOWS - 1)];
+}
+
+/* A block to fill: a new one, or one that was not read for the longest time,
+ * about. */
+static enum pyd_code take(struct cache *c, int32_t *ret, struct pyd_err *err)
+{
+	struct block *b;
+	struct pyd_window *w;
+
+	if (c->used < c->nblocks) {
+		b = &c->blocks[c->used];
+		b->data = malloc(BLOCK);
+		if (!b->data)
+			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		*ret = (int32_t)c->used++;
+		return PYD_OK;
+	}
+	/* Twice around at most: the first time clears all marks. */
+	while (c->blocks[c->hand].recent) {
+		c->blocks[c->hand].recent = 0;
+		c->hand = (c->hand + 1) % c->nblocks;
+	}
+	*ret = (int32_t)c->hand;
+	c->hand = (c->hand + 1) % c->nblocks;
+	b = &c->blocks[*ret];
+	if (!b->used)
+		return PYD_OK;
+	unchain(c, *ret);
+	b->used = 0;
+	w = window_of(c, b->number);
+	if (w->data == b->data)
+		w->data = NULL;
+	return PYD_OK;
+}
+
+static void show(struct cache *c, struct block *b)
+{
+	b->recent = 1;
+	if (b->valid == ALL_PAGES)
+		*window_of(c, b->number) = (struct pyd_window) {
+			.number = b->number,
+			.data = b->data,
+			.recent = &b->recent,
+		};
+}
+
 static enum pyd_code get(struct cache *c, uint64_t number, int32_t *ret,
 			 struct pyd_err *err)
 {
 	int32_t i = lookup(c, number);
+	struct block *b;
+	enum pyd_code code;
 
 	if (i != NONE) {
-		if (i != c->newest) {
-			lru_remove(c, i);
-			lru_push(c, i);
-		}
+		show(c, &c->blocks[i]);
 		c->last = i;
 		*ret = i;
 		return PYD_OK;
 	}
-	if (c->used < c->nblocks) {
-		struct block *b = &c->blocks[c->used];
-
-		b->data = malloc(BLOCK);
-		if (!b->data)
-			return pyd_err_set(err, PYD_NOMEM, "out of memory");
-		i = (int32_t)c->used++;
-	} else {
-		i = c->oldest;
-		lru_remove(c, i);
-		if (c->blocks[i].used)
-			unchain(c, i);
-	}
-
-	struct block *b = &c->blocks[i];
-
+	code = take(c, &i, err);
+	if (code)
+		return code;
+	b = &c->blocks[i];
 	b->number = number;
-	b->used = 0;
 	c->last = NONE;
-
-	enum pyd_code code = fill(c, b, err);
-
-	lru_push(c, i);
+	code = fill(c, b, err);
 	if (code) {
 		b->number = UINT64_MAX; /* no address has it */
 		return code;
@@ -154,6 +159,7 @@ static enum pyd_code get(struct cache *c, uint64_t number, int32_t *ret,
 	b->used = 1;
 	b->chain = c->buckets[bucket_of(c, number)];
 	c->buckets[bucket_of(c, number)] = i;
+	show(c, b);
 	c->last = i;
 	*ret = i;
 	return PYD_OK;
@@ -202,6 +208,7 @@ static void cache_destroy(struct pyd_target *t)
 		free(c->blocks[i].data);
 	free(c->blocks);
 	free(c->buckets);
+	free(c->base.windows);
 	free(c);
 }
 
@@ -233,8 +240,8 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 		.nregions = inner->nregions,
 	};
 	c->inner = inner;
-	c->newest = c->oldest = c->last = NONE;
-	c->nblocks = (max_bytes ? max_bytes : 64U << 20) / BLOCK;
+	c->last = NONE;
+	c->nblocks = (max_bytes ? max_bytes : DEFAULT_BYTES) / BLOCK;
 	if (!c->nblocks)
 		c->nblocks = 1;
 	if (c->nblocks > 1U << 20)
@@ -244,7 +251,8 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 		c->nbuckets *= 2;
 	c->blocks = calloc(c->nblocks, sizeof(*c->blocks));
 	c->buckets = calloc(c->nbuckets, sizeof(*c->buckets));
-	if (!c->blocks || !c->buckets) {
+	c->base.windows = calloc(PYD_WINDOWS, sizeof(*c->base.windows));
+	if (!c->blocks || !c->buckets || !c->base.windows) {
 		cache_destroy(&c->base);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}

@@ -67,8 +67,9 @@ struct pyd_segment {
 	const uint8_t *data;
 };
 
-/* Blocks of 64 KiB of inner, at most max_bytes (0: 64 MiB), least recently
- * used go first. Only for a target that does not change. Owns not inner. */
+/* Blocks of 16 KiB of inner, at most max_bytes (0: 28 MiB); those that were not
+ * read for long go first. Only for a target that does not change. Owns not
+ * inner. */
 PYD_MUST_CHECK enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 						     size_t max_bytes,
 						     struct pyd_target **ret,

@@ -15,7 +15,8 @@ struct copy {
 	struct pyd_target base;
 	struct pyd_target_ops ops; /* for the name */
 	struct pyd_copy_parts parts;
-	size_t last; /* segment of the last read */
+	size_t last;	/* segment of the last read */
+	uint8_t recent; /* for the windows; nobody looks at it */
 };
 
 enum pyd_code pyd_copy_add(struct pyd_copy_parts *c, pyd_addr start,
@@ -225,6 +226,21 @@ static enum pyd_code read_rest(struct copy *c, pyd_addr addr, uint8_t *buf,
 	return PYD_OK;
 }
 
+/* Makes the block that holds addr one that is read without a call. */
+static void show(struct copy *c, const struct pyd_segment *s, pyd_addr addr)
+{
+	uint64_t number = addr >> PYD_WINDOW_SHIFT;
+	pyd_addr start = number << PYD_WINDOW_SHIFT;
+
+	if (!s->data || start < s->start || s->end - start < PYD_WINDOW_BYTES)
+		return;
+	c->base.windows[number & (PYD_WINDOWS - 1)] = (struct pyd_window) {
+		.number = number,
+		.data = s->data + (start - s->start),
+		.recent = &c->recent,
+	};
+}
+
 static enum pyd_code copy_read(struct pyd_target *t, pyd_addr addr, void *buf,
 			       size_t len, struct pyd_err *err)
 {
@@ -242,7 +258,8 @@ static enum pyd_code copy_read(struct pyd_target *t, pyd_addr addr, void *buf,
 				n = (size_t)(s->end - addr);
 			if (s->data)
 				memcpy(to, s->data + (addr - s->start), n);
-			else
+			show(c, s, addr);
+			if (!s->data)
 				memset(to, 0, n);
 		} else {
 			if (s && n > s->start - addr)
@@ -265,6 +282,7 @@ static void copy_destroy(struct pyd_target *t)
 	struct copy *c = (struct copy *)t;
 
 	pyd_copy_parts_deinit(&c->parts);
+	free(c->base.windows);
 	free(c);
 }
 
@@ -273,9 +291,13 @@ enum pyd_code pyd_target_copy_create(struct pyd_copy_parts *parts,
 				     struct pyd_err *err)
 {
 	struct copy *c = calloc(1, sizeof(*c));
+	struct pyd_window *windows = calloc(PYD_WINDOWS, sizeof(*windows));
 
-	if (!c)
+	if (!c || !windows) {
+		free(c);
+		free(windows);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
 	tidy_bad(&parts->bad);
 	c->parts = *parts;
 	*parts = (struct pyd_copy_parts) { 0 };
@@ -289,6 +311,7 @@ enum pyd_code pyd_target_copy_create(struct pyd_copy_parts *parts,
 		.pid = c->parts.pid,
 		.regions = c->parts.maps.regions,
 		.nregions = c->parts.maps.n,
+		.windows = windows,
 	};
 	*ret = &c->base;
 	return PYD_OK;

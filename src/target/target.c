@@ -7,8 +7,8 @@
 
 enum { PAGE = 4096 };
 
-enum pyd_code pyd_target_read(struct pyd_target *t, pyd_addr addr, void *buf,
-			      size_t len, struct pyd_err *err)
+enum pyd_code pyd_target_read_slow(struct pyd_target *t, pyd_addr addr,
+				   void *buf, size_t len, struct pyd_err *err)
 {
 	if (!len)
 		return PYD_OK;
@@ -17,18 +17,6 @@ enum pyd_code pyd_target_read(struct pyd_target *t, pyd_addr addr, void *buf,
 				  "%zu bytes at 0x%llx wrap around", len,
 				  (unsigned long long)addr);
 	return t->ops->read(t, addr, buf, len, err);
-}
-
-enum pyd_code pyd_target_read_u64(struct pyd_target *t, pyd_addr addr,
-				  uint64_t *ret, struct pyd_err *err)
-{
-	uint64_t value;
-	enum pyd_code code =
-		pyd_target_read(t, addr, &value, sizeof(value), err);
-
-	if (!code)
-		*ret = value;
-	return code;
 }
 
 enum pyd_code pyd_target_read_cstr(struct pyd_target *t, pyd_addr addr,

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -44,20 +45,78 @@ struct pyd_target_ops {
 	void (*destroy)(struct pyd_target *t);
 };
 
+enum {
+	PYD_WINDOW_SHIFT = 14,
+	PYD_WINDOW_BYTES = 1 << PYD_WINDOW_SHIFT,
+	PYD_WINDOWS = 8192, /* a power of two */
+};
+
+/* A block of memory that a target has at hand as a whole: it is read without a
+ * call. By its number (address / PYD_WINDOW_BYTES), one behind each of the low
+ * bits; data is NULL where there is none. */
+struct pyd_window {
+	uint64_t number;
+	const uint8_t *data;
+	uint8_t *recent; /* set to 1 by each read: it is in use */
+};
+
 struct pyd_target {
 	const struct pyd_target_ops *ops;
 	pid_t pid;		    /* 0 when there is no process */
 	struct pyd_region *regions; /* sorted by start, not overlapping */
 	size_t nregions;
+	/* PYD_WINDOWS of them, the target's own; NULL: it has none. */
+	struct pyd_window *windows;
 };
 
+/* The bytes at addr, if they are at hand, else NULL. Valid until the next read
+ * of the target. */
+static inline const uint8_t *pyd_target_at(const struct pyd_target *t,
+					   pyd_addr addr, size_t len)
+{
+	uint64_t number = addr >> PYD_WINDOW_SHIFT;
+	size_t at = (size_t)(addr & (PYD_WINDOW_BYTES - 1));
+	const struct pyd_window *w;
+
+	if (!t->windows)
+		return NULL;
+	w = &t->windows[number & (PYD_WINDOWS - 1)];
+	if (w->number != number || !w->data || len > PYD_WINDOW_BYTES - at)
+		return NULL;
+	*w->recent = 1;
+	return w->data + at;
+}
+
+/* Out of line. */
+PYD_MUST_CHECK enum pyd_code pyd_target_read_slow(struct pyd_target *t,
+						  pyd_addr addr, void *buf,
+						  size_t len,
+						  struct pyd_err *err);
 /* Reads exactly len bytes at addr. A range that wraps is a fault. */
-PYD_MUST_CHECK enum pyd_code pyd_target_read(struct pyd_target *t,
-					     pyd_addr addr, void *buf,
-					     size_t len, struct pyd_err *err);
-PYD_MUST_CHECK enum pyd_code pyd_target_read_u64(struct pyd_target *t,
-						 pyd_addr addr, uint64_t *ret,
-						 struct pyd_err *err);
+PYD_MUST_CHECK static inline enum pyd_code pyd_target_read(struct pyd_target *t,
+							   pyd_addr addr,
+							   void *buf,
+							   size_t len,
+							   struct pyd_err *err)
+{
+	const uint8_t *p = pyd_target_at(t, addr, len);
+
+	if (!p || !len)
+		return pyd_target_read_slow(t, addr, buf, len, err);
+	memcpy(buf, p, len);
+	return PYD_OK;
+}
+PYD_MUST_CHECK static inline enum pyd_code pyd_target_read_u64(
+	struct pyd_target *t, pyd_addr addr, uint64_t *ret, struct pyd_err *err)
+{
+	uint64_t value;
+	enum pyd_code code =
+		pyd_target_read(t, addr, &value, sizeof(value), err);
+
+	if (!code)
+		*ret = value;
+	return code;
+}
 /* Reads a NUL-terminated string of at most cap - 1 bytes into buf, across
  * page ends; longer is cut at cap - 1 (*ret_cut, may be NULL, tells). */
 PYD_MUST_CHECK enum pyd_code pyd_target_read_cstr(struct pyd_target *t,
