@@ -135,6 +135,9 @@ $(O)/%.o: %.c $(O)/.flags
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Loops over columns: as vectors.
+$(O)/src/dump/column.o: override CFLAGS += -O3
+
 # -- set-up ----------------------------------------------------------------
 
 deps:

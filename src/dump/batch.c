@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dump/column.h"
 #include "dump/mp.h"
 #include "dump/utf8.h"
 
@@ -14,6 +15,9 @@
 #define HEAD_BYTES 512
 /* Of the text of a mark, as nodes have it. */
 #define MARK_TEXT sizeof(((struct pyd_node *)0)->mark_text)
+
+/* Columns of 32-bit numbers. */
+enum { NUMBERS = 5 };
 
 struct pyd_batch *pyd_batch_create(void)
 {
@@ -32,6 +36,7 @@ void pyd_batch_clear(struct pyd_batch *b)
 	pyd_vec_clear(&b->types);
 	pyd_buf_clear(&b->shapes);
 	b->nshapes = 1;
+	b->last_shape = 0;
 	b->nmarks = 0;
 	pyd_buf_clear(&b->texts);
 	b->raw = HEAD_BYTES;
@@ -104,7 +109,11 @@ static enum pyd_code shape_index(struct pyd_batch *b, uint32_t shape,
 	uint64_t index = 0;
 	enum pyd_code code;
 
-	if (shape && !pyd_map_get(&b->shape_of, shape, &index)) {
+	if (!shape || b->last_shape == shape) {
+		*ret = shape ? b->last_shape_index : 0;
+		return PYD_OK;
+	}
+	if (!pyd_map_get(&b->shape_of, shape, &index)) {
 		index = b->nshapes;
 		code = pyd_buf_append(&b->shapes, map->data, map->size, err);
 		if (code)
@@ -115,6 +124,8 @@ static enum pyd_code shape_index(struct pyd_batch *b, uint32_t shape,
 		b->nshapes++;
 		b->raw += map->size;
 	}
+	b->last_shape = shape;
+	b->last_shape_index = (uint16_t)index;
 	*ret = (uint16_t)index;
 	return PYD_OK;
 }
@@ -131,9 +142,9 @@ static enum pyd_code grow_recs(struct pyd_batch *b, struct pyd_err *err)
 	return PYD_OK;
 }
 
-enum pyd_code pyd_batch_mark(struct pyd_batch *b, size_t i, enum pyd_mark mark,
-			     uint64_t total, const char *text,
-			     struct pyd_err *err)
+static enum pyd_code add_mark(struct pyd_batch *b, size_t i, enum pyd_mark mark,
+			      uint64_t total, const char *text,
+			      struct pyd_err *err)
 {
 	if (b->nmarks == b->marks_cap) {
 		size_t cap = b->marks_cap ? b->marks_cap * 2 : 64;
@@ -168,12 +179,26 @@ enum pyd_code pyd_batch_mark(struct pyd_batch *b, size_t i, enum pyd_mark mark,
 	return PYD_OK;
 }
 
+enum { SHORT = 16, FEW = 4 };
+
+/* Copies len bytes out of cap. Most are few: then whole of them, a number of
+ * bytes that the compiler knows. There is room for it. */
+static inline void copy(void *to, const void *from, size_t len, size_t cap,
+			size_t whole)
+{
+	if (len <= whole && cap >= whole)
+		memcpy(to, from, whole);
+	else
+		memcpy(to, from, len);
+}
+
 enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 			    uint32_t shape, const msgpack_sbuffer *shape_map,
 			    struct pyd_err *err)
 {
 	size_t nrefs = node->refs.len;
 	size_t nattrs = node->attrs.len;
+	size_t vlen = node->value.len;
 	enum pyd_code code;
 	struct pyd_batch_rec rec = {
 		.addr = node->addr,
@@ -194,83 +219,56 @@ enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 	if (!code && b->n == b->cap)
 		code = grow_recs(b, err);
 	if (!code)
-		code = pyd_vec_reserve(&b->refs, nrefs + nattrs, err);
+		code = pyd_vec_reserve(&b->refs, nrefs + nattrs + FEW, err);
 	if (!code)
-		code = pyd_buf_append(&b->values, node->value.data,
-				      node->value.len, err);
+		code = pyd_buf_reserve(&b->values, vlen + SHORT, err);
 	if (!code && node->mark)
-		code = pyd_batch_mark(b, b->n, node->mark, node->mark_total,
-				      node->mark_text, err);
+		code = add_mark(b, b->n, node->mark, node->mark_total,
+				node->mark_text, err);
 	if (code)
 		return code;
+	if (vlen)
+		copy(b->values.data + b->values.len, node->value.data, vlen,
+		     node->value.cap, SHORT);
+	b->values.len += vlen;
 	if (nrefs)
-		memcpy(b->refs.data + b->refs.len, node->refs.data, 8 * nrefs);
+		copy(b->refs.data + b->refs.len, node->refs.data, 8 * nrefs,
+		     8 * node->refs.cap, 8 * FEW);
+	b->refs.len += nrefs;
 	if (nattrs)
-		memcpy(b->refs.data + b->refs.len + nrefs, node->attrs.data,
-		       8 * nattrs);
-	b->refs.len += nrefs + nattrs;
+		copy(b->refs.data + b->refs.len, node->attrs.data, 8 * nattrs,
+		     8 * node->attrs.cap, 8 * FEW);
+	b->refs.len += nattrs;
 	b->recs[b->n++] = rec;
-	b->raw += REC_BYTES + 8 * (nrefs + nattrs) + node->value.len;
+	b->raw += REC_BYTES + 8 * (nrefs + nattrs) + vlen;
 	return PYD_OK;
 }
 
 /* -- packing -- */
 
-static void put16(uint8_t *to, size_t i, uint16_t v)
-{
-	to[2 * i] = (uint8_t)v;
-	to[2 * i + 1] = (uint8_t)(v >> 8);
-}
-
-/* Stores v as the i-th of n shuffled elements. */
-static inline void shuffle32(uint8_t *to, size_t n, size_t i, uint32_t v)
-{
-	to[i] = (uint8_t)v;
-	to[n + i] = (uint8_t)(v >> 8);
-	to[2 * n + i] = (uint8_t)(v >> 16);
-	to[3 * n + i] = (uint8_t)(v >> 24);
-}
-
-void pyd_column_put64(uint8_t *to, const uint64_t *from, size_t n, bool delta,
-		      bool shuffle)
-{
-	uint64_t before = 0;
-	/* A plane is n apart from the next, or 1; an element 1 or 8. */
-	size_t plane = shuffle ? n : 1;
-	size_t step = shuffle ? 1 : 8;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t v = from[i] - before;
-
-		if (delta)
-			before = from[i];
-		for (unsigned int k = 0; k < 8; k++)
-			to[i * step + k * plane] = (uint8_t)(v >> (8 * k));
-	}
-}
-
+/* Room for n objects and so many words of references. */
 static enum pyd_code reserve(struct pyd_batch_scratch *s, size_t n,
 			     size_t words, struct pyd_err *err)
 {
+	enum pyd_code code;
+
 	pyd_vec_clear(&s->words);
+	pyd_vec_clear(&s->addrs);
 	if (s->cap < n) {
 		free(s->items);
 		free(s->tmp);
+		free(s->numbers);
 		s->cap = 0;
 		s->items = calloc(n, sizeof(*s->items));
 		s->tmp = calloc(n, sizeof(*s->tmp));
-		if (!s->items || !s->tmp)
+		s->numbers = calloc(n, NUMBERS * sizeof(*s->numbers));
+		if (!s->items || !s->tmp || !s->numbers)
 			return pyd_err_set(err, PYD_NOMEM, "out of memory");
 		s->cap = n;
 	}
-	return pyd_vec_reserve(&s->words, words, err);
+	code = pyd_vec_reserve(&s->addrs, n, err);
+	return code ? code : pyd_vec_reserve(&s->words, words, err);
 }
-
-/* The columns that are filled while the objects are visited once, in their new
- * order. The map was reserved as a whole: these stay where they are. */
-struct columns {
-	uint8_t *type, *node, *shape, *size, *refcnt, *nrefs, *nattrs, *vlen;
-};
 
 static void column(struct pyd_mp_out *o, const char *name, size_t len,
 		   uint8_t **ret)
@@ -279,57 +277,51 @@ static void column(struct pyd_mp_out *o, const char *name, size_t len,
 	*ret = pyd_mp_put_bin(o, len);
 }
 
-static void pack_columns(const struct pyd_batch *b,
-			 const struct pyd_radix_item *order,
-			 struct pyd_vec *words, struct pyd_mp_out *o)
+/* The map was reserved as a whole: columns stay where they are. */
+static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
+			 struct pyd_mp_out *o)
 {
-	size_t n = b->n;
-	struct columns c;
-	uint8_t *addr, *refs, *values;
+	static const char *const names[NUMBERS] = { "size", "refcnt", "nrefs",
+						    "nattrs", "vlen" };
+	size_t n = b->n, nwords = 0;
+	uint8_t *type, *node, *shape, *numbers[NUMBERS], *addr, *refs, *values;
+	uint64_t *words = s->words.data;
 
-	column(o, "type", 2 * n, &c.type);
-	column(o, "node", n, &c.node);
-	column(o, "shape", 2 * n, &c.shape);
-	column(o, "size", 4 * n, &c.size);
-	column(o, "refcnt", 4 * n, &c.refcnt);
-	column(o, "nrefs", 4 * n, &c.nrefs);
-	column(o, "nattrs", 4 * n, &c.nattrs);
-	column(o, "vlen", 4 * n, &c.vlen);
+	column(o, "type", 2 * n, &type);
+	column(o, "node", n, &node);
+	column(o, "shape", 2 * n, &shape);
+	for (size_t k = 0; k < NUMBERS; k++)
+		column(o, names[k], 4 * n, &numbers[k]);
 	column(o, "addr", 8 * n, &addr);
 	column(o, "refs", 8 * b->refs.len, &refs);
 	column(o, "values", b->values.len, &values);
 	if (o->code)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		const struct pyd_batch_rec *r = &b->recs[order[i].tag];
+		const struct pyd_batch_rec *r = &b->recs[s->items[i].tag];
+		const uint64_t *from = b->refs.data + r->refs_at;
+		size_t more = (size_t)r->nrefs + r->nattrs;
 
-		put16(c.type, i, r->type);
-		c.node[i] = r->node;
-		put16(c.shape, i, r->shape);
-		shuffle32(c.size, n, i, r->size);
-		shuffle32(c.refcnt, n, i, r->refcnt);
-		shuffle32(c.nrefs, n, i, r->nrefs);
-		shuffle32(c.nattrs, n, i, r->nattrs);
-		shuffle32(c.vlen, n, i, r->vlen);
-		words->data[i] = r->addr;
+		/* Numbers are little-endian, as this machine's. */
+		memcpy(type + 2 * i, &r->type, 2);
+		memcpy(shape + 2 * i, &r->shape, 2);
+		node[i] = r->node;
+		s->numbers[i] = r->size;
+		s->numbers[n + i] = r->refcnt;
+		s->numbers[2 * n + i] = r->nrefs;
+		s->numbers[3 * n + i] = r->nattrs;
+		s->numbers[4 * n + i] = r->vlen;
+		s->addrs.data[i] = r->addr;
 		if (r->vlen)
 			memcpy(values, b->values.data + r->value_at, r->vlen);
 		values += r->vlen;
+		for (size_t k = 0; k < more; k++)
+			words[nwords++] = from[k];
 	}
-	pyd_column_put64(addr, words->data, n, true, true);
-
-	size_t at = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct pyd_batch_rec *r = &b->recs[order[i].tag];
-		size_t more = (size_t)r->nrefs + r->nattrs;
-
-		if (more)
-			memcpy(words->data + at, b->refs.data + r->refs_at,
-			       8 * more);
-		at += more;
-	}
-	pyd_column_put64(refs, words->data, at, false, true);
+	for (size_t k = 0; k < NUMBERS; k++)
+		pyd_column_put32(numbers[k], s->numbers + k * n, n);
+	pyd_column_put64(addr, s->addrs.data, n, true);
+	pyd_column_put64(refs, words, nwords, false);
 }
 
 static void pack_marks(const struct pyd_batch *b, const uint64_t *place,
@@ -362,9 +354,8 @@ enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 			     struct pyd_buf *out, struct pyd_err *err)
 {
 	size_t n = b->n;
-	size_t words = n > b->refs.len ? n : b->refs.len;
 	struct pyd_mp_out o = { .buf = out, .err = err };
-	enum pyd_code code = reserve(scratch, n, words, err);
+	enum pyd_code code = reserve(scratch, n, b->refs.len, err);
 
 	pyd_buf_clear(out);
 	if (!code)
@@ -393,11 +384,11 @@ enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 	pyd_mp_put_array(&o, 0);
 	pyd_mp_put_raw(&o, b->shapes.data, b->shapes.len);
 	if (!o.code)
-		pack_columns(b, scratch->items, &scratch->words, &o);
+		pack_columns(b, scratch, &o);
 	if (!o.code && b->nmarks) {
 		for (size_t i = 0; i < n; i++)
-			scratch->words.data[scratch->items[i].tag] = i;
-		pack_marks(b, scratch->words.data, &o);
+			scratch->addrs.data[scratch->items[i].tag] = i;
+		pack_marks(b, scratch->addrs.data, &o);
 	}
 	/* Column pointers were taken before the buffer was full. */
 	assert(out->len <= b->raw || o.code);
@@ -408,6 +399,8 @@ void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s)
 {
 	free(s->items);
 	free(s->tmp);
+	free(s->numbers);
 	pyd_vec_deinit(&s->words);
+	pyd_vec_deinit(&s->addrs);
 	*s = (struct pyd_batch_scratch) { 0 };
 }

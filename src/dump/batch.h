@@ -54,6 +54,8 @@ struct pyd_batch {
 	/* address of the type, or id of the shape, to index + 1 */
 	struct pyd_map type_of;
 	struct pyd_map shape_of;
+	uint32_t last_shape; /* 0: none */
+	uint16_t last_shape_index;
 	/* In front of them: most objects have one of a few types. */
 	struct {
 		uint64_t addr;
@@ -65,8 +67,10 @@ struct pyd_batch {
 struct pyd_batch_scratch {
 	struct pyd_radix_item *items;
 	struct pyd_radix_item *tmp;
+	uint32_t *numbers; /* columns, one behind the other */
 	size_t cap;
 	struct pyd_vec words;
+	struct pyd_vec addrs;
 };
 
 /* On the heap, empty. */
@@ -88,21 +92,11 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_add(struct pyd_batch *b,
 					   uint32_t shape,
 					   const msgpack_sbuffer *shape_map,
 					   struct pyd_err *err);
-/* Marks object i, which has no mark yet. */
-PYD_MUST_CHECK enum pyd_code pyd_batch_mark(struct pyd_batch *b, size_t i,
-					    enum pyd_mark mark, uint64_t total,
-					    const char *text,
-					    struct pyd_err *err);
 /* Packs the "objects" map into out, which is cleared first. */
 PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 					    struct pyd_batch_scratch *scratch,
 					    struct pyd_buf *out,
 					    struct pyd_err *err);
 void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s);
-
-/* -- columns, for the index too -- */
-
-void pyd_column_put64(uint8_t *to, const uint64_t *from, size_t n, bool delta,
-		      bool shuffle);
 
 #endif

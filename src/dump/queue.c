@@ -8,11 +8,10 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "dump/column.h"
 #include "dump/mp.h"
 
 #define MAX_THREADS 4
-/* Entries of 10 bytes each in one index frame, beside its list of batches. */
-#define INDEX_ENTRIES 98000U
 /* Bytes of the list of batches in one index frame. */
 #define INDEX_BATCH_BYTES 65536U
 
@@ -66,10 +65,11 @@ struct pyd_queue {
 	struct pyd_buf toc;
 	uint32_t ntoc;
 
-	struct pyd_job *spare[16];
+	struct pyd_job *spare[4];
 	size_t nspare;
 
-	struct worker *workers; /* workers[0] is there without a thread too */
+	/* One for each thread, then the caller's. */
+	struct worker *workers;
 	unsigned int nworkers;
 	unsigned int nthreads;
 };
@@ -77,7 +77,7 @@ struct pyd_queue {
 uint32_t pyd_queue_index_frames(size_t n, size_t nbatches)
 {
 	(void)nbatches; /* bounded by the writer */
-	return (uint32_t)((n + INDEX_ENTRIES - 1) / INDEX_ENTRIES);
+	return (uint32_t)((n + PYD_INDEX_ENTRIES - 1) / PYD_INDEX_ENTRIES);
 }
 
 void pyd_job_destroy(struct pyd_job *job)
@@ -191,7 +191,7 @@ static enum pyd_code pack_index(const struct pyd_job *job, size_t from,
 		return o.code;
 	for (size_t i = 0; i < n; i++)
 		words->data[i] = job->run[from + i].key;
-	pyd_column_put64(addr, words->data, n, true, true);
+	pyd_column_put64(addr, words->data, n, true);
 	pyd_mp_put_str(&o, "batch");
 	batch = pyd_mp_put_bin(&o, 2 * n);
 	if (o.code)
@@ -214,9 +214,10 @@ static enum pyd_code make_index(struct worker *w, struct slot *s,
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	pyd_radix_sort(job->run, tmp, job->nrun);
 	free(tmp);
-	for (size_t i = 0; i < job->nrun && !code; i += INDEX_ENTRIES) {
-		size_t end = job->nrun - i < INDEX_ENTRIES ? job->nrun
-							   : i + INDEX_ENTRIES;
+	for (size_t i = 0; i < job->nrun && !code; i += PYD_INDEX_ENTRIES) {
+		size_t end = job->nrun - i < PYD_INDEX_ENTRIES
+				     ? job->nrun
+				     : i + PYD_INDEX_ENTRIES;
 		struct pyd_mp_out o = { .buf = &s->extra, .err = err };
 		size_t before = s->extra.len;
 
@@ -414,6 +415,19 @@ static enum pyd_code failure(struct pyd_queue *q, struct pyd_err *err)
 	return q->err.code;
 }
 
+/* Waits until at most that many jobs are there. Called with the lock. Where a
+ * job waits for a thread, the caller makes it meanwhile: neither processor is
+ * to stand idle. */
+static void make_room(struct pyd_queue *q, uint64_t most)
+{
+	while (!q->failed && q->submitted - q->written > most) {
+		if (q->taken < q->submitted)
+			work_one(q, &q->workers[q->nworkers - 1]);
+		else
+			pthread_cond_wait(&q->room, &q->lock);
+	}
+}
+
 enum pyd_code pyd_queue_submit(struct pyd_queue *q, struct pyd_job *job,
 			       uint32_t *ret_frame, struct pyd_err *err)
 {
@@ -426,8 +440,7 @@ enum pyd_code pyd_queue_submit(struct pyd_queue *q, struct pyd_job *job,
 		frames = pyd_queue_index_frames(job->nrun, job->batches.len);
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->failed && q->submitted - q->written == q->nslots)
-		pthread_cond_wait(&q->room, &q->lock);
+	make_room(q, q->nslots - 1);
 	if (q->failed) {
 		code = failure(q, err);
 		pyd_job_destroy(job);
@@ -439,7 +452,7 @@ enum pyd_code pyd_queue_submit(struct pyd_queue *q, struct pyd_job *job,
 		if (q->nthreads)
 			pthread_cond_signal(&q->work);
 		else
-			work_one(q, &q->workers[0]);
+			work_one(q, &q->workers[q->nworkers - 1]);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return code;
@@ -450,8 +463,7 @@ enum pyd_code pyd_queue_drain(struct pyd_queue *q, struct pyd_err *err)
 	enum pyd_code code = PYD_OK;
 
 	pthread_mutex_lock(&q->lock);
-	while (!q->failed && q->written < q->submitted)
-		pthread_cond_wait(&q->room, &q->lock);
+	make_room(q, 0);
 	if (q->failed)
 		code = failure(q, err);
 	pthread_mutex_unlock(&q->lock);
@@ -556,16 +568,16 @@ enum pyd_code pyd_queue_create(struct pyd_file *file, int level,
 		threads = threads_that_pay();
 	q->file = file;
 	q->nslots = 2 * threads + 1;
-	q->nworkers = threads;
+	q->nworkers = threads + 1;
 	q->slots = calloc(q->nslots, sizeof(*q->slots));
-	q->workers = calloc(threads, sizeof(*q->workers));
+	q->workers = calloc(q->nworkers, sizeof(*q->workers));
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->work, NULL);
 	pthread_cond_init(&q->room, NULL);
 
 	bool ok = q->slots && q->workers;
 
-	for (unsigned int i = 0; ok && i < threads; i++) {
+	for (unsigned int i = 0; ok && i < q->nworkers; i++) {
 		struct worker *w = &q->workers[i];
 
 		w->q = q;

@@ -12,6 +12,9 @@
 
 struct pyd_queue;
 
+/* Entries of 10 bytes each in one index frame, beside its list of batches. */
+#define PYD_INDEX_ENTRIES 98000U
+
 /* One submission: a batch, a run of the index, or a frame packed already.
  * Whichever it is becomes nframes frames of the file. */
 struct pyd_job {

@@ -3,23 +3,25 @@
 
 #include <string.h>
 
+enum { DIGIT_MAX = 11 };
+
 /* One pass over the byte at shift of the key, or of major when shift is 64 or
  * more. */
-static unsigned int digit(const struct pyd_radix_item *it, unsigned int shift)
+static unsigned int byte_of(const struct pyd_radix_item *it, unsigned int shift)
 {
 	if (shift < 64)
 		return (unsigned int)(it->key >> shift) & 0xff;
 	return it->major >> (shift - 64) & 0xff;
 }
 
-static void pass(const struct pyd_radix_item *from, struct pyd_radix_item *to,
-		 size_t n, unsigned int shift)
+static void byte_pass(const struct pyd_radix_item *from,
+		      struct pyd_radix_item *to, size_t n, unsigned int shift)
 {
 	size_t at[256] = { 0 };
 	size_t sum = 0;
 
 	for (size_t i = 0; i < n; i++)
-		at[digit(&from[i], shift)]++;
+		at[byte_of(&from[i], shift)]++;
 	for (size_t d = 0; d < 256; d++) {
 		size_t c = at[d];
 
@@ -27,36 +29,109 @@ static void pass(const struct pyd_radix_item *from, struct pyd_radix_item *to,
 		sum += c;
 	}
 	for (size_t i = 0; i < n; i++)
-		to[at[digit(&from[i], shift)]++] = from[i];
+		to[at[byte_of(&from[i], shift)]++] = from[i];
 }
 
-void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
-		    size_t n)
+/* For keys that are too far apart for one word: any addresses at all. */
+static void sort_bytes(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
+		       size_t n)
 {
-	uint64_t key_bits = 0;
-	uint32_t major_bits = 0;
 	struct pyd_radix_item *from = items;
 	struct pyd_radix_item *to = tmp;
 
-	/* Bytes that are the same everywhere need no pass; of an address,
-	 * that is three of eight or more. */
-	for (size_t i = 1; i < n; i++) {
-		key_bits |= items[i].key ^ items[0].key;
-		major_bits |= items[i].major ^ items[0].major;
-	}
 	for (unsigned int shift = 0; shift < 96; shift += 8) {
-		uint64_t bits = shift < 64 ? key_bits >> shift
-					   : major_bits >> (shift - 64);
-
-		if (!(bits & 0xff))
-			continue;
-		pass(from, to, n, shift);
-
 		struct pyd_radix_item *swap = from;
 
+		byte_pass(from, to, n, shift);
 		from = to;
 		to = swap;
 	}
 	if (from != items)
 		memcpy(items, from, n * sizeof(*items));
+}
+
+static unsigned int width_of(uint64_t v)
+{
+	return v ? 64 - (unsigned int)__builtin_clzll(v) : 0;
+}
+
+static void pass(const struct pyd_radix_item *from, struct pyd_radix_item *to,
+		 size_t n, unsigned int shift, unsigned int bits)
+{
+	uint32_t at[1 << DIGIT_MAX];
+	uint64_t mask = (1ULL << bits) - 1;
+	uint32_t sum = 0;
+
+	memset(at, 0, sizeof(*at) << bits);
+	for (size_t i = 0; i < n; i++)
+		at[from[i].key >> shift & mask]++;
+	for (size_t d = 0; d <= mask; d++) {
+		uint32_t c = at[d];
+
+		at[d] = sum;
+		sum += c;
+	}
+	for (size_t i = 0; i < n; i++)
+		to[at[from[i].key >> shift & mask]++] = from[i];
+}
+
+/* By the lowest bits of the key, in as few passes as may be. Returns where the
+ * result is: items or tmp. */
+static struct pyd_radix_item *sort_words(struct pyd_radix_item *items,
+					 struct pyd_radix_item *tmp, size_t n,
+					 unsigned int bits)
+{
+	unsigned int passes = (bits + DIGIT_MAX - 1) / DIGIT_MAX;
+
+	for (unsigned int shift = 0; passes; passes--) {
+		unsigned int digit = (bits - shift + passes - 1) / passes;
+		struct pyd_radix_item *swap = items;
+
+		pass(items, tmp, n, shift, digit);
+		items = tmp;
+		tmp = swap;
+		shift += digit;
+	}
+	return items;
+}
+
+void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
+		    size_t n)
+{
+	uint64_t low = UINT64_MAX, high = 0, differ = 0;
+	uint32_t major = 0;
+	const struct pyd_radix_item *from;
+
+	for (size_t i = 0; i < n; i++) {
+		low = items[i].key < low ? items[i].key : low;
+		high = items[i].key > high ? items[i].key : high;
+		differ |= items[i].key ^ items[0].key;
+		major |= items[i].major;
+	}
+	if (n < 2)
+		return;
+
+	/* What lies together is told apart by few bits: all of the order fits
+	 * into one small number. */
+	unsigned int shift = differ ? (unsigned int)__builtin_ctzll(differ) : 0;
+	unsigned int width = width_of((high - low) >> shift);
+	unsigned int bits = width + width_of(major);
+
+	if (bits > 64 || width == 64 || n > UINT32_MAX) {
+		sort_bytes(items, tmp, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		items[i].key = (uint64_t)items[i].major << width |
+			       (items[i].key - low) >> shift;
+	from = sort_words(items, tmp, n, bits);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t key = from[i].key & ((1ULL << width) - 1);
+
+		items[i] = (struct pyd_radix_item) {
+			.key = (key << shift) + low,
+			.major = from[i].major,
+			.tag = from[i].tag,
+		};
+	}
 }

@@ -6,27 +6,22 @@
 #include <string.h>
 
 #include "dump/file.h"
+#include "dump/held.h"
 #include "dump/mp.h"
 #include "dump/queue.h"
 #include "dump/utf8.h"
 
-/* Objects in one run of the index: 16 MB in the making. */
-#define RUN_OBJECTS (1U << 20)
+/* Objects in one run of the index, three frames of it: 5 MB in the making. */
+#define RUN_OBJECTS (3U * PYD_INDEX_ENTRIES)
 /* Batches in one run: their list stands in each of its frames. */
 #define RUN_BATCHES 8192
-/* Of a batch of texts that are kept back: marks may come to what is in it. */
-#define HELD_TARGET (PYD_FORMAT_FRAME_TARGET / 2)
-/* Such batches; about 200 MB. */
-#define HELD_MAX 512
 
 struct pyd_writer {
 	struct pyd_file file;
 	struct pyd_queue *queue;
 	struct pyd_job *batch; /* the open one, or NULL */
 	struct pyd_job *run;   /* likewise */
-	/* Texts that are kept back: the last batch has room. */
-	struct pyd_job **held;
-	size_t nheld;
+	struct pyd_held held;
 	size_t frame_max;
 	struct pyd_writer_totals totals;
 	struct pyd_buf placeholder_text;
@@ -129,9 +124,7 @@ void pyd_writer_destroy(struct pyd_writer *w)
 	/* Before the file: its threads write to it. */
 	pyd_queue_destroy(w->queue);
 	pyd_job_destroy(w->batch);
-	for (size_t i = 0; i < w->nheld; i++)
-		pyd_job_destroy(w->held[i]);
-	free(w->held);
+	pyd_held_deinit(&w->held);
 	pyd_job_destroy(w->run);
 	pyd_buf_deinit(&w->placeholder_text);
 	pyd_file_deinit(&w->file);
@@ -366,81 +359,44 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w,
 
 /* -- texts that are kept back -- */
 
-static enum pyd_code open_held(struct pyd_writer *w, struct pyd_err *err)
-{
-	struct pyd_job *job, **v;
-
-	v = reallocarray(w->held, w->nheld + 1, sizeof(*v));
-	if (v)
-		w->held = v;
-	job = v ? pyd_queue_job(w->queue, PYD_JOB_BATCH) : NULL;
-	if (!job)
-		return pyd_err_set(err, PYD_NOMEM, "out of memory");
-	snprintf(job->kind, sizeof(job->kind), "objects");
-	v[w->nheld++] = job;
-	return PYD_OK;
-}
-
 enum pyd_code pyd_writer_hold(struct pyd_writer *w, const struct pyd_node *node,
 			      bool *ret_held, struct pyd_err *err)
 {
-	size_t cost = pyd_batch_cost(node, 0);
-	struct pyd_batch *b = w->nheld ? w->held[w->nheld - 1]->batch : NULL;
-	enum pyd_code code;
-
 	*ret_held = false;
-	if (!is_text(node->kind) || node->mark || node->attrs.len ||
-	    node->refs.len || cost > HELD_TARGET / 2)
+	if (!is_text(node->kind))
 		return PYD_OK;
-	if (!b || b->raw > HELD_TARGET - cost || pyd_batch_full(b)) {
-		if (w->nheld == HELD_MAX)
-			return PYD_OK;
-		code = open_held(w, err);
-		if (code)
-			return code;
-		b = w->held[w->nheld - 1]->batch;
-	}
-	code = pyd_batch_add(b, node, 0, NULL, err);
-	if (code)
-		return code;
-	w->totals.objects++;
-	w->totals.object_bytes += node->size;
-	*ret_held = true;
-	return PYD_OK;
+	return pyd_held_add(&w->held, node, ret_held, err);
 }
 
-/* Shows the texts of a batch, and closes the gaps where they became shorter. */
-static enum pyd_code edit_held(struct pyd_batch *b,
-			       enum pyd_code (*fn)(void *ctx,
-						   struct pyd_writer_text *t,
-						   struct pyd_err *err),
-			       void *ctx, struct pyd_err *err)
+struct release {
+	struct pyd_writer *writer;
+	enum pyd_code (*fn)(void *ctx, struct pyd_writer_text *t,
+			    struct pyd_err *err);
+	void *ctx;
+};
+
+static enum pyd_code release_one(void *ctx, struct pyd_node *node,
+				 struct pyd_err *err)
 {
-	uint32_t to = 0;
+	struct release *r = ctx;
+	struct pyd_writer_text t = {
+		.addr = node->addr,
+		.kind = node->kind,
+		.value = node->value.data,
+		.len = node->value.len,
+	};
+	enum pyd_code code = r->fn(r->ctx, &t, err);
 
-	for (size_t i = 0; i < b->n; i++) {
-		struct pyd_batch_rec *rec = &b->recs[i];
-		struct pyd_writer_text t = {
-			.addr = rec->addr,
-			.kind = (enum pyd_kind)rec->node,
-			.value = b->values.data + rec->value_at,
-			.len = rec->vlen,
-		};
-		enum pyd_code code = fn(ctx, &t, err);
-
-		if (!code && t.redacted)
-			code = pyd_batch_mark(b, i, PYD_MARK_REDACTED, t.total,
-					      t.mark, err);
-		if (code)
-			return code;
-		if (to != rec->value_at)
-			memmove(b->values.data + to, t.value, t.len);
-		rec->value_at = to;
-		rec->vlen = (uint32_t)t.len;
-		to += rec->vlen;
+	if (code)
+		return code;
+	node->value.len = t.len;
+	if (t.redacted) {
+		node->mark = PYD_MARK_REDACTED;
+		node->mark_total = t.total;
+		snprintf(node->mark_text, sizeof(node->mark_text), "%s",
+			 t.mark);
 	}
-	b->values.len = to;
-	return PYD_OK;
+	return pyd_writer_object(r->writer, node, 0, NULL, err);
 }
 
 enum pyd_code pyd_writer_release(struct pyd_writer *w,
@@ -449,19 +405,9 @@ enum pyd_code pyd_writer_release(struct pyd_writer *w,
 						     struct pyd_err *err),
 				 void *ctx, struct pyd_err *err)
 {
-	enum pyd_code code = submit_batch(w, err);
+	struct release r = { .writer = w, .fn = fn, .ctx = ctx };
 
-	for (size_t i = 0; i < w->nheld && !code; i++) {
-		code = edit_held(w->held[i]->batch, fn, ctx, err);
-		if (code)
-			break;
-		w->batch = w->held[i];
-		w->held[i] = NULL;
-		code = submit_batch(w, err);
-	}
-	if (!code)
-		w->nheld = 0;
-	return code;
+	return pyd_held_take(&w->held, release_one, &r, err);
 }
 
 void pyd_writer_totals(const struct pyd_writer *w,
