@@ -66,7 +66,6 @@ static void clear(struct pyd_redact *rd)
 	pyd_map_deinit(&rd->taint);
 	pyd_map_deinit(&rd->seen);
 	pyd_vec_deinit(&rd->todo);
-	pyd_vec_deinit(&rd->texts);
 	pyd_buf_deinit(&rd->early);
 	memset(rd->early_last, 0, sizeof(rd->early_last));
 	if (rd->counts)
@@ -432,17 +431,18 @@ struct verdict {
 
 /* Judges the text s; value, its first own bytes, is changed. */
 static enum pyd_code judge(struct pyd_redact *rd, pyd_addr addr, bool is_str,
-			   bool look, bool cut, uint8_t *value, size_t own,
+			   bool cut, uint8_t *value, size_t own,
 			   const uint8_t *s, size_t len, struct verdict *ret,
 			   struct pyd_err *err)
 {
 	size_t covered = 0, rule;
 	uint64_t found = 0;
+	bool look = false;
 	enum pyd_code code;
 
 	ret->redacted = false;
 	if (rd->taint.len && pyd_map_get(&rd->taint, addr, &found)) {
-		look |= (found & PYD_REDACT_LOOK) != 0;
+		look = (found & PYD_REDACT_LOOK) != 0;
 		found &= PYD_REDACT_LOOK - 1;
 	}
 	if (found) {
@@ -493,9 +493,8 @@ enum pyd_code pyd_redact_held(void *ctx, struct pyd_writer_text *t,
 			      struct pyd_err *err)
 {
 	struct verdict v;
-	enum pyd_code code =
-		judge(ctx, t->addr, t->kind == PYD_KIND_str, false, false,
-		      t->value, t->len, t->value, t->len, &v, err);
+	enum pyd_code code = judge(ctx, t->addr, t->kind == PYD_KIND_str, false,
+				   t->value, t->len, t->value, t->len, &v, err);
 
 	if (code || !v.redacted)
 		return code;
@@ -506,21 +505,8 @@ enum pyd_code pyd_redact_held(void *ctx, struct pyd_writer_text *t,
 	return PYD_OK;
 }
 
-enum pyd_code pyd_redact_is_held(struct pyd_redact *rd, struct pyd_err *err)
-{
-	uint64_t entry = rd->texts.data[--rd->texts.len], found = 0;
-
-	if (!(entry & 1))
-		return PYD_OK;
-	entry &= ~1ULL;
-	if (!pyd_map_get(&rd->taint, entry, &found))
-		found = 0;
-	return pyd_map_put(&rd->taint, entry, found | PYD_REDACT_LOOK, err);
-}
-
 static enum pyd_code apply_text(struct pyd_redact *rd, struct pyd_reader *r,
-				struct pyd_node *n, bool look,
-				struct pyd_err *err)
+				struct pyd_node *n, struct pyd_err *err)
 {
 	size_t own = pyd_redact_own(n), len = own;
 	bool cut = n->mark == PYD_MARK_TRUNCATED;
@@ -532,8 +518,8 @@ static enum pyd_code apply_text(struct pyd_redact *rd, struct pyd_reader *r,
 		code = read_longer(rd, r, n, &s, &len, err);
 	if (code || !len)
 		return code;
-	code = judge(rd, n->addr, n->kind == PYD_KIND_str, look, cut,
-		     n->value.data, own, s, len, &v, err);
+	code = judge(rd, n->addr, n->kind == PYD_KIND_str, cut, n->value.data,
+		     own, s, len, &v, err);
 	if (code || !v.redacted)
 		return code;
 	n->mark_total = cut ? n->mark_total : v.total;
@@ -550,9 +536,11 @@ static enum pyd_code apply_fields(struct pyd_redact *rd, struct pyd_node *n,
 {
 	size_t at = pyd_redact_own(n);
 	uint64_t found = 0;
-	bool tainted = pyd_map_get(&rd->taint, n->addr, &found) &&
-		       !(found & PYD_REDACT_LOOK);
+	bool tainted;
 
+	(void)pyd_map_get(&rd->taint, n->addr, &found);
+	found &= PYD_REDACT_LOOK - 1;
+	tainted = found != 0;
 	for (size_t i = 0; i < n->attrs.len; i++) {
 		uint8_t origin = n->names[i].origin;
 		size_t len = n->attrs.data[i], now, rule = 0;
@@ -602,14 +590,13 @@ static enum pyd_code apply_fields(struct pyd_redact *rd, struct pyd_node *n,
 }
 
 enum pyd_code pyd_redact_apply(struct pyd_redact *rd, struct pyd_reader *r,
-			       struct pyd_node *n, size_t i, uint32_t shape,
+			       struct pyd_node *n, uint32_t shape,
 			       struct pyd_err *err)
 {
-	bool look = rd->texts.data[i] & 1;
 	enum pyd_code code = PYD_OK;
 
 	if (pyd_redact_is_text(n->kind))
-		code = apply_text(rd, r, n, look, err);
+		code = apply_text(rd, r, n, err);
 	return code ? code : apply_fields(rd, n, shape, err);
 }
 
@@ -724,8 +711,13 @@ enum pyd_code pyd_redact_keep(struct pyd_redact *rd, struct pyd_reader *r,
 		code = learn_fields(rd, n, err);
 		break;
 	}
-	if (!code && later)
-		code = pyd_vec_push(&rd->texts, n->addr | look, err);
+	if (!code && look) {
+		uint64_t found = 0;
+
+		(void)pyd_map_get(&rd->taint, n->addr, &found);
+		code = pyd_map_put(&rd->taint, n->addr, found | PYD_REDACT_LOOK,
+				   err);
+	}
 	if (!code && is_named(n->kind))
 		code = clean_name(rd, n, err);
 	*ret_later = later;
@@ -736,18 +728,12 @@ enum pyd_code pyd_redact_ahead(struct pyd_redact *rd, struct pyd_reader *r,
 			       struct pyd_node *n, uint32_t shape,
 			       struct pyd_err *err)
 {
-	size_t texts = rd->texts.len, early = rd->early.len;
+	size_t early = rd->early.len;
 	bool later;
 	enum pyd_code code = pyd_redact_node(rd, r, n, shape, &later, err);
 
-	rd->texts.len = texts;
 	rd->early.len = early;
 	return code;
-}
-
-const struct pyd_vec *pyd_redact_texts(const struct pyd_redact *rd)
-{
-	return &rd->texts;
 }
 
 const struct pyd_vec *pyd_redact_files(const struct pyd_redact *rd)

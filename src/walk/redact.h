@@ -92,20 +92,14 @@ bool pyd_redact_leaked(struct pyd_redact *rd);
 PYD_MUST_CHECK enum pyd_code pyd_redact_source(struct pyd_redact *rd,
 					       struct pyd_buf *source,
 					       struct pyd_err *err);
-/* The texts that were kept back, in order of the walk: addresses, the lowest
- * bit a note of ours. */
-const struct pyd_vec *pyd_redact_texts(const struct pyd_redact *rd);
-/* The one that came last is held by the writer instead; */
-PYD_MUST_CHECK enum pyd_code pyd_redact_is_held(struct pyd_redact *rd,
-						struct pyd_err *err);
-/* for pyd_writer_release(): ctx is the struct pyd_redact. */
+/* For pyd_writer_release(): ctx is the struct pyd_redact. */
 PYD_MUST_CHECK enum pyd_code pyd_redact_held(void *ctx,
 					     struct pyd_writer_text *t,
 					     struct pyd_err *err);
-/* Takes the secrets out of the node of entry i of them. */
+/* Takes the secrets out of a node that was to be written later. */
 PYD_MUST_CHECK enum pyd_code pyd_redact_apply(struct pyd_redact *rd,
 					      struct pyd_reader *r,
-					      struct pyd_node *n, size_t i,
+					      struct pyd_node *n,
 					      uint32_t shape,
 					      struct pyd_err *err);
 

@@ -48,7 +48,6 @@ struct pyd_redact {
 	 * depth. */
 	struct pyd_vec todo;
 	struct pyd_map seen; /* address -> bits of rules, done with */
-	struct pyd_vec texts;
 
 	/* Classes of names by the address of the str or bytes. */
 	struct {

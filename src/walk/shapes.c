@@ -129,6 +129,7 @@ enum pyd_code pyd_shapes_get(struct pyd_shapes *s, struct pyd_reader *r,
 {
 	enum pyd_code code;
 	uint64_t found, h;
+	uint32_t *last;
 
 	if (!s->n) {
 		const struct pyd_node empty = { 0 };
@@ -141,10 +142,16 @@ enum pyd_code pyd_shapes_get(struct pyd_shapes *s, struct pyd_reader *r,
 		*ret = 0;
 		return PYD_OK;
 	}
+	/* Most instances of a type have the names of the one before. */
+	last = &s->last[node->type * 0x9E3779B97F4A7C15ULL >> 58];
+	if (*last && same(&s->v[*last], node)) {
+		*ret = *last;
+		return PYD_OK;
+	}
 	/* Two lists with one hash stand one behind the other. */
 	for (h = hash_names(node); pyd_map_get(&s->index, h, &found); h++)
 		if (same(&s->v[found], node)) {
-			*ret = (uint32_t)found;
+			*last = *ret = (uint32_t)found;
 			return PYD_OK;
 		}
 	if (s->n >= UINT32_MAX)
@@ -155,7 +162,7 @@ enum pyd_code pyd_shapes_get(struct pyd_shapes *s, struct pyd_reader *r,
 	code = pyd_map_put(&s->index, h, s->n - 1, err);
 	if (code)
 		return code;
-	*ret = (uint32_t)(s->n - 1);
+	*last = *ret = (uint32_t)(s->n - 1);
 	return PYD_OK;
 }
 

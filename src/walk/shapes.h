@@ -22,6 +22,7 @@ struct pyd_shapes {
 	struct pyd_shape *v;	   /* [0] is the empty shape */
 	size_t n, cap;
 	struct pyd_map index; /* hash of names -> position */
+	uint32_t last[64];    /* the last ones, by a hash of the type */
 };
 
 /* The id of the names of node; its text is read on first sight. */

@@ -560,7 +560,9 @@ static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
 	bool secret;
 
 	/* Strings and bytes of one character are shared by all. */
-	if (class == PYD_CLASS_ENV)
+	if (class == PYD_CLASS_ARGV)
+		secret = false; /* its arguments would be: it is no list */
+	else if (class == PYD_CLASS_ENV)
 		secret = len > 1;
 	else if (class == PYD_CLASS_CONSTANT)
 		secret = len >= 8 && !is_name_and_number(n->value.data, len) &&

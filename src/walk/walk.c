@@ -14,6 +14,10 @@ enum {
 	SMALL_BLOB = 1 << 20,
 	/* References of one object between two looks at the clock. */
 	LOOK_EVERY = 1 << 16,
+	/* Objects of a level that keep their order. */
+	NEAR_MAX = 4096,
+	/* Objects ahead in the worklist that are brought near. */
+	AHEAD = 6,
 };
 
 void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
@@ -30,6 +34,8 @@ void pyd_walk_init(struct pyd_walk *w, struct pyd_reader *r,
 	r->max_blob = limits->max_blob;
 	w->filter.include = limits->include;
 	w->filter.exclude = limits->exclude;
+	w->ordered = limits->depth || limits->max_objects ||
+		     limits->max_bytes || limits->timeout_ns;
 	w->whole.on = limits->max_string || limits->max_items ||
 		      (limits->max_blob && limits->max_blob < SMALL_BLOB) ||
 		      pyd_filter_is_on(&w->filter);
@@ -43,6 +49,7 @@ void pyd_walk_deinit(struct pyd_walk *w)
 	pyd_filter_deinit(&w->filter);
 	pyd_vec_deinit(&w->now);
 	pyd_vec_deinit(&w->next);
+	pyd_vec_deinit(&w->later);
 	pyd_vec_deinit(&w->beyond);
 	pyd_map_deinit(&w->types);
 	pyd_vec_deinit(&w->type_list);
@@ -53,16 +60,19 @@ void pyd_walk_deinit(struct pyd_walk *w)
 static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
 			  uint64_t ref, struct pyd_err *err)
 {
-	bool new;
+	bool new, queued = false;
 	enum pyd_code code;
 
 	/* NULL, or a small integer without an object. */
 	if (!ref || (ref & 3) == 3)
 		return PYD_OK;
-	code = pyd_visited_add(&w->visited, w->reader->target, ref, &new, err);
-	if (code || !new)
-		return code;
-	return pyd_vec_push(queue, ref, err);
+	if (!w->ordered && (queue->len >= NEAR_MAX || w->visited.nqueued))
+		code = pyd_visited_queue(&w->visited, w->reader->target, ref,
+					 &new, &queued, err);
+	else
+		code = pyd_visited_add(&w->visited, w->reader->target, ref,
+				       &new, err);
+	return code || !new || queued ? code : pyd_vec_push(queue, ref, err);
 }
 
 enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
@@ -81,13 +91,26 @@ enum pyd_code pyd_walk_names(struct pyd_walk *w, uint64_t ref,
 	return pyd_walk_root(w, ref, err);
 }
 
+/* Of the last types, which most objects have. */
+static size_t type_slot(pyd_addr type)
+{
+	_Static_assert(sizeof(((struct pyd_walk *)0)->noted) ==
+			       256 * sizeof(pyd_addr),
+		       "a slot is eight bits");
+	return (size_t)(type * 0x9E3779B97F4A7C15ULL >> 56);
+}
+
 static enum pyd_code note_type(struct pyd_walk *w, pyd_addr type,
 			       struct pyd_err *err)
 {
+	pyd_addr *last = &w->noted[type_slot(type)];
 	uint64_t found;
 	enum pyd_code code;
 
-	if (!type || pyd_map_get(&w->types, type, &found))
+	if (!type || *last == type)
+		return PYD_OK;
+	*last = type;
+	if (pyd_map_get(&w->types, type, &found))
 		return PYD_OK;
 	code = pyd_map_put(&w->types, type, 1, err);
 	if (code)
@@ -219,9 +242,11 @@ static void count_cut(struct pyd_walk *w)
 static enum pyd_code read_object(struct pyd_walk *w, pyd_addr addr,
 				 uint32_t *ret_shape, struct pyd_err *err)
 {
-	struct pyd_err why = { 0 };
-	enum pyd_code code = read_limited(w, addr, &why);
+	struct pyd_err why; /* not cleared: this is done for each object */
+	enum pyd_code code;
 
+	why.msg[0] = '\0';
+	code = read_limited(w, addr, &why);
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
 		return code;
@@ -232,6 +257,15 @@ static enum pyd_code read_object(struct pyd_walk *w, pyd_addr addr,
 			return code;
 	}
 	return pyd_shapes_get(&w->shapes, w->reader, &w->node, ret_shape, err);
+}
+
+static enum pyd_code set_aside(struct pyd_walk *w, pyd_addr addr,
+			       struct pyd_err *err)
+{
+	bool done;
+	enum pyd_code code = pyd_visited_later(&w->visited, addr, &done, err);
+
+	return code || done ? code : pyd_vec_push(&w->later, addr, err);
 }
 
 /* Reads one object and writes it, unless it is text that is written later. */
@@ -257,8 +291,8 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
 		bool held = false;
 
 		code = pyd_writer_hold(w->writer, n, &held, err);
-		if (!code && held)
-			code = pyd_redact_is_held(w->redact, err);
+		if (!code && !held)
+			code = set_aside(w, addr, err);
 	} else {
 		code = pyd_writer_object(w->writer, n, shape,
 					 &w->shapes.v[shape].map, err);
@@ -333,6 +367,9 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 		if (code)
 			return code;
 	}
+	if (w->followed[type_slot(n->type)] == n->type)
+		return PYD_OK;
+	w->followed[type_slot(n->type)] = n->type;
 	return meet(w, &w->next, n->type, err);
 }
 
@@ -448,6 +485,32 @@ enum pyd_code pyd_walk_more(struct pyd_walk *w, const struct pyd_vec *roots,
 	return pyd_walk_run(w, err);
 }
 
+/* Makes now what comes next: of this level, then of the next one. It is empty
+ * when there is nothing. */
+static enum pyd_code advance(struct pyd_walk *w, struct pyd_err *err)
+{
+	struct pyd_vec done = w->now;
+
+	w->at = 0;
+	if (w->visited.nqueued) {
+		w->now.len = 0;
+		return pyd_visited_next(&w->visited, &w->now, err);
+	}
+	w->now = w->next;
+	w->next = done;
+	w->next.len = 0;
+	w->level++;
+	return PYD_OK;
+}
+
+/* Has the processor fetch what is read soon. */
+static void look_ahead(const struct pyd_walk *w)
+{
+	if (w->at + AHEAD < w->now.len)
+		__builtin_prefetch(pyd_target_at(
+			w->reader->target, w->now.data[w->at + AHEAD], 1));
+}
+
 enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 {
 	enum pyd_code code;
@@ -455,25 +518,23 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 
 	for (;;) {
 		if (w->at == w->now.len) {
-			struct pyd_vec done = w->now;
-
-			if (!w->next.len)
+			code = advance(w, err);
+			if (code)
+				return code;
+			if (!w->now.len)
 				break;
-			w->now = w->next;
-			w->next = done;
-			w->next.len = 0;
-			w->at = 0;
-			w->level++;
 		}
 		if (pyd_interrupted)
 			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
-		is_cut = cut(w);
-		if (is_cut)
-			break;
+		if (w->ordered) {
+			is_cut = cut(w);
+			if (is_cut)
+				break;
+		}
+		look_ahead(w);
 		code = take(w, w->now.data[w->at++], err);
-		if (code)
-			return code;
-		code = follow(w, err);
+		if (!code)
+			code = follow(w, err);
 		if (code)
 			return code;
 		if (w->progress && w->objects % PROGRESS_EVERY == 0)
@@ -484,35 +545,32 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 	return finish_types(w, err);
 }
 
+static enum pyd_code write_later(void *ctx, pyd_addr addr, struct pyd_err *err)
+{
+	struct pyd_walk *w = ctx;
+	uint32_t shape = 0;
+	enum pyd_code code;
+
+	if (pyd_interrupted)
+		return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
+	code = read_object(w, addr, &shape, err);
+	if (!code)
+		code = pyd_redact_apply(w->redact, w->reader, &w->node, shape,
+					err);
+	if (code)
+		return code;
+	return pyd_writer_object(w->writer, &w->node, shape,
+				 &w->shapes.v[shape].map, err);
+}
+
 enum pyd_code pyd_walk_texts(struct pyd_walk *w, struct pyd_err *err)
 {
-	const struct pyd_vec *texts = pyd_redact_texts(w->redact);
-	enum pyd_code held;
+	enum pyd_code code =
+		pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
 
-	w->phase = PYD_WALK_TEXTS;
-	if (w->progress)
-		w->progress(w->progress_ctx, w);
-	held = pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
-	if (held)
-		return held;
-	for (size_t i = 0; i < texts->len; i++) {
-		uint32_t shape = 0;
-		enum pyd_code code;
-
-		if (w->progress && !(i % PROGRESS_EVERY))
-			w->progress(w->progress_ctx, w);
-
-		if (pyd_interrupted)
-			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
-		code = read_object(w, texts->data[i] & ~1ULL, &shape, err);
-		if (!code)
-			code = pyd_redact_apply(w->redact, w->reader, &w->node,
-						i, shape, err);
-		if (!code)
-			code = pyd_writer_object(w->writer, &w->node, shape,
-						 &w->shapes.v[shape].map, err);
-		if (code)
-			return code;
-	}
-	return PYD_OK;
+	if (!code)
+		code = pyd_visited_each_later(&w->visited, write_later, w, err);
+	for (size_t i = 0; i < w->later.len && !code; i++)
+		code = write_later(w, w->later.data[i], err);
+	return code;
 }

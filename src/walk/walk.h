@@ -42,10 +42,17 @@ struct pyd_walk {
 	struct pyd_shapes shapes;
 	struct pyd_whole whole;
 	struct pyd_filter filter;
-	struct pyd_vec now, next; /* this level's objects and the next's */
-	size_t at;		  /* in now */
+	/* This level's objects and the next's. When no limit asks for an order
+	 * and there are many, visited has what is beyond, and they come by
+	 * address: what lies together is read together. */
+	struct pyd_vec now, next;
+	size_t at; /* in now */
+	bool ordered;
 	uint64_t level;
+	struct pyd_vec later; /* texts that visited has no bits for */
 	struct pyd_map types; /* met as some object's type */
+	/* Some of them, by a hash of the address: noted, and followed. */
+	pyd_addr noted[256], followed[256];
 	struct pyd_vec type_list;
 	struct pyd_node node;
 	uint64_t objects, bytes, placeholders;

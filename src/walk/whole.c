@@ -78,12 +78,13 @@ enum pyd_code pyd_whole_names(struct pyd_whole *w, pyd_addr addr,
 enum pyd_code pyd_whole_note(struct pyd_whole *w, const struct pyd_node *n,
 			     struct pyd_err *err)
 {
-	struct fields f = fields_of(n->kind);
+	struct fields f;
 	uint64_t flags = 0;
 	enum pyd_code code = PYD_OK;
 
 	if (!w->on)
 		return PYD_OK;
+	f = fields_of(n->kind);
 	for (size_t i = 0; i < n->refs.len && i < 32 && !code; i++) {
 		if (f.self >> i & 1)
 			code = add(w, n->refs.data[i], SELF, err);
