@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
@@ -10,6 +11,7 @@
 
 const char *const pyd_arch_name = "x86_64";
 const uint16_t pyd_arch_elf_machine = EM_X86_64;
+const uint32_t pyd_arch_audit = AUDIT_ARCH_X86_64;
 
 static int fill(pid_t tid, struct pyd_regs *r)
 {
@@ -64,6 +66,7 @@ static int put_call(pid_t tid, const struct pyd_regs *regs)
 
 const char *const pyd_arch_name = "aarch64";
 const uint16_t pyd_arch_elf_machine = EM_AARCH64;
+const uint32_t pyd_arch_audit = AUDIT_ARCH_AARCH64;
 
 static int fill(pid_t tid, struct pyd_regs *r)
 {

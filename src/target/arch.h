@@ -30,6 +30,8 @@ struct pyd_regs {
 extern const char *const pyd_arch_name;
 /* EM_X86_64, EM_AARCH64 */
 extern const uint16_t pyd_arch_elf_machine;
+/* What seccomp filters see: AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64 */
+extern const uint32_t pyd_arch_audit;
 
 /* tid must be in a ptrace stop. PYD_GONE when it died. */
 PYD_MUST_CHECK enum pyd_code pyd_arch_get_regs(pid_t tid, struct pyd_regs *ret,

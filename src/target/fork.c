@@ -12,9 +12,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "target/seccomp.h"
 
 /* Where the child's stack pointer points: below what can be mapped. */
 #define NOWHERE 64U
+
+/* Threads whose filters are asked: most often all have the same. */
+enum { MAX_ASKED = 16 };
 
 static enum pyd_code refused(const struct pyd_process *p, int errnum,
 			     struct pyd_err *err)
@@ -69,34 +73,76 @@ static enum pyd_code hold(struct pyd_fork *f, struct pyd_err *err)
 	return PYD_OK;
 }
 
+enum pyd_code pyd_fork_may(const struct pyd_process *p,
+			   const struct pyd_fork *f, const struct pyd_tracee *e,
+			   struct pyd_err *err)
+{
+	const struct pyd_call calls[] = {
+		{ .nr = SYS_clone, .args = { CLONE_FILES, NOWHERE } },
+		{
+			.nr = SYS_wait4,
+			.args = { 0, 0, WNOHANG | __WALL, 0 },
+			.unknown = 1,
+		},
+		/* By which a thread that was left alone comes back; its
+		 * arguments are whatever registers hold. */
+		{ .nr = SYS_rt_sigreturn,
+		  .unknown = 0x3f | PYD_CALL_ELSEWHERE },
+	};
+
+	if (!pyd_inject_can(p, e))
+		return pyd_err_set(err, PYD_BUSY,
+				   "thread %d of process %d can make no call",
+				   e->t.tid, p->pid);
+	return pyd_seccomp_allows(p, e->t.tid,
+				  f->gadgets.call + pyd_arch_syscall_len, calls,
+				  sizeof(calls) / sizeof(calls[0]), err);
+}
+
+/* Best one that waits in the kernel. */
+static enum pyd_code choose(const struct pyd_process *p, struct pyd_tracee *v,
+			    size_t n, const struct pyd_fork *f,
+			    struct pyd_tracee **ret, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	enum pyd_code code = PYD_BUSY;
+	int asked = 0;
+
+	for (int in_call = 1; in_call >= 0; in_call--)
+		for (size_t i = 0; i < n && asked < MAX_ASKED; i++) {
+			if (v[i].state != PYD_TRACEE_STOPPED ||
+			    pyd_arch_in_call(&v[i].t.regs) != in_call)
+				continue;
+			code = pyd_fork_may(p, f, &v[i], &why);
+			if (!code) {
+				*ret = &v[i];
+				return PYD_OK;
+			}
+			/* Told from there on: what the filters say. */
+			if (code != PYD_BUSY) {
+				asked++;
+				*err = why;
+			}
+		}
+	if (asked)
+		return PYD_UNSUPPORTED;
+	return pyd_err_set(err, PYD_BUSY,
+			   "no thread of process %d can fork it: all are "
+			   "stopped, asleep in the kernel, or about to take a "
+			   "signal",
+			   p->pid);
+}
+
 enum pyd_code pyd_fork_make(const struct pyd_process *p, struct pyd_tracee *v,
 			    size_t n, struct pyd_fork *f, struct pyd_err *err)
 {
 	const uint64_t args[6] = { CLONE_FILES, NOWHERE };
 	struct pyd_tracee *e = NULL;
-	struct pyd_proc_status status;
 	int64_t result;
-	enum pyd_code code = pyd_procfs_status(p->pid, 0, &status, err);
+	enum pyd_code code = choose(p, v, n, f, &e, err);
 
 	if (code)
 		return code;
-	/* What a filter says of clone cannot be asked, and it may kill. */
-	if (status.seccomp)
-		return pyd_err_set(err, PYD_UNSUPPORTED,
-				   "process %d has a seccomp filter, which "
-				   "might not let it fork",
-				   p->pid);
-	/* Best one that waits in the kernel. */
-	for (int any = 0; any < 2 && !e; any++)
-		for (size_t i = 0; i < n && !e; i++)
-			if (pyd_inject_can(p, &v[i]) &&
-			    (any || pyd_arch_in_call(&v[i].t.regs)))
-				e = &v[i];
-	if (!e)
-		return pyd_err_set(err, PYD_BUSY,
-				   "no thread of process %d can fork it: all "
-				   "are stopped, or about to take a signal",
-				   p->pid);
 	code = pyd_inject(f->target, e, &f->gadgets, SYS_clone, args, &result,
 			  &f->child, err);
 	if (!code && (result < 0 || !f->child))

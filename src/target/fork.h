@@ -26,6 +26,13 @@ PYD_MUST_CHECK enum pyd_code pyd_fork_make(const struct pyd_process *p,
 					   struct pyd_tracee *v, size_t n,
 					   struct pyd_fork *f,
 					   struct pyd_err *err);
+/* PYD_OK when a stopped thread can be made to fork, to collect, and to return
+ * from both when left alone. PYD_UNSUPPORTED: seccomp forbids it; PYD_BUSY: not
+ * this one, not now. */
+PYD_MUST_CHECK enum pyd_code pyd_fork_may(const struct pyd_process *p,
+					  const struct pyd_fork *f,
+					  const struct pyd_tracee *e,
+					  struct pyd_err *err);
 /* Ends the child; the target still has it as a zombie. */
 void pyd_fork_kill(struct pyd_fork *f);
 /* Makes a stopped thread collect the zombie. */

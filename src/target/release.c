@@ -29,6 +29,8 @@
 #define SETTLE_TIMEOUT_NS 300000000U
 /* After this long nothing is forwarded any more: what was must arrive. */
 #define FORWARD_TIMEOUT_NS 100000000U
+/* A thread that can collect the snapshot may have to wake up first. */
+#define COLLECT_TIMEOUT_NS 5000000000U
 
 enum { MAX_FORWARDS = 64 };
 
@@ -272,15 +274,27 @@ static void serve_until(struct release *r, pid_t snapshot)
 	}
 }
 
+static bool is_asleep(const struct release *r, const struct pyd_tracee *e)
+{
+	struct pyd_proc_stat stat;
+	struct pyd_err ignored;
+
+	return pyd_procfs_stat(r->p->pid, e->t.tid, &stat, &ignored) ||
+	       stat.state == 'D';
+}
+
 /* Some thread stopped, in which a call can be made; NULL when there is none. */
-static struct pyd_tracee *stop_one(struct release *r)
+static struct pyd_tracee *stop_one(struct release *r,
+				   const struct pyd_fork *snapshot)
 {
 	uint64_t begin = pyd_now_ns();
+	struct pyd_err ignored;
 
 	for (size_t i = 0; i < r->n; i++) {
 		struct pyd_tracee *e = &r->v[i];
 
 		if (e->state != PYD_TRACEE_RUNS || e->t.in_job_stop ||
+		    is_asleep(r, e) ||
 		    ptrace(PTRACE_INTERRUPT, e->t.tid, NULL, NULL))
 			continue;
 		while (e->state == PYD_TRACEE_RUNS &&
@@ -295,7 +309,7 @@ static struct pyd_tracee *stop_one(struct release *r)
 		if (e->state != PYD_TRACEE_STOPPED)
 			continue;
 		if (!pyd_arch_get_regs(e->t.tid, &e->t.regs, NULL) &&
-		    pyd_inject_can(r->p, e))
+		    !pyd_fork_may(r->p, snapshot, e, &ignored))
 			return e;
 		serve(r, e);
 	}
@@ -304,9 +318,17 @@ static struct pyd_tracee *stop_one(struct release *r)
 
 static void collect(struct release *r, const struct pyd_fork *snapshot)
 {
-	struct pyd_tracee *e = stop_one(r);
+	uint64_t begin = pyd_now_ns();
+	struct pyd_tracee *e = stop_one(r, snapshot);
 	struct pyd_err err = { 0 };
 
+	while (!e && pyd_now_ns() - begin < COLLECT_TIMEOUT_NS) {
+		bool ignored;
+
+		nanosleep(&(struct timespec) { 0, 5000000 }, NULL);
+		(void)look(r, &ignored);
+		e = stop_one(r, snapshot);
+	}
 	if (!e) {
 		pyd_log_debug("no thread of %d can collect the snapshot",
 			      r->p->pid);

@@ -18,7 +18,10 @@
 #include "target/fork.h"
 #include "target/tracee.h"
 
-#define DEFAULT_TIMEOUT_MS 5000U
+/* Threads that run and are not stopped wait for a processor. */
+#define DEFAULT_TIMEOUT_MS 2000U
+/* How long others stand still for one that sleeps in the kernel. */
+#define ASLEEP_NS 100000000U
 #define DETACH_TIMEOUT_NS 1000000000U
 
 enum phase {
@@ -162,25 +165,39 @@ static enum pyd_code late(const struct pyd_stop *s, struct pyd_err *err)
 		const struct pyd_tracee *e = &s->v[i];
 		struct pyd_thread now;
 
-		if (e->state != PYD_TRACEE_RUNS)
+		if (e->state != PYD_TRACEE_RUNS || e->t.asleep)
 			continue;
 		if (!pyd_thread_describe(s->p, e->t.tid, &now))
 			now = e->t;
 		return pyd_err_set(
 			err, PYD_BUSY,
 			"thread %d (%s) of process %d did not stop in time; "
-			"its state is %c%s; try again later, or use "
+			"its state is %c; try again later, or use "
 			"--capture=live",
-			e->t.tid, e->t.comm, s->p->pid, now.state,
-			now.state == 'D'
-				? ", it waits in the kernel (a disk, a network "
-				  "file system, vfork) and cannot be stopped"
-				: "");
+			e->t.tid, e->t.comm, s->p->pid, now.state);
 	}
 	return pyd_err_set(err, PYD_BUSY,
 			   "process %d starts threads faster than they can be "
 			   "stopped; try again, or use --capture=live",
 			   s->p->pid);
+}
+
+/* It sleeps where only its own business wakes it. When that comes it stops
+ * before it runs any code of the program. */
+static bool is_asleep(const struct pyd_stop *s, struct pyd_tracee *e)
+{
+	struct pyd_proc_stat stat;
+	struct pyd_err ignored;
+
+	if (pyd_now_ns() - s->begin_ns < ASLEEP_NS ||
+	    pyd_procfs_stat(s->p->pid, e->t.tid, &stat, &ignored) ||
+	    stat.state != 'D')
+		return false;
+	e->t.asleep = 1;
+	e->t.state = 'D';
+	pyd_log_debug("thread %d (%s) sleeps in the kernel: not stopped",
+		      e->t.tid, e->t.comm);
+	return true;
 }
 
 static enum pyd_code wait_from(struct pyd_stop *s, size_t first,
@@ -192,9 +209,13 @@ static enum pyd_code wait_from(struct pyd_stop *s, size_t first,
 		size_t pending = 0;
 
 		for (size_t i = first; i < s->n; i++) {
-			if (s->v[i].state == PYD_TRACEE_RUNS)
-				pyd_tracee_poll(&s->v[i]);
-			pending += s->v[i].state == PYD_TRACEE_RUNS;
+			struct pyd_tracee *e = &s->v[i];
+
+			if (e->state != PYD_TRACEE_RUNS || e->t.asleep)
+				continue;
+			pyd_tracee_poll(e);
+			pending +=
+				e->state == PYD_TRACEE_RUNS && !is_asleep(s, e);
 		}
 		if (!pending)
 			return PYD_OK;
@@ -240,8 +261,14 @@ static enum pyd_code save_registers(struct pyd_stop *s, struct pyd_err *err)
 	for (size_t i = 0; i < s->n; i++) {
 		struct pyd_tracee *e = &s->v[i];
 
+		if (e->state == PYD_TRACEE_RUNS) {
+			pyd_tracee_poll(e); /* it may have come since */
+			if (e->state == PYD_TRACEE_RUNS)
+				t->v[t->n++] = e->t;
+		}
 		if (e->state != PYD_TRACEE_STOPPED)
 			continue;
+		e->t.asleep = 0;
 
 		enum pyd_code code =
 			pyd_arch_get_regs(e->t.tid, &e->t.regs, err);

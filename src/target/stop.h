@@ -16,6 +16,9 @@ struct pyd_thread {
 	char comm[20]; /* name that the kernel shows */
 	char state;    /* /proc state letter before the stop; '?' unknown */
 	uint8_t in_job_stop; /* it was stopped (T) and stays so */
+	/* It sleeps in the kernel (D) and cannot be stopped: it will be before
+	 * it runs again. There are no registers. */
+	uint8_t asleep;
 	/* Valid in pyd_stop_threads(); zero in pyd_threads_list(). */
 	struct pyd_regs regs;
 };
@@ -29,13 +32,15 @@ struct pyd_gadgets;
 struct pyd_stop;
 
 struct pyd_stop_options {
-	unsigned int timeout_ms; /* 0: 5000 */
+	unsigned int timeout_ms; /* for threads that run; 0: 2000 */
 };
 
 /*
- * Stops every thread. PYD_BUSY: traced by another (named), or a thread does not
- * stop in time (named); PYD_PERM: with reason and cure; PYD_GONE;
- * PYD_INTERRUPTED. On failure everything is let go again.
+ * Stops every thread. One that sleeps in the kernel, where nothing stops it (a
+ * disk, a network file system, vfork), is waited for 100 ms while the others
+ * stand still, and then left asleep. PYD_BUSY: traced by another (named), or a
+ * thread does not stop in time (named); PYD_PERM: with reason and cure;
+ * PYD_GONE; PYD_INTERRUPTED. On failure everything is let go again.
  */
 PYD_MUST_CHECK enum pyd_code pyd_stop_all(const struct pyd_process *p,
 					  const struct pyd_stop_options *opts,

@@ -209,6 +209,24 @@ static void pack_modules(struct pyd_pack *p, const struct pyd_modules *m)
 	}
 }
 
+static void pack_capture(struct pyd_pack *p, const struct pyd_subject *s)
+{
+	const struct pyd_threads *t = s->threads;
+	size_t asleep = 0;
+
+	pyd_pack_text(p, "capture");
+	pyd_pack_map(p, 3);
+	pyd_pack_kv_text(p, "mode", s->capture);
+	pyd_pack_kv_bool(p, "torn", s->torn);
+	for (size_t i = 0; t && i < t->n; i++)
+		asleep += t->v[i].asleep;
+	pyd_pack_text(p, "asleep");
+	pyd_pack_array(p, asleep);
+	for (size_t i = 0; t && i < t->n; i++)
+		if (t->v[i].asleep)
+			pyd_pack_u64(p, (uint64_t)t->v[i].tid);
+}
+
 enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 				    struct pyd_reader *r, struct pyd_writer *w,
 				    struct pyd_err *err)
@@ -233,10 +251,7 @@ enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 	pyd_trigger_pack(m->opts->trigger ? m->opts->trigger
 					  : &subject->trigger,
 			 m->redact, &p);
-	pyd_pack_text(&p, "capture");
-	pyd_pack_map(&p, 2);
-	pyd_pack_kv_text(&p, "mode", subject->capture);
-	pyd_pack_kv_bool(&p, "torn", subject->torn);
+	pack_capture(&p, subject);
 	pack_limits(&p, &m->opts->limits);
 	pyd_redact_pack_header(m->redact, &p);
 	pack_modules(&p, m->modules);

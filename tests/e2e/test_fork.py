@@ -81,7 +81,8 @@ def test_no_inject(one: Interpreter, tmp_path: Path) -> None:
         assert "--no-inject" in refused.stderr
 
 
-# A filter that ends the process at clone, and one that refuses it.
+# A filter that ends the process at clone, and one that refuses it; of all
+# threads, or of the main one.
 FILTER = """
 import ctypes, struct
 libc = ctypes.CDLL(None, use_errno=True)
@@ -96,13 +97,13 @@ program = b"".join(struct.pack("HBBI", *i) for i in [
 code = ctypes.create_string_buffer(program)
 head = struct.pack("HxxxxxxP", 4, ctypes.addressof(code))
 assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, head) == 0, ctypes.get_errno()
+assert libc.syscall(317, 1, %d, head) == 0, ctypes.get_errno()
 """
 
 
 @pytest.mark.parametrize("action", [0x80000000, 0x00050001], ids=["kills", "refuses"])
 def test_seccomp(one: Interpreter, tmp_path: Path, action: int) -> None:
-    with large(one, FILTER % action) as target:
+    with large(one, FILTER % (action, 1)) as target:
         target.line()
         said = attach(target, tmp_path / "d", "--capture=auto")
         assert "seccomp" in said and "copy" in said
@@ -111,6 +112,44 @@ def test_seccomp(one: Interpreter, tmp_path: Path, action: int) -> None:
         assert refused.returncode == 1
         assert "seccomp" in refused.stderr
         assert target.unharmed()
+
+
+def test_seccomp_of_one_thread(one: Interpreter, tmp_path: Path) -> None:
+    if os.getuid():
+        pytest.skip("reading a filter needs CAP_SYS_ADMIN")
+    with large(one, FILTER % (0x80000000, 0)) as target:
+        target.line()
+        attach(target, tmp_path / "d")
+        expect(target, tmp_path / "d", "fork")
+
+
+# As container profiles have it: clone may make no namespaces.
+ALLOWS = """
+import ctypes, struct
+libc = ctypes.CDLL(None, use_errno=True)
+program = b"".join(struct.pack("HBBI", *i) for i in [
+    (0x20, 0, 0, 0),          # the system call's number
+    (0x15, 0, 2, 56),         # clone
+    (0x20, 0, 0, 16),         # its flags
+    (0x45, 1, 0, 0x7E020000),
+    (0x06, 0, 0, 0x7FFF0000), # allowed
+    (0x06, 0, 0, 0x00050001),
+])
+code = ctypes.create_string_buffer(program)
+head = struct.pack("HxxxxxxP", 6, ctypes.addressof(code))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+for i in range(3):
+    assert libc.syscall(317, 1, 1, head) == 0, ctypes.get_errno()
+"""
+
+
+def test_seccomp_that_allows(one: Interpreter, tmp_path: Path) -> None:
+    if os.getuid():
+        pytest.skip("reading a filter needs CAP_SYS_ADMIN")
+    with large(one, ALLOWS) as target:
+        target.line()
+        attach(target, tmp_path / "d", "--capture=auto")
+        expect(target, tmp_path / "d", "fork")
 
 
 def test_limit_of_processes(tmp_path: Path) -> None:

@@ -237,6 +237,43 @@ def test_killed_dumper(one: Interpreter, tmp_path: Path) -> None:
                 left.unlink()
 
 
+ASLEEP = """
+import os, sys, threading
+held = ["by", "the", "main", "thread"]
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+print("ready", flush=True)
+# The new process opens the fifo before it is what it is to be, and meanwhile
+# this thread waits in the kernel, where nothing stops it.
+child = os.posix_spawn("/bin/true", ["true"], {},
+                       file_actions=[(os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)])
+print(os.waitpid(child, 0)[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("mode", ["auto", "copy", "stop"])
+def test_asleep_in_the_kernel(one: Interpreter, tmp_path: Path, mode: str) -> None:
+    """A thread that cannot be stopped holds up neither the dumper nor the others."""
+    if one.version < (3, 8) or one.root:
+        pytest.skip("has no posix_spawn, or a file system of its own")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with start_code(one, ASLEEP, str(fifo)) as target:
+        target.line()
+        deadline = time.monotonic() + 30
+        while "D" not in target.task_states():
+            assert time.monotonic() < deadline
+        path = tmp_path / "d"
+        attach(target, path, f"--capture={mode}")
+        assert record(path, "header")["capture"]["asleep"] == [target.pid]
+        thread = harness.thread_with(harness.open_dump(path), "<module>")
+        assert thread.frames[-1].locals["held"] == ["by", "the", "main", "thread"]
+        assert record(path, "threads")["threads"][0]["state"] == "D"
+        with open(fifo, "wb"):
+            assert target.line() == "0"
+        assert target.unharmed()
+
+
 MANY_THREADS = """
 import sys, threading
 threading.stack_size(256 << 10)

@@ -508,7 +508,8 @@ static void vforked(struct child *c)
 Test(stop, thread_that_does_not_stop, .timeout = 60)
 {
 	struct child c = child_start(vforked);
-	struct pyd_stop_options opts = { .timeout_ms = 200 };
+	/* Before it would be left asleep. */
+	struct pyd_stop_options opts = { .timeout_ms = 50 };
 
 	child_listen(&c);
 	wait_state(c.pid, 'D');
@@ -565,6 +566,86 @@ Test(stop, listing_without_a_stop)
 	cr_expect_eq(t.v[0].tid, c.pid);
 	cr_expect_eq(t.v[0].ns_tid, c.pid);
 	pyd_threads_deinit(&t);
+	pyd_process_close(&p);
+	child_end(&c);
+}
+
+/* -- asleep in the kernel -- */
+
+static void *count_on(void *arg)
+{
+	struct child *c = arg;
+
+	for (;;) {
+		c->shared->count[0]++;
+		nap_ms(1);
+	}
+	return NULL;
+}
+
+/* The parent of a vfork waits for its child, and nothing stops it. */
+static void forks_and_waits(struct child *c)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, count_on, c))
+		_exit(72);
+	while (!c->shared->count[0])
+		nap_ms(1);
+
+	pid_t child = vfork();
+
+	if (!child) {
+		char byte;
+
+		c->shared->addr[0] = (uint64_t)getpid();
+		(void)!write(c->from, "x", 1);
+		(void)!read(c->to, &byte, 1);
+		_exit(3);
+	}
+	if (child > 0)
+		child_tell(c);
+	child_wait(c);
+}
+
+Test(stop, vfork_parent, .timeout = 60)
+{
+	struct child c = child_start(forks_and_waits);
+	struct pyd_process p;
+
+	child_listen(&c); /* the vfork's child */
+	while (state_of(c.pid) != 'D')
+		nap_ms(1);
+	p = opened(&c);
+	for (int i = 0; i < 5; i++) {
+		struct pyd_stop *s = stopped(&p);
+		const struct pyd_threads *t = pyd_stop_threads(s);
+
+		cr_assert_eq(t->n, 2);
+		cr_assert_eq(t->v[0].tid, c.pid);
+		cr_assert_eq(t->v[0].state, 'D');
+		cr_assert(t->v[0].asleep);
+		cr_assert(!t->v[1].asleep);
+		cr_assert_eq(t->v[0].regs.pc, 0);
+		cr_assert_neq(t->v[1].regs.pc, 0);
+		/* It wakes up while all stand: it does not run. */
+		if (i == 4) {
+			struct pyd_err ignored;
+			struct pyd_proc_stat st = { 0 };
+
+			child_go(&c);
+			for (int n = 0; st.state != 't' && n < 10000; n++) {
+				cr_assert_eq(pyd_procfs_stat(c.pid, c.pid, &st,
+							     &ignored),
+					     PYD_OK);
+				nap_ms(1);
+			}
+			cr_assert_eq(st.state, 't');
+		}
+		pyd_stop_destroy(s);
+		cr_assert_eq(first_still(c.shared, 1), 1);
+	}
+	child_listen(&c); /* the parent is behind its vfork */
 	pyd_process_close(&p);
 	child_end(&c);
 }
