@@ -140,7 +140,7 @@ static enum pyd_code take_thread(struct taker *k, const struct pyd_thread *os,
 	bool any = false;
 
 	k->calls.n = 0;
-	if (!late)
+	if (!late && !os->asleep)
 		code = pyd_unwind(k->u, &os->regs, k->deadline_ns, &k->calls,
 				  err);
 	for (size_t i = 0; !code && i <= k->rt->nthreads; i++) {
@@ -154,7 +154,11 @@ static enum pyd_code take_thread(struct taker *k, const struct pyd_thread *os,
 		st = add(k->s, os, own ? (int64_t)i : -1);
 		if (!st)
 			return pyd_err_set(err, PYD_NOMEM, "out of memory");
-		if (late) {
+		if (os->asleep)
+			add_note(st, "",
+				 "no registers: it slept in the kernel (state "
+				 "D) and could not be stopped");
+		else if (late) {
 			add_note(st, "",
 				 "left out: the time for native stacks was "
 				 "over; --native=all takes them all");
