@@ -57,7 +57,7 @@ SAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
 .PHONY: all unit test-tools demo check types deps interpreters install uninstall lint asan \
-	fuzz fuzz-bins bench clean help FORCE
+	fuzz fuzz-bins bench bench-quick clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -71,7 +71,7 @@ help:
 	@echo 'make interpreters   get further Python versions to test with'
 	@echo 'make install        PREFIX=$(PREFIX) DESTDIR=; also uninstall'
 	@echo 'make types          write doc/TYPES.md from what is seen'
-	@echo 'make lint asan fuzz bench clean'
+	@echo 'make lint asan fuzz bench bench-quick clean'
 
 # -- objects ---------------------------------------------------------------
 
@@ -190,10 +190,11 @@ fuzz:
 		CFLAGS='$(SAN) -fsanitize=fuzzer-no-link' fuzz-bins
 	$(Q)tests/fuzz.sh $(O) $(FUZZ_TIME)
 
-bench:
-	$(Q)$(DEPS) $(O) build
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
-	$(Q)$(PY) tests/bench/run.py --pydumpd $(O)/pydumpd $(BENCH)
+bench bench-quick:
+	$(Q)$(DEPS) $(O) check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all test-tools
+	$(Q)$(PY) tests/bench/run.py --pydumpd $(O)/pydumpd \
+		$(if $(filter %-quick,$@),--quick) $(BENCH)
 
 # -- installing ------------------------------------------------------------
 
@@ -210,6 +211,9 @@ install: all
 		while read -r f; do \
 			install -D -m 644 "$$f" '$(abspath $(LIBDIR))/pydumpd/'"$$f"; \
 		done
+	@# Whoever may not write there would compile the loader at each start.
+	-python3 -m compileall -q -d '$(PREFIX)/lib/pydumpd/pydumpd' \
+		'$(LIBDIR)/pydumpd/pydumpd'
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pydumpd $(LIBDIR)/libpydumpd.a \

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a dump costs: the process, the dumper, the file, the reader.
-
-The target measures its own longest gap, so that the pause is what it felt.
-Numbers of different runs are not comparable on a busy machine; ratios within
-one are. See README.md beside this file.
+"""What a dump costs: the process, the dumper, the file, the reader; beside the
+peers. README.md beside this file tells how to read it.
 """
 
 from __future__ import annotations
@@ -11,141 +8,327 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-TOP = Path(__file__).resolve().parents[2]
-LOADER = TOP / "tools" / "loader"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-# Each builds its heap, then spins and keeps the longest gap between two turns.
-PULSE = """
-import sys, threading, time
-def pulse():
-    print("ready", flush=True)
-    go = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.readline(), go.set()), daemon=True).start()
-    last, gap = time.perf_counter(), 0.0
-    while not go.is_set():
-        now = time.perf_counter()
-        gap = max(gap, now - last)
-        last = now
-        time.sleep(0.0002)
-    print(gap, flush=True)
-"""
+import measure  # noqa: E402
+import peers  # noqa: E402
+from processes import Failed, Target  # noqa: E402
+
+Row = dict[str, Any]
+
+
+class Workload(NamedTuple):
+    """What of a workload says something."""
+
+    modes: tuple[str, ...] = ("auto", "copy", "fork", "stop", "locals")
+    peers: tuple[str, ...] = tuple(peers.PEERS)
+    memory: int = 1 << 30  # bytes that must be free for it
+    quick: float = 1.0  # its scale in a quick run; 0: not in it
+    bulk: bool = False  # hold copy mode against a plain read
+
+
+_ALL = tuple(peers.PEERS)
 WORKLOADS = {
-    "small": PULSE + "pulse()",
-    "records": PULSE
-    + """
-class P:
-    def __init__(self, i):
-        self.i, self.name, self.v = i, "n%d" % i, i * 1.5
-dicts = [{"id": i, "name": "u%d" % i, "score": i * 0.5} for i in range(500000)]
-instances = [P(i) for i in range(500000)]
-pulse()
-""",
-    "threads": PULSE
-    + """
-threading.stack_size(1 << 18)
-for _ in range(1000):
-    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
-pulse()
-""",
+    "small": Workload(),
+    "records": Workload(memory=2 << 30, quick=0.4, bulk=True),
+    "irregular": Workload(quick=0.5, bulk=True),
+    "threads20": Workload(modes=("auto", "copy", "fork", "locals")),
+    "threads200": Workload(modes=("auto", "copy", "fork", "locals"), quick=0),
+    "threads1000": Workload(modes=("auto", "copy", "fork", "locals")),
+    "deep": Workload(modes=("auto", "locals"), peers=("py-spy", "pystack")),
+    "service": Workload(modes=("auto", "copy", "fork", "locals")),
+    # A copy of it would take 4 GB more.
+    "huge": Workload(modes=("auto", "locals"), memory=10 << 30, quick=0, peers=("gcore",)),
 }
-OPEN = """
-import sys, time
-sys.path.insert(0, sys.argv[2])
-import pydumpd
-begin = time.perf_counter()
-dump = pydumpd.open(sys.argv[1])
-frame = dump.threads[0].frames[0]
-opened = time.perf_counter()
-names = list(frame.locals)
-value = frame.locals[names[0]] if names else None
-print(opened - begin, time.perf_counter() - opened)
-"""
+#: What several runs are put together of: all but these.
+_TEXT = ("mode", "objects", "threads")
 
 
-def measure(pydumpd: str, python: str, name: str, folder: Path) -> dict[str, Any]:
-    path = folder / f"{name}.pydump"
-    target = subprocess.Popen(
-        [python, "-c", WORKLOADS[name]],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert target.stdin and target.stdout
-    try:
-        assert target.stdout.readline() == "ready\n"
-        time.sleep(0.2)
-        begin = time.perf_counter()
-        dumper = subprocess.Popen(
-            [pydumpd, "attach", str(target.pid), "-q", "-o", str(path)]
+def together(rows: list[Row]) -> Row:
+    """The median of several runs, and the least and the most of each."""
+    out: Row = {"runs": len(rows)}
+    for key in {k: None for row in rows for k in row}:
+        values = [row[key] for row in rows if key in row]
+        if key in _TEXT:
+            out[key] = values[-1]
+        else:
+            out[key] = {
+                "median": statistics.median(values), "min": min(values), "max": max(values),
+            }  # fmt: skip
+    return out
+
+
+def progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+class Bench:
+    """One run of all that was asked for."""
+
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
+        self.args, self.folder = args, folder
+        self.runs = args.runs or (2 if args.quick else 5)
+        self.python = args.python
+        self.env: peers.Environment | None = None
+        if not args.no_peers:
+            progress("making an environment for the peers")
+            self.env = peers.Environment(Path(args.peers_env).resolve(), args.python)
+            self.python = self.env.python
+
+    def workload(self, name: str) -> Row:
+        what = WORKLOADS[name]
+        scale = what.quick if self.args.quick else 1.0
+        scale *= self.args.scale
+        need = int(what.memory * max(scale, 0.1))
+        out: Row = {"workload": name, "scale": scale, "modes": {}, "notes": []}
+        if measure.memory_free() < need:
+            out["notes"].append(f"left out: it wants {need / 1e9:.1f} GB of free memory")
+            return out
+        try:
+            with Target(self.python, name, scale) as target:
+                out["rss_mb"] = target.rss() / 1e6
+                out["pass_before_s"] = target.ask("pass")
+                missing = target.ask("missing")
+                if missing:
+                    out["notes"].append("not there: " + ", ".join(missing))
+                self._modes(name, what, target, out)
+            self._opening(name, out)
+        except Failed as e:
+            out["notes"].append(f"failed: {e}")
+        if self.env is not None:
+            self._peers(name, what, scale, out)
+        return out
+
+    def _modes(self, name: str, what: Workload, target: Target, out: Row) -> None:
+        runs = 1 if name == "huge" and self.args.quick else self.runs
+        for mode in what.modes:
+            rows = []
+            for i in range(runs):
+                progress(f"{name}: {mode}, {i + 1} of {runs}")
+                try:
+                    rows.append(measure.dump(self.args.pydumpd, target, mode, self._file(mode)))
+                except Failed as e:
+                    out["notes"].append(f"{mode}: {e}")
+                    break
+            if rows:
+                out["modes"][mode] = together(rows)
+        tool = Path(self.args.pydumpd).parent / "bulkread"
+        if what.bulk and tool.exists():
+            rows = [measure.bulk_read(str(tool), target) for _ in range(max(runs, 3))]
+            out["bulk_read"] = together(rows)
+            if "copy" in out["modes"]:
+                told = out["modes"]["copy"]["pause_told_ms"]["median"]
+                out["copy_over_bulk"] = told / out["bulk_read"]["bulk_read_ms"]["median"]
+
+    def _file(self, mode: str) -> Path:
+        return self.folder / f"{mode}.pydump"
+
+    def _opening(self, name: str, out: Row) -> None:
+        made = [mode for mode in out["modes"] if self._file(mode).exists()]
+        if not made:
+            return
+        rows = []
+        for i in range(self.runs + 1):  # the first compiles modules
+            progress(f"{name}: opening, {i} of {self.runs}")
+            args = (self.args.pydumpd, sys.executable, self._file(made[0]), name, self.folder)
+            rows.append(measure.opening(*args))
+        out["opening"] = together(rows[1:])
+        for mode in made:
+            self._file(mode).unlink()
+
+    def _peers(self, name: str, what: Workload, scale: float, out: Row) -> None:
+        assert self.env is not None
+        out["peers"] = {}
+        patience = 20.0 if self.args.quick else 120.0
+        for peer in _ALL:
+            if peer not in what.peers:
+                out["peers"][peer] = {"not": "not measured here"}
+                continue
+            rows: list[Row] = []
+            why = ""
+            try:
+                with Target(self.python, name, scale) as target:
+                    while len(rows) < self.runs and not why:
+                        progress(f"{name}: {peer}, {len(rows) + 1} of {self.runs}")
+                        begin = time.monotonic()
+                        rows.append(peers.measure(self.env, peer, target, self.folder, patience))
+                        # One run of a slow one has to do.
+                        if time.monotonic() - begin > (3 if self.args.quick else 20):
+                            break
+            except Failed as e:
+                why = str(e)
+            except Exception as e:  # one peer must not end the run
+                why = f"{type(e).__name__}: {e}"
+            found: Row = together(rows) if rows else {}
+            if why:
+                found["not"] = why
+            same = "locals" if peer in ("py-spy", "pystack") else "auto"
+            if rows and same in out["modes"]:
+                found["beside"] = same
+                found["ratios"] = ratios(out["modes"][same], found)
+            out["peers"][peer] = found
+
+
+def ratios(own: Row, peer: Row) -> Row:
+    """How many times as much a peer takes; of objects/s, how many times fewer."""
+    out = {}
+    for key in ("pause_felt_ms", "total_s", "bytes", "bytes_per_object", "peak_mb"):
+        if key in peer and own[key]["median"]:
+            out[key] = peer[key]["median"] / own[key]["median"]
+    if "objects_per_s" in peer:
+        out["objects_per_s"] = own["objects_per_s"]["median"] / peer["objects_per_s"]["median"]
+    return out
+
+
+def _spread(value: Row, digits: int = 1) -> str:
+    return f"{value['median']:,.{digits}f} ({value['min']:,.{digits}f}-{value['max']:,.{digits}f})"
+
+
+def shown(out: Row) -> str:
+    """One workload as text."""
+    lines = [f"== {out['workload']}" + (f", scale {out['scale']:g}" if out["scale"] != 1 else "")]
+    if "rss_mb" in out:
+        lines[0] += f": {out['rss_mb']:,.0f} MB resident"
+    columns = "{:7} {:7} {:>21} {:>18} {:>9} {:>9} {:>8} {:>10} {:>7} {:>8} {:>8} {:>10}"
+    if out["modes"]:
+        lines.append(
+            columns.format(
+                "asked",
+                "mode",
+                "pause felt, ms",
+                "undisturbed, ms",
+                "told, ms",
+                "total, s",
+                "objects",
+                "objects/s",
+                "B/obj",
+                "peak MB",
+                "grown MB",
+                "pass, ms",
+            )  # fmt: skip
         )
-        _, status, usage = os.wait4(dumper.pid, 0)
-        total = time.perf_counter() - begin
-        dumper.returncode = os.waitstatus_to_exitcode(status)
-        if dumper.returncode:
-            raise SystemExit(f"bench: {name}: attach failed")
-        target.stdin.write("\n")
-        target.stdin.flush()
-        gap = float(target.stdout.readline())
-    finally:
-        target.kill()
-        target.wait()
-    shown = subprocess.run(
-        [pydumpd, "show", "--json", "--no-locals", "--max-frames=1", str(path)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    end = json.loads(shown.stdout)["end"]
-    opened = subprocess.run(
-        [sys.executable, "-c", OPEN, str(path), str(LOADER)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    for asked, m in out["modes"].items():
+        lines.append(
+            columns.format(
+                asked,
+                m["mode"],
+                _spread(m["pause_felt_ms"]),
+                _spread(m["quiet_gap_ms"]),
+                f"{m['pause_told_ms']['median']:.1f}",
+                f"{m['total_s']['median']:.2f}",
+                f"{m['objects']:,}",
+                f"{m['objects_per_s']['median']:,.0f}",
+                f"{m['bytes_per_object']['median']:.1f}",
+                f"{m['peak_mb']['median']:.0f}",
+                f"{m['growth_after_pass_mb']['median']:.1f}",
+                f"{m['pass_after_s']['median'] * 1e3:.1f}",
+            )
+        )
+        if "client_ms" in m:
+            lines.append(
+                f"        a client waited for {_spread(m['client_ms'])} ms at most; "
+                f"{_spread(m['client_quiet_ms'])} ms undisturbed"
+            )
+    if "pass_before_s" in out:
+        lines.append(f"pass over all objects before the dumps: {out['pass_before_s'] * 1e3:.1f} ms")
+    if "copy_over_bulk" in out:
+        bulk = out["bulk_read"]
+        lines.append(
+            f"copy mode: pause told {out['copy_over_bulk']:.2f} times a plain read of "
+            f"{bulk['bulk_read_mb']['median']:.0f} MB ({_spread(bulk['bulk_read_ms'])} ms)"
+        )
+    if "opening" in out:
+        o = out["opening"]
+        lines.append(
+            f"opening: {_spread(o['open_more_ms'], 0)} ms more than pdb "
+            f"({o['pdb_ms']['median']:.0f} ms); first p: {_spread(o['first_p_ms'])} ms"
+        )
+    for peer, found in out.get("peers", {}).items():
+        if "not" in found:
+            lines.append(f"{peer:10} not: {found['not']}")
+        if "pause_felt_ms" not in found:
+            continue
+        bits = [f"pause felt {_spread(found['pause_felt_ms'])} ms"]
+        bits.append(f"total {found['total_s']['median']:.2f} s")
+        bits.append(f"{found['bytes']['median']:,.0f} bytes")
+        if "objects_per_s" in found:
+            bits.append(f"{found['objects']:,} objects, {found['objects_per_s']['median']:,.0f}/s")
+        lines.append(f"{peer:10} " + ", ".join(bits) + f" [{found['runs']} runs]")
+        words = {
+            "pause_felt_ms": "pause", "total_s": "total", "bytes": "bytes",
+            "bytes_per_object": "bytes/object", "objects_per_s": "objects/s",
+            "peak_mb": "own memory",
+        }  # fmt: skip
+        over = found.get("ratios", {})
+        lines.append(
+            f"           times {found.get('beside')}: "
+            + ", ".join(f"{words[k]} {v:.2f}" for k, v in over.items())
+        )
+    lines += [f"note: {note}" for note in out["notes"]]
+    return "\n".join(lines)
+
+
+def machine(args: argparse.Namespace) -> Row:
+    version = subprocess.run([args.python, "-V"], capture_output=True, text=True).stdout.strip()
     return {
-        "workload": name,
-        "objects": end["objects"],
-        "pause_felt_ms": gap * 1e3,
-        "pause_ms": end["pause_ns"] / 1e6,
-        "total_s": total,
-        "objects_per_s": end["objects"] / (end["walk_ns"] / 1e9),
-        "bytes_per_object": path.stat().st_size / end["objects"],
-        "peak_mb": usage.ru_maxrss / 1e3,
-        "open_ms": float(opened[0]) * 1e3,
-        "first_value_ms": float(opened[1]) * 1e3,
+        "kernel": platform.release(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "load": os.getloadavg()[0],
+        "python": version,
+        "quick": args.quick,
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pydumpd", required=True)
-    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--python", default=sys.executable, help="that the targets run with")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--peers-env", help="folder of the peers' environment")
+    parser.add_argument("--quick", action="store_true", help="smaller, fewer, in two minutes")
+    parser.add_argument("--runs", type=int, default=0, help="of each mode")
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
     parser.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)}")
     args = parser.parse_args()
+    for name in args.workloads:
+        if name not in WORKLOADS:
+            parser.error(f"no workload {name!r}: one of {', '.join(WORKLOADS)}")
+    args.pydumpd = str(Path(args.pydumpd).resolve())
+    args.peers_env = args.peers_env or str(Path(args.pydumpd).parent / "bench-env")
+    chosen = args.workloads or [name for name, w in WORKLOADS.items() if w.quick or not args.quick]
+    about = machine(args)
+    if not args.json:
+        print(f"{about['python']}, {about['cpus']} CPUs, load {about['load']:.1f} at the start")
+        print("medians (least-most); see tests/bench/README.md", flush=True)
+    rows = []
     with tempfile.TemporaryDirectory(prefix="pydumpd-bench-") as folder:
-        rows = [
-            measure(args.pydumpd, args.python, name, Path(folder))
-            for name in args.workloads or WORKLOADS
-        ]
+        bench = Bench(args, Path(folder))
+        if bench.env is not None:
+            for name, why in bench.env.missing.items():
+                if not args.json:
+                    print(f"note: {name}: {why}")
+            about["peers"] = {
+                p: bench.env.version(p) for p in peers.PEERS[:3] if p not in bench.env.missing
+            }
+        for name in chosen:
+            rows.append(bench.workload(name))
+            progress("")
+            if not args.json:
+                print("\n" + shown(rows[-1]), flush=True)
     if args.json:
-        print(json.dumps(rows, indent=1))
-        return 0
-    for row in rows:
-        print(
-            "{workload:8} {objects:9,} objects  pause {pause_felt_ms:.1f} ms felt, "
-            "{pause_ms:.1f} ms told  {total_s:.2f} s  {objects_per_s:,.0f} objects/s  "
-            "{bytes_per_object:.1f} bytes/object  peak {peak_mb:.0f} MB  "
-            "open {open_ms:.0f} ms, first value {first_value_ms:.0f} ms".format(**row)
-        )
-    return 0
+        print(json.dumps({"machine": about, "workloads": rows}, indent=1))
+    return 1 if any(n.startswith("failed") for r in rows for n in r["notes"]) else 0
 
 
 if __name__ == "__main__":
