@@ -34,9 +34,10 @@ extern char **environ;
 static const char probe[] =
 	PATH_SETUP "if sys.version_info < (3, 8): sys.exit(3)\n"
 		   "try:\n"
-		   "    import pydumpd.dumpfile\n"
-		   "    pydumpd.dumpfile.load_zstd()\n"
-		   "    pydumpd.dumpfile.load_msgpack()\n"
+		   "    import importlib.util as u, msgpack\n"
+		   "    if not u.find_spec('pydumpd'): sys.exit(4)\n"
+		   "    try: from compression import zstd\n"
+		   "    except ImportError: import zstandard\n"
 		   "except Exception: sys.exit(4)\n"
 		   "sys.exit(0)\n";
 static const char start[] = PATH_SETUP "from pydumpd.cli import main\n"
