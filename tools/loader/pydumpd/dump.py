@@ -234,6 +234,7 @@ class Thread:
             for e in native.merge(len(self.frames))
         ]
 
+    @property
     def depth(self) -> int:
         """The number of its frames."""
         if self._frames is None and self._dump.complete:
