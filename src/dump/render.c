@@ -112,6 +112,49 @@ static double seconds(struct pyd_dump_value map, const char *key)
 	return (double)ns / 1e9;
 }
 
+/* Ranges of memory: what each is, and why it is not in the capture. */
+static void put_not_captured(struct render *r, struct pyd_dump_value list)
+{
+	static const struct {
+		const char *why, *text;
+	} texts[] = {
+		{ "shared", "shared, was read while the program ran" },
+		{ "dontfork", "a fork does not get it (MADV_DONTFORK)" },
+		{ "wipeonfork", "a fork gets zeros (MADV_WIPEONFORK)" },
+		{ "device", "memory of a device" },
+	};
+	struct pyd_dump_iter it = pyd_dump_value_iter(list);
+	struct pyd_dump_value v;
+	size_t shown = 0;
+
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		uint64_t start = 0, end = 0;
+		const char *why = "", *path = "", *text = "unreadable";
+		size_t nwhy = 0, npath = 0;
+
+		if (shown++ == 8)
+			break;
+		pyd_dump_value_u64(pyd_dump_value_get(v, "start"), &start);
+		pyd_dump_value_u64(pyd_dump_value_get(v, "end"), &end);
+		pyd_dump_value_text(pyd_dump_value_get(v, "why"), &why, &nwhy);
+		pyd_dump_value_text(pyd_dump_value_get(v, "path"), &path,
+				    &npath);
+		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+			if (nwhy == strlen(texts[i].why) &&
+			    !memcmp(why, texts[i].why, nwhy))
+				text = texts[i].text;
+		pyd_text_printf(&r->t, "  not captured: 0x%llx, ",
+				(unsigned long long)start);
+		pyd_render_size(end > start ? end - start : 0, &r->t);
+		if (npath)
+			labelled(&r->t, ", ", pyd_dump_value_get(v, "path"));
+		pyd_text_printf(&r->t, ": %s\n", text);
+	}
+	if (pyd_dump_value_len(list) > 8 && shown > 8)
+		pyd_text_printf(&r->t, "  not captured: %zu more\n",
+				pyd_dump_value_len(list) - 8);
+}
+
 static void put_capture(struct render *r, struct pyd_dump_value header)
 {
 	struct pyd_dump_value capture = pyd_dump_value_get(header, "capture");
@@ -130,6 +173,7 @@ static void put_capture(struct render *r, struct pyd_dump_value header)
 	    torn)
 		put(&r->t, "; the program ran meanwhile, values may be torn");
 	put(&r->t, "\n");
+	put_not_captured(r, pyd_dump_value_get(capture, "not_captured"));
 }
 
 /* What the limit of that name did. */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "target/bulk.h"
 #include "target/copy.h"
+#include "target/outside.h"
 #include "target/pagemap.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -52,17 +53,11 @@ struct pyd_capture {
 
 /* -- what to take -- */
 
-static bool is_device(const struct pyd_region *r)
-{
-	return !strncmp(r->path, "/dev/", 5) &&
-	       strncmp(r->path, "/dev/zero", 9) &&
-	       strncmp(r->path, "/dev/shm/", 9);
-}
-
 static bool wanted(const struct pyd_region *r)
 {
 	return r->prot & PYD_PROT_R && !(r->prot & PYD_PROT_SHARED) &&
-	       (r->inode || pyd_region_is_anonymous(r)) && !is_device(r);
+	       (r->inode || pyd_region_is_anonymous(r)) &&
+	       !pyd_region_is_device(r);
 }
 
 static enum pyd_code add_run(struct pyd_capture *c, pyd_addr start,
@@ -214,7 +209,8 @@ static enum pyd_code open_files(struct pyd_capture *c, struct pyd_err *err)
 		const struct pyd_region *q = i ? &m->regions[i - 1] : r;
 
 		c->files[i] = -1;
-		if (!r->inode || r->prot & PYD_PROT_W || is_device(r))
+		if (!r->inode || r->prot & PYD_PROT_W ||
+		    pyd_region_is_device(r))
 			continue;
 		if (i && q->dev == r->dev && q->inode == r->inode &&
 		    c->files[i - 1] >= 0)

@@ -70,6 +70,8 @@ struct live {
 	bool no_fork; /* it was refused */
 	struct pyd_process child;
 	struct pyd_target *child_live;
+	struct pyd_outside outside;
+	struct pyd_target *inner; /* of frozen, where it is another */
 };
 
 /* -- taking its memory -- */
@@ -118,7 +120,11 @@ static enum pyd_code take_fork(struct live *s, struct pyd_err *err)
 	enum pyd_code code = pyd_stop_fork(s->stop, s->base.target, &s->gadgets,
 					   &child, err);
 
+	if (!code)
+		code = pyd_outside_take(&s->process, child, &s->outside, err);
 	pyd_stop_release(s->stop);
+	if (!code)
+		code = pyd_outside_look(child, &s->outside, err);
 	if (code)
 		return code;
 	code = pyd_process_open(child, &s->child, err);
@@ -183,6 +189,26 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 	return PYD_OK;
 }
 
+/* What is read is the capture, but for what lies outside of it. */
+static enum pyd_code leave_out(struct live *s, struct pyd_err *err)
+{
+	struct pyd_target *frozen = s->base.frozen;
+	enum pyd_code code = PYD_OK;
+
+	if (s->mode == PYD_CAPTURE_COPY)
+		code = pyd_outside_list(frozen, &s->outside, err);
+	if (code || !s->outside.n)
+		return code;
+	s->base.outside = &s->outside;
+	if (!pyd_outside_differs(&s->outside))
+		return PYD_OK;
+	code = pyd_target_outside_create(&s->outside, frozen, &s->base.frozen,
+					 err);
+	if (!code)
+		s->inner = frozen;
+	return code;
+}
+
 static enum pyd_code live_take(struct pyd_subject *base, uint64_t deadline_ns,
 			       struct pyd_err *err)
 {
@@ -201,13 +227,14 @@ static enum pyd_code live_take(struct pyd_subject *base, uint64_t deadline_ns,
 		pyd_stop_destroy(s->stop);
 		s->stop = NULL;
 		s->base.threads = NULL;
+		pyd_outside_deinit(&s->outside);
 		code = prepare(s, err);
 		if (!code)
 			code = take_once(s, deadline_ns, err);
 	}
 	base->capture = pyd_capture_mode_name(s->mode);
 	base->torn = s->mode == PYD_CAPTURE_LIVE;
-	return code;
+	return code ? code : leave_out(s, err);
 }
 
 /* A list that a running target changes while it is copied does not hold up;
@@ -218,6 +245,10 @@ static void live_drop(struct pyd_subject *base)
 
 	pyd_target_destroy(base->frozen);
 	base->frozen = NULL;
+	pyd_target_destroy(s->inner);
+	s->inner = NULL;
+	base->outside = NULL;
+	pyd_outside_deinit(&s->outside);
 	pyd_capture_destroy(s->capture);
 	s->capture = NULL;
 	pyd_threads_deinit(&s->listed);
@@ -249,6 +280,8 @@ static void live_destroy(struct pyd_subject *base)
 	live_abandon(base);
 	pyd_threads_deinit(&s->listed);
 	pyd_target_destroy(base->frozen);
+	pyd_target_destroy(s->inner);
+	pyd_outside_deinit(&s->outside);
 	pyd_target_destroy(s->child_live);
 	pyd_process_close(&s->child);
 	pyd_capture_destroy(s->capture);

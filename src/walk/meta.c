@@ -209,17 +209,41 @@ static void pack_modules(struct pyd_pack *p, const struct pyd_modules *m)
 	}
 }
 
+enum { MAX_OUTSIDE = 10000 };
+
+static void pack_outside(struct pyd_pack *p, const struct pyd_outside *o)
+{
+	size_t n = 0;
+
+	/* What was copied all the same is not left out. */
+	for (size_t i = 0; o && i < o->n && n < MAX_OUTSIDE; i++)
+		n += !o->v[i].data;
+	pyd_pack_text(p, "not_captured");
+	pyd_pack_array(p, n);
+	for (size_t i = 0; n; i++) {
+		if (o->v[i].data)
+			continue;
+		n--;
+		pyd_pack_map(p, 4);
+		pyd_pack_kv_u64(p, "start", o->v[i].start);
+		pyd_pack_kv_u64(p, "end", o->v[i].end);
+		pyd_pack_kv_text(p, "path", o->v[i].path);
+		pyd_pack_kv_text(p, "why", pyd_outside_word(o->v[i].why));
+	}
+}
+
 static void pack_capture(struct pyd_pack *p, const struct pyd_subject *s)
 {
 	const struct pyd_threads *t = s->threads;
 	size_t asleep = 0;
 
 	pyd_pack_text(p, "capture");
-	pyd_pack_map(p, 3);
+	pyd_pack_map(p, 4);
 	pyd_pack_kv_text(p, "mode", s->capture);
 	pyd_pack_kv_bool(p, "torn", s->torn);
 	for (size_t i = 0; t && i < t->n; i++)
 		asleep += t->v[i].asleep;
+	pack_outside(p, s->outside);
 	pyd_pack_text(p, "asleep");
 	pyd_pack_array(p, asleep);
 	for (size_t i = 0; t && i < t->n; i++)

@@ -8,6 +8,7 @@
 #define PYD_WALK_SUBJECT_H
 
 #include "dump/writer.h"
+#include "target/outside.h"
 #include "target/process.h"
 #include "target/stop.h"
 #include "walk/redact.h"
@@ -80,6 +81,7 @@ struct pyd_subject {
 	struct pyd_target *frozen;
 	const char *capture; /* "copy", "fork", "stop", "live", "core" */
 	bool torn;	     /* the target ran meanwhile */
+	const struct pyd_outside *outside; /* not captured; NULL: all is */
 	uint64_t captured_bytes;
 	uint64_t pause_ns; /* after release() */
 };

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import resource
 import shutil
@@ -288,3 +289,74 @@ def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
         target.close_input()
         assert target.line() == "0 True"
         assert target.wait() == 0
+
+
+# Memory that a fork does not get, or gets as zeros, or that others have too.
+OUTSIDE = """
+import ctypes, mmap, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+def buffer(advice, size=1 << 16, flags=0x22):
+    where = libc.mmap(None, size, 3, flags, -1, 0)
+    data = (ctypes.c_char * size).from_address(where)
+    data[:] = b"x" * (size - 3) + b"end"
+    if advice:
+        assert libc.madvise(where, size, advice) == 0, ctypes.get_errno()
+    return where, size, memoryview(data).cast("B")[-4096:]
+def hold():
+    dont = buffer(10)
+    huge = buffer(10, 65 << 20)
+    wipe = buffer(18)
+    shared = buffer(0, 1 << 16, 0x21)
+    plain = buffer(0)
+    where = {n: v[0] for n, v in locals().items()}
+    print(where, flush=True)
+    sys.stdin.readline()
+    for v in (dont, huge, wipe, shared, plain):
+        assert bytes(v[2][-3:]) == b"end"
+    print("same", flush=True)
+hold()
+sys.stdin.read()
+"""
+
+
+def last_bytes(path: Path, name: str) -> Any:
+    """The end of a buffer, or why it is not there."""
+    frame = harness.thread_with(harness.open_dump(path), "hold").frames
+    value = next(f for f in frame if f.name == "hold").locals[name][2]
+    try:
+        return bytes(value)[-3:]
+    except TypeError:
+        return repr(value)
+
+
+@pytest.mark.parametrize("mode", ["copy", "fork"])
+def test_outside(one: Interpreter, tmp_path: Path, mode: str) -> None:
+    with start_code(one, OUTSIDE) as target:
+        where = ast.literal_eval(target.line())
+        path = tmp_path / "d"
+        attach(target, path, f"--capture={mode}", "--no-redact")
+        listed = record(path, "header")["capture"]["not_captured"]
+
+        def why(name: str) -> str | None:
+            start = where[name]
+            hits = [i["why"] for i in listed if i["start"] <= start < i["end"]]
+            return hits[0] if hits else None
+
+        assert why("shared") == "shared"
+        assert why("plain") is None and why("dont") is None
+        ends = {name: last_bytes(path, name) for name in where}
+        assert ends["dont"] == ends["plain"] == ends["shared"] == b"end"
+        if mode == "copy":
+            assert why("wipe") is None and why("huge") is None
+            assert ends["wipe"] == ends["huge"] == b"end"
+        else:
+            assert why("wipe") == "wipeonfork" and why("huge") == "dontfork"
+            assert "MADV_WIPEONFORK" in ends["wipe"]
+            assert "MADV_DONTFORK" in ends["huge"]
+            shown = harness.pydumpd("show", path).stdout
+            assert "not captured" in shown and "MADV_WIPEONFORK" in shown
+        assert target.ask("") == "same"
+        assert target.unharmed()

@@ -63,6 +63,32 @@ def summary(value: Any) -> str:
     return printable("%s: %s" % (name, shown) if shown else name, 500)
 
 
+_WHY = {
+    "shared": "shared memory, was read while the program ran",
+    "dontfork": "a fork does not get it (MADV_DONTFORK)",
+    "wipeonfork": "a fork gets zeros for it (MADV_WIPEONFORK)",
+    "device": "memory of a device",
+}
+
+
+def _not_captured(capture: Dict[str, Any]) -> List[str]:
+    """Ranges of memory that the capture lacks, and why; at most 8."""
+    found = capture.get("not_captured")
+    out = []
+    for item in found if isinstance(found, list) else ():
+        start, end = (item.get("start"), item.get("end")) if isinstance(item, dict) else (0, 0)
+        if not isinstance(start, int) or not isinstance(end, int) or end <= start:
+            continue
+        if len(out) == 8:
+            out.append("and more that was not captured")
+            break
+        path = _str(item["path"]) + ", " if item.get("path") else ""
+        why = item.get("why")
+        why = _WHY.get(why, "not readable") if isinstance(why, str) else "not readable"
+        out.append("not captured: 0x%x, %d kB, %s%s" % (start, (end - start) // 1024, path, why))
+    return out
+
+
 def header_lines(dump: Dump) -> List[str]:
     """What the dump is of, for people."""
     h = dump.header
@@ -98,6 +124,7 @@ def header_lines(dump: Dump) -> List[str]:
     if capture.get("torn"):
         line += "; it RAN MEANWHILE: values may not belong together"
     out.append(line)
+    out += ["         " + line for line in _not_captured(capture)]
     if h.get("description"):
         out.append("note     %s" % _str(h["description"]))
     trigger = part("trigger")
