@@ -4,10 +4,21 @@
 #include <elf.h>
 #include <errno.h>
 #include <linux/audit.h>
+#include <sched.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
+struct reg {
+	const char *name;
+	size_t offset; /* in struct user_regs_struct; 8 bytes each */
+};
+
 #if defined(__x86_64__)
+
+#define DEBUG_REGISTER(n) (void *)offsetof(struct user, u_debugreg[n])
 
 const char *const pyd_arch_name = "x86_64";
 const uint16_t pyd_arch_elf_machine = EM_X86_64;
@@ -61,6 +72,72 @@ static int put_call(pid_t tid, const struct pyd_regs *regs)
 	(void)regs;
 	return 0;
 }
+
+/* DR7: an enabling bit for each, then type and length. */
+static enum pyd_code set_hwbreaks(pid_t tid, const struct pyd_hwbreak *v,
+				  struct pyd_err *err)
+{
+	unsigned long control = 0;
+
+	/* Off first: an address is checked against the type that is set. */
+	if (ptrace(PTRACE_POKEUSER, tid, DEBUG_REGISTER(7), NULL))
+		goto failed;
+	for (unsigned int i = 0; v && i < PYD_HWBREAKS; i++) {
+		if (!v[i].addr)
+			continue;
+		if (ptrace(PTRACE_POKEUSER, tid, DEBUG_REGISTER(i),
+			   (void *)v[i].addr))
+			goto failed;
+		control |= 1UL << (2 * i);
+		/* Write, 8 bytes: 01 and 10; execute: 00 and 00. */
+		if (v[i].write)
+			control |= 0x9UL << (16 + 4 * i);
+	}
+	if (!control ||
+	    !ptrace(PTRACE_POKEUSER, tid, DEBUG_REGISTER(7), (void *)control))
+		return PYD_OK;
+failed:
+	return pyd_err_errno(err, errno == ESRCH ? PYD_GONE : PYD_UNSUPPORTED,
+			     errno, "thread %d takes no hardware breakpoint",
+			     tid);
+}
+
+unsigned int pyd_arch_hwbreaks_hit(pid_t tid)
+{
+	long status;
+
+	errno = 0;
+	status = ptrace(PTRACE_PEEKUSER, tid, DEBUG_REGISTER(6), NULL);
+	if (errno)
+		return 0;
+	(void)ptrace(PTRACE_POKEUSER, tid, DEBUG_REGISTER(6), NULL);
+	return (unsigned int)status & 0xf;
+}
+
+uint64_t pyd_arch_arg(const struct pyd_regs *regs, int i)
+{
+	return i ? regs->user.rsi : regs->user.rdi;
+}
+
+bool pyd_arch_is_vfork(const struct pyd_regs *regs)
+{
+	return regs->user.orig_rax == SYS_vfork ||
+	       (regs->user.orig_rax == SYS_clone &&
+		regs->user.rdi & CLONE_VFORK) ||
+	       regs->user.orig_rax == SYS_clone3;
+}
+
+#define REG(name)                                                              \
+	{                                                                      \
+#name, offsetof(struct user_regs_struct, name)                 \
+	}
+static const struct reg regs_known[] = {
+	REG(rip), REG(rsp),	REG(rbp),     REG(rax),	     REG(rbx),
+	REG(rcx), REG(rdx),	REG(rsi),     REG(rdi),	     REG(r8),
+	REG(r9),  REG(r10),	REG(r11),     REG(r12),	     REG(r13),
+	REG(r14), REG(r15),	REG(eflags),  REG(orig_rax), REG(cs),
+	REG(ss),  REG(fs_base), REG(gs_base),
+};
 
 #elif defined(__aarch64__)
 
@@ -126,6 +203,50 @@ static int put_call(pid_t tid, const struct pyd_regs *regs)
 			   &iov);
 }
 
+/* A breakpoint has to be stepped over there by its tracer. */
+static enum pyd_code set_hwbreaks(pid_t tid, const struct pyd_hwbreak *v,
+				  struct pyd_err *err)
+{
+	if (!v)
+		return PYD_OK;
+	return pyd_err_set(err, PYD_UNSUPPORTED,
+			   "thread %d: pydumpd does not know this processor's "
+			   "hardware breakpoints",
+			   tid);
+}
+
+unsigned int pyd_arch_hwbreaks_hit(pid_t tid)
+{
+	(void)tid;
+	return 0;
+}
+
+uint64_t pyd_arch_arg(const struct pyd_regs *regs, int i)
+{
+	return regs->user.regs[i];
+}
+
+bool pyd_arch_is_vfork(const struct pyd_regs *regs)
+{
+	return (regs->call == SYS_clone && regs->user.regs[0] & CLONE_VFORK) ||
+	       regs->call == SYS_clone3;
+}
+
+#define REG(name)                                                              \
+	{                                                                      \
+#name, offsetof(struct user_regs_struct, name)                 \
+	}
+#define X(n)                                                                   \
+	{                                                                      \
+		"x" #n, offsetof(struct user_regs_struct, regs[n])             \
+	}
+static const struct reg regs_known[] = {
+	REG(pc), REG(sp), REG(pstate), X(0),  X(1),  X(2),  X(3),  X(4),  X(5),
+	X(6),	 X(7),	  X(8),	       X(9),  X(10), X(11), X(12), X(13), X(14),
+	X(15),	 X(16),	  X(17),       X(18), X(19), X(20), X(21), X(22), X(23),
+	X(24),	 X(25),	  X(26),       X(27), X(28), X(29), X(30),
+};
+
 #else
 #error "pydumpd knows x86-64 and aarch64; add the processor here"
 #endif
@@ -158,4 +279,20 @@ enum pyd_code pyd_arch_set_regs(pid_t tid, const struct pyd_regs *regs,
 		return pyd_err_errno(err, errno == ESRCH ? PYD_GONE : PYD_PERM,
 				     errno, "cannot set registers of %d", tid);
 	return PYD_OK;
+}
+
+enum pyd_code pyd_arch_set_hwbreaks(pid_t tid,
+				    const struct pyd_hwbreak v[PYD_HWBREAKS],
+				    struct pyd_err *err)
+{
+	return set_hwbreaks(tid, v, err);
+}
+
+const char *pyd_arch_reg(const struct pyd_regs *regs, size_t i, uint64_t *ret)
+{
+	if (i >= sizeof(regs_known) / sizeof(regs_known[0]))
+		return NULL;
+	memcpy(ret, (const char *)&regs->user + regs_known[i].offset,
+	       sizeof(*ret));
+	return regs_known[i].name;
 }

@@ -6,6 +6,8 @@
 #ifndef PYD_TARGET_ARCH_H
 #define PYD_TARGET_ARCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/user.h>
@@ -53,6 +55,34 @@ int64_t pyd_arch_call_result(const struct pyd_regs *regs);
 /* True when the thread is inside a system call, which goes on or is restarted
  * when it runs again. */
 int pyd_arch_in_call(const struct pyd_regs *regs);
+
+/* -- hardware breakpoints: nothing is written to the program -- */
+
+enum { PYD_HWBREAKS = 4 };
+
+struct pyd_hwbreak {
+	pyd_addr addr; /* 0: none; of a write: a multiple of 8 */
+	bool write;    /* after a write to those 8 bytes; else before the
+			* instruction there */
+};
+/* Sets all of a stopped thread's; v may be NULL: none is left. They are the
+ * thread's alone, and outlive its tracer. PYD_UNSUPPORTED: the processor, or
+ * the machine that we are in, has none; PYD_GONE. */
+PYD_MUST_CHECK enum pyd_code pyd_arch_set_hwbreaks(
+	pid_t tid, const struct pyd_hwbreak v[PYD_HWBREAKS],
+	struct pyd_err *err);
+/* Which of them stopped a thread that has SIGTRAP: bit i for the i-th. Forgets
+ * it. */
+unsigned int pyd_arch_hwbreaks_hit(pid_t tid);
+/* Argument i, 0 or 1, of a function at whose first instruction a thread is. */
+uint64_t pyd_arch_arg(const struct pyd_regs *regs, int i);
+
+/* True for the first stop of a process that vfork made: it has its parent's
+ * memory, and runs no Python. */
+bool pyd_arch_is_vfork(const struct pyd_regs *regs);
+
+/* Name and value of register i; NULL behind the last. */
+const char *pyd_arch_reg(const struct pyd_regs *regs, size_t i, uint64_t *ret);
 
 /* True when pthread_self() of a thread with these registers is ident. Both
  * glibc and musl put struct pthread at the thread pointer on x86-64; on

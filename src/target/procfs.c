@@ -148,6 +148,7 @@ static void parse_status_line(struct pyd_proc_status *s, const char *line)
 	    sscanf(line, "CapEff: %" SCNx64, &s->cap_effective) == 1 ||
 	    sscanf(line, "ShdPnd: %" SCNx64, &s->sig_pending) == 1 ||
 	    sscanf(line, "SigBlk: %" SCNx64, &s->sig_blocked) == 1 ||
+	    sscanf(line, "SigIgn: %" SCNx64, &s->sig_ignored) == 1 ||
 	    sscanf(line, "SigCgt: %" SCNx64, &s->sig_caught) == 1 ||
 	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
 	    sscanf(line, "Kthread: %d", &s->kthread) == 1)

@@ -57,9 +57,10 @@ struct pyd_proc_status {
 	uint64_t cap_permitted;
 	uint64_t cap_effective;
 	/* Signals, bit n - 1 for number n: sent to the process and taken by no
-	 * thread yet, blocked by the thread, with a handler. */
+	 * thread yet, blocked by the thread, ignored, with a handler. */
 	uint64_t sig_pending;
 	uint64_t sig_blocked;
+	uint64_t sig_ignored;
 	uint64_t sig_caught;
 	int seccomp; /* 0 none, 1 strict, 2 filter */
 	int kthread;

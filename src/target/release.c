@@ -46,8 +46,7 @@ struct release {
 	size_t nforwards;
 };
 
-/* What waitpid() said of it. */
-static void note(struct pyd_tracee *e, bool failed, int status)
+void pyd_tracee_note(struct pyd_tracee *e, bool failed, int status)
 {
 	if (failed || WIFEXITED(status) || WIFSIGNALED(status)) {
 		e->state = PYD_TRACEE_GONE;
@@ -80,7 +79,7 @@ void pyd_tracee_poll(struct pyd_tracee *e)
 		got = waitpid(e->t.tid, &status, __WALL | WNOHANG);
 	while (got < 0 && errno == EINTR);
 	if (got)
-		note(e, got < 0, status);
+		pyd_tracee_note(e, got < 0, status);
 }
 
 static void let_run(struct pyd_tracee *e, int sig)
@@ -91,9 +90,7 @@ static void let_run(struct pyd_tracee *e, int sig)
 			   : PYD_TRACEE_RUNS;
 }
 
-/* Was the signal for the process, and not for that very thread? Timers and
- * faults are a thread's, or cannot be told. */
-static bool is_for_process(int sig, const siginfo_t *info)
+bool pyd_signal_is_for_process(int sig, const siginfo_t *info)
 {
 	switch (sig) {
 	case SIGSEGV:
@@ -115,7 +112,8 @@ static bool is_for_process(int sig, const siginfo_t *info)
 static bool forward(struct release *r, const struct pyd_tracee *e)
 {
 	if (!r->main || e == r->main || r->main->state == PYD_TRACEE_GONE ||
-	    r->nforwards == MAX_FORWARDS || !is_for_process(e->sig, &e->info) ||
+	    r->nforwards == MAX_FORWARDS ||
+	    !pyd_signal_is_for_process(e->sig, &e->info) ||
 	    r->main_blocks >> (e->sig - 1) & 1 ||
 	    pyd_now_ns() - r->begin_ns > FORWARD_TIMEOUT_NS ||
 	    syscall(SYS_tgkill, r->p->pid, r->p->pid, e->sig))
@@ -266,7 +264,7 @@ static void serve_until(struct release *r, pid_t snapshot)
 		for (size_t i = 0; i < r->n; i++) {
 			if (r->v[i].t.tid != got)
 				continue;
-			note(&r->v[i], false, status);
+			pyd_tracee_note(&r->v[i], false, status);
 			if (r->v[i].state == PYD_TRACEE_STOPPED)
 				serve(r, &r->v[i]);
 			break;

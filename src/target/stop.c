@@ -40,6 +40,8 @@ enum phase {
  */
 struct pyd_stop {
 	const struct pyd_process *p;
+	const struct pyd_stop_owner *owner; /* NULL: we trace it ourselves */
+	bool disarm;
 	/* Of the tracer thread until PHASE_STOPPED. */
 	struct pyd_tracee *v;
 	size_t n;
@@ -288,6 +290,16 @@ static enum pyd_code save_registers(struct pyd_stop *s, struct pyd_err *err)
 	return PYD_OK;
 }
 
+static void disarm_all(struct pyd_stop *s)
+{
+	struct pyd_err why = { 0 };
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].state == PYD_TRACEE_STOPPED &&
+		    pyd_arch_set_hwbreaks(s->v[i].t.tid, NULL, &why))
+			pyd_log_debug("%s", why.msg);
+}
+
 static void enter(struct pyd_stop *s, enum phase phase)
 {
 	pthread_mutex_lock(&s->lock);
@@ -326,6 +338,8 @@ static void *tracer(void *arg)
 		s->code = pyd_process_check(s->p, &s->err);
 	if (!s->code)
 		s->code = save_registers(s, &s->err);
+	if (s->disarm)
+		disarm_all(s);
 	if (!s->code) {
 		enter(s, PHASE_STOPPED);
 		if (await(s, PHASE_FORK) == PHASE_FORK) {
@@ -371,13 +385,24 @@ static enum pyd_code start_tracer(struct pyd_stop *s, struct pyd_err *err)
 	return PYD_OK;
 }
 
+static enum pyd_code hold_by_owner(struct pyd_stop *s, struct pyd_err *err)
+{
+	s->begin_ns = pyd_now_ns();
+
+	enum pyd_code code = s->owner->hold(s->owner->ctx, &s->threads, err);
+
+	s->phase = code ? PHASE_RESUMED : PHASE_STOPPED;
+	return code;
+}
+
 enum pyd_code pyd_stop_all(const struct pyd_process *p,
 			   const struct pyd_stop_options *opts,
 			   struct pyd_stop **ret, struct pyd_err *err)
 {
 	unsigned int ms = opts && opts->timeout_ms ? opts->timeout_ms
 						   : DEFAULT_TIMEOUT_MS;
-	enum pyd_code code = pyd_process_untraced(p, err);
+	const struct pyd_stop_owner *owner = opts ? opts->owner : NULL;
+	enum pyd_code code = owner ? PYD_OK : pyd_process_untraced(p, err);
 
 	if (code)
 		return code;
@@ -387,12 +412,14 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 	if (!s)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	s->p = p;
+	s->owner = owner;
+	s->disarm = opts && opts->disarm;
 	s->timeout_ns = (uint64_t)ms * 1000000U;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->change, NULL);
 	hurry(s); /* the new thread too */
-	code = start_tracer(s, err);
-	if (!code) {
+	code = owner ? hold_by_owner(s, err) : start_tracer(s, err);
+	if (!code && !owner) {
 		await(s, PHASE_STOPPED);
 		code = s->code;
 		if (code && err)
@@ -428,6 +455,11 @@ enum pyd_code pyd_stop_fork(struct pyd_stop *s, struct pyd_target *t,
 			    struct pyd_err *err)
 {
 	assert(s->phase == PHASE_STOPPED);
+	if (s->owner)
+		return pyd_err_set(err, PYD_UNSUPPORTED,
+				   "process %d is watched, and cannot be "
+				   "forked meanwhile",
+				   s->p->pid);
 	s->fork.target = t;
 	s->fork.gadgets = *gadgets;
 	enter(s, PHASE_FORK);
@@ -445,6 +477,15 @@ void pyd_stop_release(struct pyd_stop *s)
 {
 	bool first;
 
+	if (s->owner) {
+		if (s->phase != PHASE_STOPPED)
+			return;
+		s->owner->release(s->owner->ctx);
+		s->phase = PHASE_RESUMED;
+		s->end_ns = pyd_now_ns();
+		calm_down(s);
+		return;
+	}
 	if (!s->started)
 		return;
 	pthread_mutex_lock(&s->lock);

@@ -31,8 +31,26 @@ struct pyd_threads {
 struct pyd_gadgets;
 struct pyd_stop;
 
+/*
+ * Who traces the process already, and stops it for us: a tracer elsewhere in
+ * our own process (a watchdog).
+ */
+struct pyd_stop_owner {
+	/* Stops all threads, and gives them with registers and sorted. Failures
+	 * as those of pyd_stop_all(). */
+	enum pyd_code (*hold)(void *ctx, struct pyd_threads *ret,
+			      struct pyd_err *err);
+	/* They may go on, as far as the owner lets them. Called once after a
+	 * hold() that did not fail. */
+	void (*release)(void *ctx);
+	void *ctx;
+};
+
 struct pyd_stop_options {
-	unsigned int timeout_ms; /* for threads that run; 0: 2000 */
+	unsigned int timeout_ms;	    /* for threads that run; 0: 2000 */
+	const struct pyd_stop_owner *owner; /* NULL: nobody */
+	/* Takes away hardware breakpoints that a dead tracer left. */
+	bool disarm;
 };
 
 /*
@@ -56,7 +74,7 @@ uint64_t pyd_stop_end_ns(const struct pyd_stop *s);
  * Makes the stopped process fork a snapshot of itself that never runs, which
  * is there until pyd_stop_destroy(); the process is traced meanwhile. t is
  * the process, live, and outlives it. PYD_UNSUPPORTED, PYD_NOMEM, PYD_BUSY: it
- * cannot, with the reason; nothing has changed.
+ * cannot, with the reason; nothing has changed. A stop with an owner cannot.
  */
 PYD_MUST_CHECK enum pyd_code pyd_stop_fork(struct pyd_stop *s,
 					   struct pyd_target *t,

@@ -36,6 +36,11 @@ void pyd_threads_sort(struct pyd_threads *t, pid_t pid);
 
 /* Looks once whether a thread has stopped or ended. */
 void pyd_tracee_poll(struct pyd_tracee *e);
+/* What waitpid() said of it. */
+void pyd_tracee_note(struct pyd_tracee *e, bool failed, int status);
+/* Was the signal for the process, and not for that very thread? Timers and
+ * faults are a thread's, or cannot be told. */
+bool pyd_signal_is_for_process(int sig, const siginfo_t *info);
 struct pyd_fork;
 
 /*
