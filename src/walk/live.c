@@ -164,7 +164,7 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 		if (code)
 			return code;
 	} else {
-		code = pyd_stop_all(&s->process, NULL, &s->stop, err);
+		code = pyd_stop_all(&s->process, &s->opts->stop, &s->stop, err);
 		if (code)
 			return code;
 		s->base.threads = pyd_stop_threads(s->stop);

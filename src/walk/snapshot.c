@@ -326,6 +326,7 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		.redact = s->redact,
 	};
 	s->stacks.redact = s->redact;
+	s->stacks.trigger = s->opts->trigger;
 	code = s->redact ? pyd_redact_process(s->redact, s->subject, err)
 			 : pyd_writer_settle(s->writer, err);
 	if (code)

@@ -256,9 +256,8 @@ static enum pyd_code frame_roots(struct pyd_stacks *s, struct pyd_reader *r,
 	return PYD_OK;
 }
 
-/* Where a thread's newest frame is; 0 when it runs no Python. */
-static enum pyd_code newest(struct pyd_reader *r, pyd_addr tstate,
-			    pyd_addr *ret, struct pyd_err *err)
+enum pyd_code pyd_stack_newest(struct pyd_reader *r, pyd_addr tstate,
+			       pyd_addr *ret, struct pyd_err *err)
 {
 	const struct pyd_layout *lay = r->lay;
 	pyd_addr cframe;
@@ -303,7 +302,7 @@ static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 	struct pyd_err why = { 0 };
 	pyd_addr at = 0, mark = 0;
 	uint64_t steps = 0, lap = 1;
-	enum pyd_code code = newest(r, tstate, &at, &why);
+	enum pyd_code code = pyd_stack_newest(r, tstate, &at, &why);
 
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
@@ -394,6 +393,10 @@ static enum pyd_code add_exception(struct pyd_stacks *s, struct stack *st,
 		    value + (uint64_t)PYD_OFF(r->lay, exception, traceback),
 		    &traceback, &ignored))
 		traceback = 0;
+	/* What the dump is about is first, and once. */
+	if (s->trigger && s->trigger->exception == value && st->nexceptions &&
+	    st->exceptions[0].value == value)
+		return PYD_OK;
 	v = reallocarray(st->exceptions, st->nexceptions + 1, sizeof(*v));
 	if (!v)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
@@ -592,12 +595,25 @@ static enum pyd_code write_all(struct pyd_stacks *s,
 	return code;
 }
 
+/* The thread that the trigger's exception ends; nthreads: none. */
+static size_t thread_of_trigger(const struct pyd_stacks *s,
+				const struct pyd_runtime *rt)
+{
+	if (!s->trigger || !s->trigger->exception)
+		return rt->nthreads;
+	for (size_t i = 0; i < rt->nthreads; i++)
+		if (rt->threads[i].native_id == s->trigger->thread)
+			return i;
+	return 0;
+}
+
 enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 			       const struct pyd_runtime *rt,
 			       struct pyd_reader *r, struct pyd_writer *w,
 			       struct pyd_err *err)
 {
 	struct stack *stacks = calloc(rt->nthreads + 1, sizeof(*stacks));
+	const size_t ends = thread_of_trigger(s, rt);
 	enum pyd_code code = PYD_OK;
 
 	s->evals = calloc(rt->nthreads + 1, sizeof(*s->evals));
@@ -607,8 +623,12 @@ enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 	}
 	s->nevals = rt->nthreads;
 	for (size_t i = 0; i < rt->nthreads && !code; i++) {
-		code = read_exceptions(s, &stacks[i], r, rt->threads[i].addr,
-				       err);
+		if (i == ends)
+			code = add_exception(s, &stacks[i], r, true,
+					     s->trigger->exception, 0, 0, err);
+		if (!code)
+			code = read_exceptions(s, &stacks[i], r,
+					       rt->threads[i].addr, err);
 		if (!code)
 			code = read_stack(s, &stacks[i], r, rt->threads[i].addr,
 					  &s->evals[i], err);

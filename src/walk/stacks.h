@@ -9,10 +9,13 @@
 #include "read/frame.h"
 #include "runtime/runtime.h"
 #include "walk/evals.h"
+#include "walk/trigger.h"
 #include "walk/walk.h"
 
 struct pyd_stacks {
 	struct pyd_redact *redact; /* not owned; may be NULL */
+	/* Not owned; may be NULL. Its exception is shown as raised. */
+	const struct pyd_trigger *trigger;
 	uint64_t threads;
 	uint64_t frames;
 	/* Roots in order: exceptions and variables; functions, code, threads;
@@ -38,5 +41,10 @@ PYD_MUST_CHECK enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 					      struct pyd_writer *w,
 					      struct pyd_err *err);
 void pyd_stacks_deinit(struct pyd_stacks *s);
+
+/* Where the newest frame of a thread state is; 0 when it runs no Python. */
+PYD_MUST_CHECK enum pyd_code pyd_stack_newest(struct pyd_reader *r,
+					      pyd_addr tstate, pyd_addr *ret,
+					      struct pyd_err *err);
 
 #endif

@@ -90,26 +90,55 @@ const char *pyd_signal_code_name(int signo, int si_code)
 	return NULL;
 }
 
+static void pack_regs(struct pyd_pack *p, const struct pyd_regs *regs)
+{
+	const char *name;
+	uint64_t value;
+	size_t n = 0;
+
+	while (pyd_arch_reg(regs, n, &value))
+		n++;
+	pyd_pack_text(p, "registers");
+	pyd_pack_map(p, n);
+	for (size_t i = 0; (name = pyd_arch_reg(regs, i, &value)); i++)
+		pyd_pack_kv_u64(p, name, value);
+}
+
 void pyd_trigger_pack(const struct pyd_trigger *t, struct pyd_redact *redact,
 		      struct pyd_pack *p)
 {
 	const char *code =
 		t->has_info ? pyd_signal_code_name(t->signo, t->si_code) : NULL;
 
+	const bool thread = t->signo || t->thread;
+
 	pyd_pack_text(p, "trigger");
-	pyd_pack_map(p, 1 + (t->signo ? 4U : 0) + t->has_info + t->has_address +
-				(t->core != NULL));
+	pyd_pack_map(p, 1 + (t->signo ? 3U : 0) + thread + t->has_info +
+				t->has_address + t->faulthandler +
+				t->has_status + t->has_regs +
+				(t->exception ? 2U : 0) + (t->core != NULL));
 	pyd_pack_kv_text(p, "kind", t->kind ? t->kind : "attach");
 	if (t->signo) {
 		pyd_pack_kv_text(p, "signal", pyd_signal_name(t->signo));
 		pyd_pack_kv_i64(p, "signo", t->signo);
 		pyd_pack_kv_text(p, "code", code);
-		pyd_pack_kv_opt(p, "thread", t->thread ? t->thread : -1);
 	}
+	if (thread)
+		pyd_pack_kv_opt(p, "thread", t->thread ? t->thread : -1);
 	if (t->has_info)
 		pyd_pack_kv_i64(p, "si_code", t->si_code);
 	if (t->has_address)
 		pyd_pack_kv_u64(p, "address", t->address);
+	if (t->faulthandler)
+		pyd_pack_kv_bool(p, "faulthandler", true);
+	if (t->has_status)
+		pyd_pack_kv_i64(p, "status", t->status);
+	if (t->exception) {
+		pyd_pack_kv_u64(p, "exception", t->exception);
+		pyd_pack_kv_text(p, "type", t->exception_type);
+	}
+	if (t->has_regs)
+		pack_regs(p, &t->regs);
 	if (t->core) {
 		pyd_pack_text(p, "core");
 		pyd_redact_pack(redact, p, t->core);
