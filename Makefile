@@ -28,7 +28,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 LIB_SRCS := $(sort $(wildcard src/base/*.c src/target/*.c src/native/*.c \
 	src/layout/*.c src/read/*.c src/runtime/*.c src/secrets/*.c \
-	src/walk/*.c src/dump/*.c))
+	src/walk/*.c src/dump/*.c src/watch/*.c))
 CMD_SRCS := $(sort $(wildcard src/cmd/*.c))
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))

@@ -19,6 +19,6 @@ struct pyd_cmd {
 };
 
 extern const struct pyd_cmd pyd_cmd_attach, pyd_cmd_doctor, pyd_cmd_load,
-	pyd_cmd_peek, pyd_cmd_ps, pyd_cmd_show;
+	pyd_cmd_peek, pyd_cmd_ps, pyd_cmd_run, pyd_cmd_show, pyd_cmd_watch;
 
 #endif

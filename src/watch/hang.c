@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "watch/hang.h"
+
+#include <string.h>
+
+#include "read/frame.h"
+#include "walk/stacks.h"
+#include "watch/watch.h"
+
+#define MS 1000000ULL
+
+enum { THREADS_MAX = 1 << 16 };
+
+uint64_t pyd_hang_period(const struct pyd_watch_options *o)
+{
+	uint64_t ns = o->hang_ns / 8;
+
+	return ns < 20 * MS ? 20 * MS : ns > 1000 * MS ? 1000 * MS : ns;
+}
+
+struct search {
+	struct pyd_reader *r;
+	const char *name;
+	int64_t ident, native;
+};
+
+static enum pyd_code look_at_thread(void *ctx, pyd_addr key, pyd_addr value,
+				    struct pyd_err *err)
+{
+	struct search *s = ctx;
+	pyd_addr name = 0, native = 0;
+	struct pyd_err ignored;
+	char text[256];
+
+	(void)err;
+	if (s->ident || pyd_read_attr(s->r, value, "_name", &name, &ignored) ||
+	    !name || pyd_read_str(s->r, name, text, sizeof(text), &ignored) ||
+	    strcmp(text, s->name) ||
+	    pyd_read_i64(s->r, key, &s->ident, &ignored))
+		return PYD_OK;
+	if (pyd_read_attr(s->r, value, "_native_id", &native, &ignored) ||
+	    !native || pyd_read_i64(s->r, native, &s->native, &ignored))
+		s->native = 0;
+	return PYD_OK;
+}
+
+static uint64_t field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
+{
+	struct pyd_err ignored;
+	uint64_t v = 0;
+
+	if (r->lay->off[f] == PYD_ABSENT || !base ||
+	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
+				&ignored))
+		return 0;
+	return v;
+}
+
+/* The thread state of the threading.Thread of that name. */
+static pyd_addr named_thread(struct pyd_python *y, struct pyd_reader *r,
+			     const char *name, pid_t *ret_tid)
+{
+	struct search s = { .r = r, .name = name };
+	pyd_addr module = 0, active = 0, at;
+	struct pyd_err ignored;
+
+	if (pyd_read_dict_str(r, y->modules, "threading", &module, &ignored) ||
+	    !module ||
+	    pyd_read_dict_str(r, field(r, module, PYD_F_module_md_dict),
+			      "_active", &active, &ignored) ||
+	    !active ||
+	    pyd_read_dict_each(r, active, look_at_thread, &s, &ignored) ||
+	    !s.ident)
+		return 0;
+	*ret_tid = (pid_t)s.native;
+	at = field(r, y->interp, PYD_F_interp_threads_head);
+	for (int i = 0; at && i < THREADS_MAX; i++) {
+		if (field(r, at, PYD_F_tstate_thread_id) == (uint64_t)s.ident)
+			return at;
+		at = field(r, at, PYD_F_tstate_next);
+	}
+	return 0;
+}
+
+/* Where a frame keeps the instruction that it is at; a breakpoint covers the
+ * 8 bytes around it, of which all change with it. */
+static pyd_addr instruction_slot(const struct pyd_reader *r, pyd_addr frame)
+{
+	int32_t off = PYD_OFF(r->lay, iframe, instr_ptr);
+
+	if (off == PYD_ABSENT)
+		off = PYD_OFF(r->lay, frameobj, f_lasti);
+	return off == PYD_ABSENT ? 0 : (frame + (uint64_t)off) & ~7ULL;
+}
+
+/* False: it cannot be read. No frame at all is f->addr 0. */
+static bool newest(struct pyd_reader *r, pyd_addr tstate, struct pyd_frame *f)
+{
+	struct pyd_err ignored;
+	pyd_addr at = 0;
+
+	f->addr = 0;
+	if (pyd_stack_newest(r, tstate, &at, &ignored))
+		return false;
+	return !at || !pyd_read_frame(r, at, f, &ignored);
+}
+
+static bool same_place(struct pyd_hang *h, struct pyd_reader *r,
+		       pyd_addr tstate, uint64_t now, struct pyd_hwbreak *slot,
+		       bool *ret_readable)
+{
+	struct pyd_frame f = { 0 };
+	bool same = false;
+
+	*ret_readable = newest(r, tstate, &f);
+	if (*ret_readable && f.addr && !f.shim) {
+		same = h->since_ns && h->frame == f.addr &&
+		       h->code == f.code_addr && h->lasti == f.lasti;
+		if (!same) {
+			h->frame = f.addr;
+			h->code = f.code_addr;
+			h->lasti = f.lasti;
+			h->since_ns = now;
+		}
+		*slot = (struct pyd_hwbreak) { instruction_slot(r, f.addr),
+					       true };
+	} else {
+		h->since_ns = 0;
+	}
+	pyd_frame_deinit(&f);
+	if (!same)
+		h->told = false;
+	return same;
+}
+
+/* Memory may have been mapped since the maps were read. */
+static bool same_place_now(struct pyd_hang *h, struct pyd_python *y,
+			   const struct pyd_watch_options *o, uint64_t now,
+			   struct pyd_hwbreak *slot)
+{
+	bool readable = false, same = false;
+
+	for (int tries = 0; tries < 2 && !readable; tries++) {
+		pyd_addr tstate = y->main_tstate;
+		struct pyd_reader r;
+		struct pyd_err ignored;
+
+		if (tries && pyd_target_process_refresh(y->target, &ignored))
+			break;
+		if (pyd_python_reader(y, &r, &ignored))
+			break;
+		if (o->thread)
+			tstate = named_thread(y, &r, o->thread, &h->tid);
+		if (tstate)
+			same = same_place(h, &r, tstate, now, slot, &readable);
+		else
+			h->since_ns = 0;
+		pyd_reader_deinit(&r);
+	}
+	return same;
+}
+
+enum pyd_hang_look pyd_hang_look(struct pyd_hang *h, struct pyd_python *y,
+				 const struct pyd_watch_options *o,
+				 struct pyd_hwbreak *ret)
+{
+	uint64_t now = pyd_now_ns();
+
+	h->tid = o->thread ? 0 : y->process.pid;
+	/* After a pause of ours nothing is known of the time in between. */
+	if (h->looked_ns && now - h->looked_ns > 4 * pyd_hang_period(o))
+		h->since_ns = 0;
+	h->looked_ns = now;
+
+	bool same = same_place_now(h, y, o, now, ret);
+
+	if (!same || h->told)
+		return PYD_HANG_FINE;
+	if (!h->guarded && h->tid && ret->addr) {
+		h->guarded = true;
+		return PYD_HANG_GUARD;
+	}
+	if (now - h->since_ns < o->hang_ns)
+		return PYD_HANG_FINE;
+	h->told = true;
+	return PYD_HANG_HUNG;
+}
+
+void pyd_hang_progress(struct pyd_hang *h)
+{
+	h->since_ns = 0;
+	h->guarded = false;
+	h->told = false;
+}
