@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pydumpd run: crashes and exceptions that nobody catches, on every version."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+import harness
+import pytest
+from harness import open_dump, record, scripts
+from interpreters import Interpreter, environment
+
+# What is dumped beside the frames is other tests' business.
+SMALL = ("--no-globals", "--max-objects=20000")
+SIGNALS = {
+    "segv": ("SIGSEGV", "SEGV_MAPERR"),
+    "abort_in_c": ("SIGABRT", "SI_TKILL"),
+    "stack": ("SIGSEGV", None),
+    "bus": ("SIGBUS", "BUS_ADRERR"),
+    "double_free": ("SIGABRT", "SI_TKILL"),
+    "in_thread": ("SIGABRT", "SI_TKILL"),
+    "in_process": ("SIGABRT", "SI_TKILL"),
+    "callback": ("SIGSEGV", "SI_USER"),
+    "faulthandler": ("SIGSEGV", "SEGV_MAPERR"),
+    "subinterpreter": ("SIGABRT", "SI_TKILL"),
+}
+NOT_FATAL = ("handled", "ignored")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """crashes.c as a shared library, for any C library from 2014 on."""
+    made = tmp_path_factory.mktemp("c") / "crashes.so"
+    source = harness.TARGETS / "crashes.c"
+    subprocess.run(
+        ["cc", "-O1", "-fno-optimize-sibling-calls", "-w", "-shared", "-fPIC"]
+        + ["-o", str(made), str(source)],
+        check=True,
+    )
+    return made
+
+
+@contextlib.contextmanager
+def folder(interpreter: Interpreter) -> Iterator[tuple[Path, str]]:
+    """A folder, as we see it and as the interpreter does."""
+    inside = interpreter.outside("/tmp")
+    made = Path(tempfile.mkdtemp(prefix="pydumpd-watch-", dir=inside))
+    try:
+        yield made, f"/tmp/{made.name}"
+    finally:
+        shutil.rmtree(made)
+
+
+def run(
+    *args: str | Path, patience: float = harness.PATIENCE, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    return harness.pydumpd("run", *args, patience=patience, env=environment(), **options)
+
+
+def by_pid(dumps: Path) -> dict[int, Path]:
+    return {record(p, "header")["process"]["pid"]: p for p in dumps.glob("*.pydump")}
+
+
+def variable(frames: Any, function: str, name: str) -> Any:
+    return next(f for f in frames if f.name == function).locals[name]
+
+
+def test_crashes(interpreter: Interpreter, library: Path, tmp_path: Path) -> None:
+    """The dump has the signal, its place, and the frames with their values."""
+    with scripts(interpreter) as where, folder(interpreter) as (outside, inside):
+        shutil.copy(library, outside)
+        ways = [*SIGNALS, *NOT_FATAL]
+        argv = interpreter.argv(f"{where}/crashes.py", f"{inside}/{library.name}", inside, *ways)
+        done = run("--dir", tmp_path, "--max-dumps=none", *SMALL, "--", *argv)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+    dumps = by_pid(tmp_path)
+    crashed = len(SIGNALS)
+    for way in NOT_FATAL:
+        assert told[way][1] == 0
+    for way, (signal, code) in SIGNALS.items():
+        pid, status = told[way]
+        if way == "subinterpreter" and status == 98:
+            assert interpreter.version < (3, 8), "no module for subinterpreters"
+            crashed -= 1
+            continue
+        assert status < 0, (way, told)
+        path = dumps.pop(pid)
+        trigger = record(path, "header")["trigger"]
+        assert trigger["kind"] == "signal" and trigger["signal"] == signal, way
+        if code is not None:
+            assert trigger["code"] == code, way
+        if way == "segv":
+            assert trigger["address"] == 8
+        assert ("address" in trigger) == (way in ("segv", "stack", "bus", "faulthandler")), way
+        assert trigger.get("faulthandler", False) == (way == "faulthandler")
+        assert {"rip", "pc"} & set(trigger["registers"])
+        assert record(path, "end")["complete"]
+        with open_dump(path) as dump:
+            function = "crash_" + way
+            thread = harness.thread_with(dump, function)
+            assert variable(thread.frames, function, "mark") == "mark-" + way
+            if way == "subinterpreter":
+                thread = harness.thread_with(dump, "crash_inside")
+                assert variable(thread.frames, "crash_inside", "mark") == "mark-inside"
+            assert thread.native_id in (trigger["thread"], None)
+            if way == "in_thread":
+                assert thread.name == "crasher"
+    assert not dumps
+    assert done.stderr.count("\n") == crashed, done.stderr
+
+
+UNCAUGHT = {
+    "in_main": 1,
+    "in_main_hooked": 1,
+    "in_thread": 0,
+    "in_thread_hooked": 0,
+    "in_raw_thread": 0,
+    "in_executor": 1,
+    "in_asyncio": 1,
+    "in_fork": 1,
+    "in_spawn": 1,
+    "in_subprocess": 1,
+}
+# The status of by_interrupt differs between versions.
+CAUGHT = {"caught": 0, "by_exit": 1, "by_interrupt": None}
+COMPARED = ("in_main", "in_thread", "in_subprocess", "by_exit", "by_interrupt")
+
+
+def plain(text: str) -> str:
+    """Without what differs from run to run."""
+    return re.sub(r"0x[0-9a-f]+", "0x", text)
+
+
+@pytest.mark.slow
+def test_uncaught(interpreter: Interpreter, tmp_path: Path) -> None:
+    """The frames of the traceback have their locals, also of what led to it; to
+    the program nothing is different."""
+    with scripts(interpreter) as where:
+        for way, status in {**UNCAUGHT, **CAUGHT}.items():
+            argv = interpreter.argv(f"{where}/uncaught.py", way)
+            dumps = tmp_path / way
+            dumps.mkdir()
+            done = run("--on=exception", "--dir", dumps, "-q", "--native=off", *SMALL, "--", *argv)
+            if way in COMPARED:
+                alone = subprocess.run(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    env=environment(),
+                )
+                assert done.returncode == alone.returncode, way
+                assert done.stdout == alone.stdout, way
+                assert plain(done.stderr) == plain(alone.stderr), way
+            assert status in (None, done.returncode), (way, done.stderr)
+            found = list(dumps.iterdir())
+            if way in CAUGHT:
+                assert found == [], way
+                continue
+            assert len(found) == 1, (way, found)
+            check_uncaught(found[0], way)
+
+
+def check_uncaught(path: Path, way: str) -> None:
+    trigger = record(path, "header")["trigger"]
+    assert trigger["kind"] == "exception" and trigger["type"] == "Problem", way
+    assert record(path, "end")["complete"]
+    with open_dump(path) as dump:
+        thread = next(t for t in dump.threads if t.exceptions)
+        if "thread" in way and way != "in_raw_thread":
+            assert thread.name == "worker"
+        entry = thread.exceptions[0]
+        assert entry.role == "raised" and str(entry.value) == "no 1"
+        frames = {}
+        traceback = entry.value.__traceback__
+        while traceback is not None:
+            frames[traceback.tb_frame.f_code.co_name] = traceback.tb_frame.f_locals
+            traceback = traceback.tb_next
+        assert frames["fail"]["inside"] == ["of fail", 1]
+        assert frames["work"]["around"] == {"number": 1}
+        assert type(entry.value.__context__).__name__ == "KeyError"
