@@ -23,11 +23,11 @@
 #define MS 1000000ULL
 
 enum {
-	JOBS_MAX = 2,	    /* dumps at a time */
-	HOLD_MS = 5000,	    /* until all threads must have stopped */
-	HOLD_DISK_MS = 500, /* then those that wait for a disk are left */
-	HOLD_LOOK_MS = 5,   /* between looks at threads that do not stop */
-	FORWARD_MS = 100,   /* as in release.c */
+	JOBS_MAX = 2,	      /* dumps at a time */
+	HOLD_MS = 5000,	      /* until all threads must have stopped */
+	HOLD_ASLEEP_MS = 100, /* then sleepers in the kernel are left */
+	HOLD_LOOK_MS = 5,     /* between looks at threads that do not stop */
+	FORWARD_MS = 100,     /* as in release.c */
 	RSS_LOOK_MS = 500,
 	TASKS_ROUNDS = 100,
 	STEPS_MAX = 100, /* instructions in which a dict gets consistent */
@@ -213,7 +213,7 @@ static void set_thread(struct pyd_dumping *j, struct pyd_watched_thread *th)
 		!pyd_arch_get_regs(th->e.t.tid, &j->trigger.regs, &ignored);
 }
 
-static bool all_held(struct tracer *w, struct pyd_dumping *j, bool *ret_disk)
+static bool all_held(struct tracer *w, struct pyd_dumping *j, bool *ret_asleep)
 {
 	struct pyd_watched *p = j->p;
 	const struct pyd_process process = { .pid = p->pid };
@@ -221,7 +221,7 @@ static bool all_held(struct tracer *w, struct pyd_dumping *j, bool *ret_disk)
 	struct pyd_err ignored;
 	bool all = true;
 
-	*ret_disk = true;
+	*ret_asleep = true;
 	for (size_t i = 0; i < p->nthreads; i++) {
 		const struct pyd_watched_thread *th = p->threads[i];
 		struct pyd_thread now;
@@ -231,14 +231,14 @@ static bool all_held(struct tracer *w, struct pyd_dumping *j, bool *ret_disk)
 		all = false;
 		if (pyd_thread_describe(&process, th->e.t.tid, &now) &&
 		    now.state != 'D')
-			*ret_disk = false;
+			*ret_asleep = false;
 	}
 	if (!all || pyd_procfs_tasks(p->pid, &tids, &ignored))
 		return all;
 	/* One that was started just now has still to report. */
 	for (size_t i = 0; i < tids.len; i++)
 		if (!pyd_tree_thread(&w->tree, (pid_t)tids.data[i])) {
-			all = *ret_disk = false;
+			all = *ret_asleep = false;
 			(void)ptrace(PTRACE_SEIZE, (pid_t)tids.data[i], NULL,
 				     (void *)w->options);
 		}
@@ -267,6 +267,8 @@ static enum pyd_code held_threads(const struct pyd_watched *p,
 
 		if (!pyd_thread_describe(&process, th->e.t.tid, to))
 			continue;
+		/* It cannot be stopped, and runs nothing before it is. */
+		to->asleep = th->e.state == PYD_TRACEE_RUNS;
 		if (th->e.state == PYD_TRACEE_STOPPED &&
 		    pyd_arch_get_regs(th->e.t.tid, &to->regs, &ignored))
 			continue;
@@ -314,7 +316,7 @@ static void serve_hold(struct tracer *w, struct pyd_dumping *j)
 	struct pyd_err err = { 0 };
 	uint64_t now = pyd_now_ns();
 	enum pyd_code code = PYD_OK;
-	bool disk;
+	bool asleep;
 
 	if (!p->hold) {
 		p->hold = true;
@@ -322,8 +324,9 @@ static void serve_hold(struct tracer *w, struct pyd_dumping *j)
 		for (size_t i = 0; i < p->nthreads; i++)
 			interrupt(p->threads[i]);
 	}
-	if (!all_held(w, j, &disk) &&
-	    !(disk && now + (HOLD_MS - HOLD_DISK_MS) * MS > j->deadline_ns)) {
+	if (!all_held(w, j, &asleep) &&
+	    !(asleep &&
+	      now + (HOLD_MS - HOLD_ASLEEP_MS) * MS > j->deadline_ns)) {
 		if (now < j->deadline_ns)
 			return;
 		code = pyd_err_set(&err, PYD_BUSY,
