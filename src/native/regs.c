@@ -71,6 +71,16 @@ bool pyd_unw_is_call(const uint8_t *bytes, size_t n)
 	return false;
 }
 
+bool pyd_unw_is_sigreturn(const uint8_t *bytes)
+{
+	/* mov $15, %rax; syscall */
+	static const uint8_t insns[PYD_UNW_RETURN_LEN] = {
+		0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05,
+	};
+
+	return !memcmp(bytes, insns, sizeof(insns));
+}
+
 #elif defined(__aarch64__)
 
 const unw_regnum_t pyd_unw_saved[] = {
@@ -101,6 +111,14 @@ bool pyd_unw_is_call(const uint8_t *bytes, size_t n)
 	/* bl; blr and its forms that authenticate the pointer */
 	return (insn & 0xfc000000U) == 0x94000000U ||
 	       (insn & 0xfefff000U) == 0xd63f0000U;
+}
+
+bool pyd_unw_is_sigreturn(const uint8_t *bytes)
+{
+	/* mov x8, #139; svc #0 */
+	static const uint32_t insns[2] = { 0xd2801168U, 0xd4000001U };
+
+	return !memcmp(bytes, insns, sizeof(insns));
 }
 
 #else

@@ -19,6 +19,8 @@ enum {
 	PYD_UNW_SAVED_MAX = 12,
 	/* Bytes of the longest call. */
 	PYD_UNW_CALL_MAX = 7,
+	/* Bytes by which the end of a signal handler is known. */
+	PYD_UNW_RETURN_LEN = 9,
 };
 
 extern const unw_regnum_t pyd_unw_saved[];
@@ -34,5 +36,8 @@ void pyd_unw_regs_get(const struct pyd_regs *regs,
 /* True when the n bytes (at most PYD_UNW_CALL_MAX) before a return address
  * end with a call. */
 bool pyd_unw_is_call(const uint8_t *bytes, size_t n);
+/* True for instructions (PYD_UNW_RETURN_LEN bytes) that call sigreturn: the
+ * kernel makes signal handlers return to them. */
+bool pyd_unw_is_sigreturn(const uint8_t *bytes);
 
 #endif

@@ -106,6 +106,14 @@ static bool is_return(struct pyd_unwinder *u, pyd_addr addr)
 	       pyd_unw_is_call(bytes, sizeof(bytes));
 }
 
+static bool is_signal_frame(struct pyd_unwinder *u, pyd_addr pc)
+{
+	uint8_t bytes[PYD_UNW_RETURN_LEN];
+
+	return read_bytes(u, pc, bytes, sizeof(bytes)) &&
+	       pyd_unw_is_sigreturn(bytes);
+}
+
 /* -- what libunwind asks for -- */
 
 static int find_proc_info(unw_addr_space_t as, unw_word_t ip,
@@ -411,7 +419,7 @@ static enum step step(struct pyd_unwinder *u, unw_cursor_t *cursor,
 		return STEP_END;
 	}
 	next.exact = c->signal;
-	next.signal = unw_is_signal_frame(cursor) > 0;
+	next.signal = is_signal_frame(u, next.pc);
 	*c = next;
 	return STEP_ON;
 }
@@ -439,7 +447,7 @@ enum pyd_code pyd_unwind(struct pyd_unwinder *u, const struct pyd_regs *regs,
 		note_cut(ret, "its registers are not usable");
 		return PYD_OK;
 	}
-	c.signal = unw_is_signal_frame(&cursor) > 0;
+	c.signal = is_signal_frame(u, c.pc);
 	for (;;) {
 		struct pyd_call from = c;
 

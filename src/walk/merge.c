@@ -10,9 +10,6 @@
 enum {
 	/* Words of one native frame that are searched. */
 	FRAME_WORDS = 1024,
-	/* A call that has just begun, or is about to end, has no frame. It is
-	 * the innermost, or has called something small. */
-	AT_THE_EDGE = 2,
 };
 
 void pyd_merge_deinit(struct pyd_merge *m)
@@ -156,11 +153,13 @@ static bool find_frames(const struct finder *f, const struct pyd_evals *e,
 					 "told by its frame object alone",
 					 k);
 				i = split;
-			} else if (i < AT_THE_EDGE) {
+			} else if (i < f->c->n) {
+				/* It has just begun, is about to return, or is
+				 * of another interpreter's thread state. */
 				from = i + 1;
 				continue;
 			} else {
-				return i >= f->c->n && !f->c->whole;
+				return !f->c->whole;
 			}
 		}
 		add(m, i, k, k + 1);
