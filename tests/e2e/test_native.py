@@ -15,7 +15,7 @@ from typing import Any, Iterator
 
 import harness
 import pytest
-from harness import TARGETS, attach, open_dump, start_script
+from harness import TARGETS, attach, open_dump, start_code, start_script
 from interpreters import Interpreter
 
 # All frames of all threads but those of inlined functions and of functions that
@@ -108,9 +108,7 @@ def plain(name: str) -> str:
     return re.sub(r"^(__GI_)?_*(libc_)?|_impl$", "", name)
 
 
-def test_merged(
-    interpreter: Interpreter, library: Path, tmp_path: Path
-) -> None:
+def test_merged(interpreter: Interpreter, library: Path, tmp_path: Path) -> None:
     with placed(interpreter, library) as path:
         with start_script(interpreter, "native.py", path) as target:
             told = target.json()
@@ -148,3 +146,283 @@ def test_merged(
             for frame, (_, name) in zip(stack.frames, other[tid]):
                 if frame.function and name and not frame.signal:
                     assert plain(frame.function) == plain(name)
+
+
+SLEEP = """
+import ctypes, sys, threading
+library = ctypes.CDLL(sys.argv[1])
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
+def wait(n):
+    print("ready", flush=True)
+    sys.stdin.readline()
+    return 0
+library.native_outer(CALLBACK(wait), 1)
+"""
+
+
+def between(dump: Any, thread: int = 0) -> list[Any]:
+    """Functions of the library and Python functions, and "??" without a name."""
+    return [
+        e.name if hasattr(e, "lasti") else e.function
+        for e in dump.threads[thread].merged
+        if hasattr(e, "lasti") or is_ours(e)
+    ]
+
+
+WHOLE = ["wait", "native_inner", "native_outer", "<module>"]
+
+
+def test_stripped_and_deleted(one: Interpreter, library: Path, tmp_path: Path) -> None:
+    stripped = tmp_path / "libpydnative.so"
+    subprocess.run(["strip", "-o", str(stripped), str(library)], check=True)
+    with start_code(one, SLEEP, str(stripped)) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "stripped", "--native=all")
+        # Symbols that are exported are in memory, and in the deleted file.
+        stripped.unlink()
+        attach(target, tmp_path / "deleted", "--native=all")
+        # Another file that has its name by now tells nothing of it.
+        shutil.copy("/bin/true", stripped)
+        attach(target, tmp_path / "replaced", "--native=all")
+    for name in ("stripped", "deleted", "replaced"):
+        dump = open_dump(tmp_path / name)
+        assert between(dump) == WHOLE
+        ours = [f for f in dump.threads[0].native.frames if is_ours(f)]
+        assert all(f.line is None and f.build_id for f in ours)
+
+
+def test_split_debug_information(one: Interpreter, library: Path, tmp_path: Path) -> None:
+    """debuginfod's cache is looked into, and what is not the file's is not
+    believed."""
+    stripped = tmp_path / "libpydnative.so"
+    subprocess.run(["strip", "-o", str(stripped), str(library)], check=True)
+    ident = re.search(
+        r"Build ID: (\w+)",
+        subprocess.run(["readelf", "-n", str(library)], capture_output=True, text=True).stdout,
+    )[1]  # type: ignore[index]
+    cached = tmp_path / "cache" / ident / "debuginfo"
+    cached.parent.mkdir(parents=True)
+    with start_code(one, SLEEP, str(stripped)) as target:
+        assert target.line() == "ready"
+        for name, source in (("right", library), ("wrong", Path("/bin/true"))):
+            subprocess.run(["objcopy", "--only-keep-debug", str(source), str(cached)], check=True)
+            done = harness.pydumpd(
+                "attach", target.pid, "-o", tmp_path / name, "--native=all",
+                env={**os.environ, "DEBUGINFOD_CACHE_PATH": str(cached.parents[1])},
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+    for name, known in (("right", True), ("wrong", False)):
+        dump = open_dump(tmp_path / name)
+        ours = [f for f in dump.threads[0].native.frames if is_ours(f)]
+        assert len(ours) == 2
+        assert [bool(f.line) for f in ours] == [known, known]
+
+
+CRASH = """
+import ctypes, faulthandler, os, signal, sys, threading
+library = ctypes.CDLL(sys.argv[1])
+libc = ctypes.CDLL(None)
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
+HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int)
+def stop(signum):
+    print("ready", flush=True)
+    os.read(0, 1)
+    os._exit(0)
+handler = HANDLER(stop)
+libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+libc.signal(signal.SIGSEGV, ctypes.cast(handler, ctypes.c_void_p))
+def crash():
+    library.native_lost(ctypes.cast(0x10, CALLBACK), 1)
+crash()
+"""
+
+
+def test_signal_handler_over_a_call_of_nothing(
+    shared_root: Interpreter, library: Path, tmp_path: Path
+) -> None:
+    """A handler in Python, called from C, over a function that called where no
+    code is: the stack goes on to the very begin."""
+    with start_code(shared_root, CRASH, str(library)) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "d", "--native=all")
+        target.say("")
+        assert target.wait() == 0
+    thread = open_dump(tmp_path / "d").threads[0]
+    assert thread.native.whole and thread.native.merged, thread.native.note
+    shown = [
+        "<signal>" if getattr(e, "signal", False)
+        else e.name if hasattr(e, "lasti")
+        else e.function if is_ours(e)
+        else "<nowhere>" if e.pc == 0x10
+        else None
+        for e in thread.merged
+    ]  # fmt: skip
+    assert [s for s in shown if s] == [
+        "stop", "<signal>", "<nowhere>", "native_lost", "crash", "<module>",
+    ]  # fmt: skip
+    lost = next(f for f in thread.native.frames if f.function == "native_lost")
+    assert lost.how == "top of stack"
+
+
+JIT = """
+import ctypes, mmap, os, sys
+CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int)
+area = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+code = {
+    # push rbp; mov rbp, rsp; call rdi; pop rbp; ret
+    "fp": bytes.fromhex("55 48 89 e5 ff d7 5d c3".replace(" ", "")),
+    # sub rsp, 8; call rdi; add rsp, 8; ret
+    "none": bytes.fromhex("48 83 ec 08 ff d7 48 83 c4 08 c3".replace(" ", "")),
+}[sys.argv[1]]
+area.write(code)
+at = ctypes.addressof(ctypes.c_char.from_buffer(area))
+made = ctypes.CFUNCTYPE(ctypes.c_int, CALLBACK)(at)
+def wait():
+    print("ready", flush=True)
+    os.read(0, 1)
+    return 0
+def run():
+    made(CALLBACK(wait))
+run()
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code of x86-64")
+@pytest.mark.parametrize("kind", ["fp", "none"])
+def test_code_without_tables(shared_root: Interpreter, kind: str, tmp_path: Path) -> None:
+    with start_code(shared_root, JIT, kind) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "d", "--native=all")
+        target.say("")
+        assert target.wait() == 0
+    thread = open_dump(tmp_path / "d").threads[0]
+    names = [e.name for e in thread.merged if hasattr(e, "lasti")]
+    assert names == ["wait", "run", "<module>"]
+    assert thread.native.merged
+    alien = next(i for i, f in enumerate(thread.native.frames) if f.module is None)
+    if kind == "fp":
+        assert thread.native.whole, thread.native.note
+        assert thread.native.frames[alien + 1].how == "frame pointer"
+    elif thread.native.whole:
+        # rbp held the frame of a caller that keeps one, and was checked.
+        assert thread.native.frames[alien + 1].how == "frame pointer"
+    else:
+        assert alien == len(thread.native.frames) - 1
+        assert "code of no file" in thread.native.note
+
+
+DEEP = """
+import os, sys, threading
+sys.setrecursionlimit(100000)
+threading.stack_size(512 << 20)
+def f(n):
+    if n:
+        return len(list(map(f, [n - 1])))
+    print("ready", flush=True)
+    os.read(0, 1)
+    return 0
+thread = threading.Thread(target=f, args=(700,), daemon=True)
+thread.start()
+thread.join()
+"""
+
+
+def test_deep_recursion(shared_root: Interpreter, tmp_path: Path) -> None:
+    with start_code(shared_root, DEEP) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "d", "--native=all", "--depth=1")
+        target.say("")
+        assert target.wait() == 0
+    thread = harness.thread_with(open_dump(tmp_path / "d"), "f")
+    native = thread.native
+    assert native.merged and native.whole
+    assert native.total > len(native.frames) == 3000
+    assert native.cut_at == 2000
+    # All Python frames are there, once, in their order.
+    numbers = [e.number for e in thread.merged if hasattr(e, "lasti")]
+    assert numbers == list(range(len(thread.frames))) and len(numbers) > 700
+    left = [e for e in thread.merged if isinstance(e, str)]
+    assert left == [f"{native.total - 3000} native frames left out"]
+    done = harness.pydumpd("show", "--native", "--no-locals", tmp_path / "d")
+    numbers = re.findall(r"^  #(\d+)", done.stdout.split("Thread 1")[1], re.MULTILINE)
+    assert numbers == [str(n) for n in range(len(thread.frames))]
+
+
+SUBINTERPRETER = """
+import os, sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+def outer():
+    made = interpreters.create()
+    interpreters.run_string(made, '''if 1:
+        import os
+        def inner():
+            print("ready", flush=True)
+            os.read(0, 1)
+        inner()
+    ''')
+outer()
+"""
+
+
+def test_two_interpreters_in_one_thread(shared_root: Interpreter, tmp_path: Path) -> None:
+    if shared_root.version < (3, 8):
+        pytest.skip("there is no module that makes subinterpreters")
+    with start_code(shared_root, SUBINTERPRETER) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "d", "--native=all")
+        target.say("")
+        assert target.wait() == 0
+    dump = open_dump(tmp_path / "d")
+    for name, others in (("inner", ["<module>"]), ("outer", ["<module>"])):
+        thread = harness.thread_with(dump, name)
+        assert thread.native.merged and thread.native.whole, thread.native.note
+        found = [e.name for e in thread.merged if hasattr(e, "lasti")]
+        assert found == [name, *others]
+        runs = [f.pc for f in thread.native.frames if f.python and f.python[1]]
+        assert runs
+    inner, outer = (
+        [f.sp for f in harness.thread_with(dump, n).native.frames if f.python]
+        for n in ("inner", "outer")
+    )
+    assert max(inner) < min(outer)
+
+
+def test_options_and_commands(one: Interpreter, library: Path, tmp_path: Path) -> None:
+    with start_code(one, SLEEP, str(library)) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "off", "--native=off")
+        attach(target, tmp_path / "live", "--capture=live")
+        attach(target, tmp_path / "auto")
+        bad = harness.pydumpd("attach", target.pid, "--native=some", "-o", tmp_path / "x")
+        assert bad.returncode == 2 and "auto, all, off" in bad.stderr
+    for name in ("off", "live"):
+        dump = open_dump(tmp_path / name)
+        assert dump.native_stacks == [] and dump.threads[0].native is None
+        assert dump.threads[0].merged == dump.threads[0].frames
+    shown = harness.pydumpd("show", "--native", "--no-locals", tmp_path / "auto").stdout
+    names = [w for w in re.findall(r"native_\w+|#\d+ +(\w+)", shown)]
+    assert re.search(
+        r"#0 +wait .*\n(  native .*\n)+  native native_inner\+0x\w+  .*native\.c:\d+  .*\n"
+        r"  native native_outer\+.*\n(  native .*\n)+  #1 +<module> .*\n(  native .*\n)+",
+        shown,
+    ), names
+    told = json.loads(harness.pydumpd("show", "--json", tmp_path / "auto").stdout)
+    stack = told["threads"][0]["native"]
+    assert stack["merged"] and stack["whole"] and told["native_threads"] == []
+    inner = next(f for f in stack["frames"] if f["function"] == "native_inner")
+    assert inner["how"] == "table" and inner["build_id"] and inner["python"] is None
+    assert [f["python"] for f in stack["frames"] if f["python"]] == [[0, 1], [1, 1]]
+
+    done = harness.pydumpd(
+        "load", tmp_path / "auto", "-c", "nw", "-c", "nw 1", "-c", "nw -1", "-c", "nw x",
+    )  # fmt: skip
+    text = done.stdout
+    assert re.search(
+        r"<module>\(\)\n.*\n(  native .*\n)+  native native_outer\+.*\n  native native_inner\+.*\n"
+        r"(  native .*\n)+> .*wait\(\)\n",
+        text,
+    ), text
+    assert "'x' is no count" in text

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Native stacks: of a child that is stopped, and of stacks that are none. */
+#include "child.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "native/demangle.h"
+#include "native/place.h"
+#include "native/regs.h"
+#include "native/symtab.h"
+#include "native/unwind.h"
+#include "target/stop.h"
+
+static struct pyd_err err;
+static volatile int kept;
+
+/* -- a child whose stack is known -- */
+
+__attribute__((noinline)) void pyd_test_innermost(struct child *c)
+{
+	child_tell(c);
+	child_wait(c);
+	kept = 1;
+}
+
+__attribute__((noinline)) void pyd_test_recursion(struct child *c, int n)
+{
+	if (n)
+		pyd_test_recursion(c, n - 1);
+	else
+		pyd_test_innermost(c);
+	kept = n;
+}
+
+static void shallow(struct child *c)
+{
+	pyd_test_recursion(c, 3);
+}
+
+static void deep(struct child *c)
+{
+	pyd_test_recursion(c, 20000);
+}
+
+struct stopped {
+	struct child c;
+	struct pyd_process p;
+	struct pyd_target *t;
+	struct pyd_nmodules m;
+	struct pyd_stop *stop;
+	struct pyd_regs regs; /* of the main thread */
+};
+
+static struct stopped *stop_child(void (*fn)(struct child *c))
+{
+	struct stopped *s = calloc(1, sizeof(*s));
+
+	s->c = child_start(fn);
+	child_listen(&s->c);
+	cr_assert_eq(pyd_process_open(s->c.pid, &s->p, &err), PYD_OK);
+	cr_assert_eq(pyd_target_process_create(&s->p, &s->t, &err), PYD_OK);
+	cr_assert_eq(pyd_stop_all(&s->p, NULL, &s->stop, &err), PYD_OK, "%s",
+		     err.msg);
+	cr_assert_eq(pyd_nmodules_load(s->t, &s->p, &s->m, &err), PYD_OK);
+	s->regs = pyd_stop_threads(s->stop)->v[0].regs;
+	return s;
+}
+
+static void end_child(struct stopped *s)
+{
+	pyd_stop_destroy(s->stop);
+	pyd_nmodules_deinit(&s->m);
+	pyd_target_destroy(s->t);
+	pyd_process_close(&s->p);
+	child_end(&s->c);
+	free(s);
+}
+
+static const char *name_of(struct pyd_places *p, const struct pyd_call *c)
+{
+	const struct pyd_place *at;
+
+	cr_assert_eq(pyd_places_find(p, c->pc, c->exact, &at, &err), PYD_OK);
+	return at->function ? at->function : "";
+}
+
+static size_t count(struct pyd_places *p, const struct pyd_calls *c,
+		    const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += !strcmp(name_of(p, &c->v[i]), name);
+	return n;
+}
+
+Test(native, stack_of_a_child)
+{
+	struct stopped *s = stop_child(shallow);
+	struct pyd_calls calls = { 0 };
+	const struct pyd_place *at;
+	struct pyd_unwinder *u;
+	struct pyd_places *p;
+
+	cr_assert_eq(pyd_unwinder_create(s->t, &s->m, &u, &err), PYD_OK);
+	cr_assert_eq(pyd_places_create(s->t, &s->m, &p, &err), PYD_OK);
+	/* The second time out of what libunwind has kept. */
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(pyd_unwind(u, &s->regs, 0, &calls, &err), PYD_OK);
+		cr_assert(calls.whole, "%s", calls.note);
+		cr_assert_str_empty(calls.note);
+		cr_assert_eq(count(p, &calls, "pyd_test_innermost"), 1);
+		cr_assert_eq(count(p, &calls, "pyd_test_recursion"), 4);
+		cr_assert_eq(calls.v[0].how, PYD_CALL_REGS);
+		for (size_t k = 1; k < calls.n; k++)
+			cr_assert_gt(calls.v[k].sp, calls.v[k - 1].sp);
+	}
+	for (size_t i = 0; i < calls.n; i++) {
+		if (strcmp(name_of(p, &calls.v[i]), "pyd_test_recursion") != 0)
+			continue;
+		cr_assert_eq(
+			pyd_places_find(p, calls.v[i].pc, false, &at, &err),
+			PYD_OK);
+		cr_assert_gt(at->offset, 0);
+		cr_assert_str_eq(at->file + strlen(at->file) - 13,
+				 "test_native.c");
+		cr_assert_gt(at->line, 24);
+		cr_assert_lt(at->line, 36);
+	}
+	pyd_places_destroy(p);
+	pyd_unwinder_destroy(u);
+	pyd_calls_deinit(&calls);
+	end_child(s);
+}
+
+Test(native, deep_stack)
+{
+	struct stopped *s = stop_child(deep);
+	struct pyd_calls calls = { 0 };
+	struct pyd_unwinder *u;
+
+	cr_assert_eq(pyd_unwinder_create(s->t, &s->m, &u, &err), PYD_OK);
+	cr_assert_eq(pyd_unwind(u, &s->regs, 0, &calls, &err), PYD_OK);
+	cr_assert(calls.whole, "%s", calls.note);
+	cr_assert_gt(calls.n, 20000);
+	/* A moment that has passed. */
+	cr_assert_eq(pyd_unwind(u, &s->regs, 1, &calls, &err), PYD_OK);
+	cr_assert(!calls.whole);
+	cr_assert_lt(calls.n, 2000);
+	cr_assert(strstr(calls.note, "time"), "%s", calls.note);
+	pyd_unwinder_destroy(u);
+	pyd_calls_deinit(&calls);
+	end_child(s);
+}
+
+/* -- stacks that are none -- */
+
+/* The child's memory, but for its stack, which holds what one likes. */
+struct scribbled {
+	struct pyd_target base;
+	struct pyd_target *inner;
+	pyd_addr start;
+	uint64_t words[4096];
+};
+
+static enum pyd_code scribbled_read(struct pyd_target *t, pyd_addr addr,
+				    void *buf, size_t len, struct pyd_err *e)
+{
+	struct scribbled *s = (struct scribbled *)(void *)t;
+	pyd_addr end = s->start + sizeof(s->words);
+
+	if (addr >= s->start && addr < end && len <= end - addr) {
+		memcpy(buf, (const char *)s->words + (addr - s->start), len);
+		return PYD_OK;
+	}
+	if (addr < end && addr + len > s->start)
+		return pyd_err_at(e, PYD_FAULT, addr, "not readable");
+	return pyd_target_read(s->inner, addr, buf, len, e);
+}
+
+static const struct pyd_target_ops scribbled_ops = {
+	.name = "test",
+	.read = scribbled_read,
+};
+
+static uint64_t state = 88172645463325252ULL;
+
+static uint64_t chance(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+/* A word that leads somewhere more often than chance would have it. */
+static uint64_t word(const struct scribbled *s, const struct pyd_calls *real)
+{
+	const struct pyd_region *r;
+
+	switch (chance() % 8) {
+	case 0:
+		return chance();
+	case 1:
+		return 0;
+	case 2:
+	case 3:
+		return real->v[chance() % real->n].pc;
+	case 4:
+		r = &s->base.regions[chance() % s->base.nregions];
+		return r->start + chance() % (r->end - r->start);
+	default:
+		return s->start + chance() % sizeof(s->words) / 8 * 8;
+	}
+}
+
+static void check_calls(const struct pyd_calls *c)
+{
+	cr_assert_geq(c->n, 1);
+	cr_assert_leq(c->n, PYD_CALLS_MAX);
+	cr_assert(c->whole || c->note[0]);
+	for (size_t i = 1; i < c->n; i++)
+		cr_assert(c->v[i].sp > c->v[i - 1].sp || c->v[i - 1].signal ||
+			  !pyd_unw_call_pushes);
+}
+
+Test(native, stacks_of_chance)
+{
+	struct stopped *s = stop_child(shallow);
+	struct scribbled *t = calloc(1, sizeof(*t));
+	struct pyd_calls calls = { 0 }, real = { 0 };
+	const struct pyd_region *r = pyd_target_region(s->t, s->regs.sp);
+	struct pyd_unwinder *u;
+	size_t steps = 0;
+
+	cr_assert_eq(pyd_unwinder_create(s->t, &s->m, &u, &err), PYD_OK);
+	cr_assert_eq(pyd_unwind(u, &s->regs, 0, &real, &err), PYD_OK);
+	pyd_unwinder_destroy(u);
+	t->base.ops = &scribbled_ops;
+	t->base.regions = s->t->regions;
+	t->base.nregions = s->t->nregions;
+	t->inner = s->t;
+	t->start = r->start & ~(pyd_addr)4095;
+	for (int round = 0; round < 1000; round++) {
+		struct pyd_regs regs = s->regs;
+		uint64_t *user = (uint64_t *)(void *)&regs.user;
+
+		for (size_t i = 0; i < 4096; i++)
+			t->words[i] = word(t, &real);
+		for (size_t i = 0; i < sizeof(regs.user) / 8; i++)
+			user[i] = word(t, &real);
+#ifdef __x86_64__
+		regs.user.rsp = t->start + chance() % 2048 / 8 * 8;
+		if (round % 4)
+			regs.user.rip = real.v[chance() % real.n].pc;
+#endif
+		cr_assert_eq(pyd_unwinder_create(&t->base, &s->m, &u, &err),
+			     PYD_OK);
+		cr_assert_eq(pyd_unwind(u, &regs, 0, &calls, &err), PYD_OK);
+		check_calls(&calls);
+		steps += calls.n;
+		pyd_unwinder_destroy(u);
+	}
+	/* It was not for nothing. */
+	cr_assert_gt(steps, 1500);
+	pyd_calls_deinit(&calls);
+	pyd_calls_deinit(&real);
+	end_child(s);
+	free(t);
+}
+
+/* Unwind tables that are damaged in the target's memory. */
+struct torn_tables {
+	struct pyd_target base;
+	struct pyd_target *inner;
+	const struct pyd_nmodules *m;
+};
+
+static enum pyd_code torn_read(struct pyd_target *t, pyd_addr addr, void *buf,
+			       size_t len, struct pyd_err *e)
+{
+	struct torn_tables *s = (struct torn_tables *)(void *)t;
+	const struct pyd_region *r = pyd_target_region(s->inner, addr);
+	enum pyd_code code = pyd_target_read(s->inner, addr, buf, len, e);
+	uint8_t *bytes = buf;
+
+	/* Constants of modules: there the tables are. */
+	if (code || !r || !r->inode || r->prot & (PYD_PROT_W | PYD_PROT_X))
+		return code;
+	for (size_t i = 0; i < len; i++)
+		if (chance() % 64 == 0)
+			bytes[i] = (uint8_t)chance();
+	return PYD_OK;
+}
+
+Test(native, damaged_tables)
+{
+	static const struct pyd_target_ops ops = { .name = "test",
+						   .read = torn_read };
+	struct stopped *s = stop_child(shallow);
+	struct torn_tables t = {
+		.base = { .ops = &ops,
+			  .regions = s->t->regions,
+			  .nregions = s->t->nregions },
+		.inner = s->t,
+	};
+	struct pyd_calls calls = { 0 };
+
+	for (int round = 0; round < 300; round++) {
+		struct pyd_unwinder *u;
+
+		cr_assert_eq(pyd_unwinder_create(&t.base, &s->m, &u, &err),
+			     PYD_OK);
+		cr_assert_eq(pyd_unwind(u, &s->regs, 0, &calls, &err), PYD_OK);
+		check_calls(&calls);
+		pyd_unwinder_destroy(u);
+	}
+	pyd_calls_deinit(&calls);
+	end_child(s);
+}
+
+#ifdef __x86_64__
+Test(native, a_call_of_no_code)
+{
+	struct stopped *s = stop_child(shallow);
+	struct scribbled *t = calloc(1, sizeof(*t));
+	struct pyd_calls calls = { 0 }, real = { 0 };
+	struct pyd_regs regs = s->regs;
+	struct pyd_unwinder *u;
+
+	cr_assert_eq(pyd_unwinder_create(s->t, &s->m, &u, &err), PYD_OK);
+	cr_assert_eq(pyd_unwind(u, &s->regs, 0, &real, &err), PYD_OK);
+	/* As after a call through a NULL pointer. The word on top of the stack
+	 * is where the call is to return to. */
+	for (size_t i = 1; i < real.n; i++) {
+		uint64_t top;
+
+		cr_assert_eq(
+			pyd_target_read_u64(s->t, real.v[i].sp - 8, &top, &err),
+			PYD_OK);
+		if (top != real.v[i].pc)
+			continue;
+		regs.user.rip = 0;
+		regs.user.rsp = real.v[i].sp - 8;
+		regs.user.rbp = real.v[i].saved[1];
+		regs.user.rbx = real.v[i].saved[0];
+		regs.user.r12 = real.v[i].saved[2];
+		regs.user.r13 = real.v[i].saved[3];
+		regs.user.r14 = real.v[i].saved[4];
+		regs.user.r15 = real.v[i].saved[5];
+		cr_assert_eq(pyd_unwind(u, &regs, 0, &calls, &err), PYD_OK);
+		cr_assert_eq(calls.v[0].pc, 0);
+		cr_assert_eq(calls.v[1].how, PYD_CALL_TOP);
+		cr_assert_eq(calls.n, real.n - i + 1);
+		for (size_t k = 1; k < calls.n; k++)
+			cr_assert_eq(calls.v[k].pc, real.v[i + k - 1].pc);
+		cr_assert(calls.whole);
+	}
+	/* What is on top is no return address. */
+	regs.user.rip = 0x1000;
+	regs.user.rsp = s->regs.sp & ~4095ULL;
+	regs.user.rbp = 0;
+	cr_assert_eq(pyd_unwind(u, &regs, 0, &calls, &err), PYD_OK);
+	cr_assert_leq(calls.n, 2);
+	cr_assert(strstr(calls.note, "no code") || calls.n == 2, "%s",
+		  calls.note);
+	pyd_unwinder_destroy(u);
+	pyd_calls_deinit(&calls);
+	pyd_calls_deinit(&real);
+	end_child(s);
+	free(t);
+}
+
+Test(native, calls_are_told_from_other_code)
+{
+	static const struct {
+		uint8_t bytes[7];
+		bool call;
+	} cases[] = {
+		{ { 0x90, 0x90, 0xe8, 1, 2, 3, 4 }, true },
+		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xd0 }, true },
+		{ { 0x90, 0x90, 0x90, 0x90, 0x41, 0xff, 0xd4 }, true },
+		{ { 0x90, 0xff, 0x15, 1, 2, 3, 4 }, true },
+		{ { 0x90, 0x90, 0x90, 0x90, 0xff, 0x50, 8 }, true },
+		{ { 0x90, 0x90, 0x90, 0xff, 0x54, 0x24, 8 }, true },
+		{ { 0xff, 0x94, 0x24, 1, 2, 3, 4 }, true },
+		{ { 0x90, 0xff, 0x90, 1, 2, 3, 4 }, true },
+		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0xff, 0xe0 }, false },
+		{ { 0x90, 0x90, 0xe9, 1, 2, 3, 4 }, false },
+		{ { 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90 }, false },
+		{ { 0, 0, 0, 0, 0, 0, 0 }, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_expect_eq(pyd_unw_is_call(cases[i].bytes, 7), cases[i].call,
+			     "case %zu", i);
+	cr_expect(!pyd_unw_is_call(cases[0].bytes, 0));
+}
+#endif
+
+/* -- names -- */
+
+Test(native, demangled)
+{
+	static const struct {
+		const char *mangled, *text;
+	} cases[] = {
+		{ "_ZN3foo3barEi", "foo::bar(int)" },
+		{ "_ZNSt6vectorIiSaIiEE9push_backERKi",
+		  "std::vector<int, std::allocator<int> >::push_back(int "
+		  "const&)" },
+		{ "_ZN4core3fmt9Formatter3pad17h0123456789abcdefE",
+		  "core::fmt::Formatter::pad" },
+		{ "_RNvNtCs1234_7mycrate3foo3bar", "mycrate::foo::bar" },
+	};
+	char buf[256];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cr_assert(pyd_demangle(cases[i].mangled, buf, sizeof(buf)),
+			  "%s", cases[i].mangled);
+		cr_expect_str_eq(buf, cases[i].text);
+	}
+	cr_expect(!pyd_demangle("main", buf, sizeof(buf)));
+	cr_expect(!pyd_demangle("_Zwhatever", buf, sizeof(buf)));
+	cr_expect(!pyd_demangle("_start", buf, sizeof(buf)));
+	cr_expect(!pyd_demangle("", buf, sizeof(buf)));
+}
+
+/* Each part of it stands for the part before it twice. */
+Test(native, a_name_that_stands_for_gigabytes)
+{
+	char name[2048] = "_Z1f1aIS_S_E";
+	char pointers[200];
+	char buf[256];
+	size_t n = strlen(name);
+
+	memset(pointers, 'P', sizeof(pointers));
+
+	for (int i = 0; i < 34; i++) {
+		char c = i < 10 ? (char)('0' + i) : (char)('A' + i - 10);
+
+		n += (size_t)snprintf(name + n, sizeof(name) - n,
+				      "1aIS%c_S%c_E", c, c);
+	}
+	if (pyd_demangle(name, buf, sizeof(buf)))
+		cr_expect_lt(strlen(buf), sizeof(buf));
+
+	snprintf(name, sizeof(name), "_Z1f%.*si", 200, pointers);
+	cr_assert(pyd_demangle(name, buf, 64));
+	cr_expect_eq(strlen(buf), 63);
+	cr_expect_str_eq(buf + 60, "...");
+}
+
+Test(native, symbols_cover_what_they_say)
+{
+	struct pyd_function fns[] = {
+		{ .addr = 0x300, .size = 0, .name = 3, .rank = 0 },
+		{ .addr = 0x100, .size = 0x10, .name = 1, .rank = 33 },
+		{ .addr = 0x100, .size = 0x10, .name = 2, .rank = 0 },
+		{ .addr = 0x200, .size = 0x10, .name = 4, .rank = 0 },
+	};
+	struct pyd_symtab s = { .v = fns, .n = 4 };
+
+	pyd_symtab_sort(&s);
+	cr_assert_eq(s.n, 3);
+	cr_expect_null(pyd_symtab_find(&s, 0xff));
+	cr_expect_eq(pyd_symtab_find(&s, 0x100)->name, 2);
+	cr_expect_eq(pyd_symtab_find(&s, 0x10f)->name, 2);
+	/* In a stripped file another function begins here. */
+	cr_expect_null(pyd_symtab_find(&s, 0x110));
+	cr_expect_null(pyd_symtab_find(&s, 0x310));
+	s.whole = true;
+	cr_expect_null(pyd_symtab_find(&s, 0x110));
+	cr_expect_eq(pyd_symtab_find(&s, 0x310)->name, 3);
+	cr_expect_null(pyd_symtab_find(&s, 0x300 + (1 << 20)));
+}
