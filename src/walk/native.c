@@ -12,8 +12,8 @@
 enum {
 	/* Frames of one thread that are written: of a recursion that went too
 	 * far both ends tell something. */
-	KEEP_NEWEST = 2000,
-	KEEP_OLDEST = 1000,
+	KEEP_NEWEST = 1500,
+	KEEP_OLDEST = 500,
 	CHUNK_BYTES = 512 << 10,
 };
 

@@ -334,7 +334,7 @@ Test(native, a_call_of_no_code)
 	/* As after a call through a NULL pointer. The word on top of the stack
 	 * is where the call is to return to. */
 	for (size_t i = 1; i < real.n; i++) {
-		uint64_t top;
+		uint64_t top = 0;
 
 		cr_assert_eq(
 			pyd_target_read_u64(s->t, real.v[i].sp - 8, &top, &err),
