@@ -180,7 +180,7 @@ enum pyd_code pyd_outside_take(const struct pyd_process *p, pid_t child,
 			       struct pyd_outside *o, struct pyd_err *err)
 {
 	struct pyd_maps maps = { 0 };
-	struct pyd_proc_stat mine, its;
+	struct pyd_proc_stat mine = { 0 }, its = { 0 };
 	enum pyd_code code = pyd_procfs_stat(p->pid, 0, &mine, err);
 
 	if (!code)
