@@ -40,6 +40,7 @@ static const struct shape {
 	{ "runtime",	 false, false, -1, 32 << 20 },
 	{ "interp",	 false, false, -1, 32 << 20 },
 	{ "gil",	 false, false, -1, 4096 },
+	{ "tryblock",	 false, false, PYD_F_tryblock_size, 64 },
 	{ "tstate",	 false, false, -1, 64 << 10 },
 	{ "cframe",	 false, false, -1, 1024 },
 	{ "excinfo",	 false, false, -1, 256 },

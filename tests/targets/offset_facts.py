@@ -556,6 +556,8 @@ def check_code():
             pointer("code." + name, c, getattr(c, name))
         table = c.co_lnotab if MODEL["linetable"] == "lnotab" else c.co_linetable
         pointer("code.co_linetable", c, table)
+        if has("code.co_exceptiontable"):
+            pointer("code.co_exceptiontable", c, c.co_exceptiontable)
         if has("code.co_localsplusnames"):
             names = c.co_varnames + tuple(
                 n for n in c.co_cellvars if n not in c.co_varnames
@@ -626,6 +628,7 @@ def check_old_frames():
         number("frameobj.f_stackdepth", f, 0)
         number("frameobj.f_state", f, -1, i8)
         number("frameobj.f_state", here, 0, i8)
+    check_blocks()
     pointer("gen.gi_frame", g, f)
     pointer("gen.gi_code", g, g.gi_code)
     number("gen.gi_running", g, 0, u8)
@@ -634,6 +637,46 @@ def check_old_frames():
     # Not by u64(), which would see its own frame.
     current = ctypes.c_uint64.from_address(tstate + off("tstate.frame")).value
     check("tstate.frame", current, id(here))
+
+
+def check_blocks():
+    """Of a frame inside of a "with" and a "try" in it."""
+
+    class Manager:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *exc):
+            return None
+
+    def inside():
+        with Manager() as manager:
+            for x in [1]:
+                try:
+                    yield manager
+                finally:
+                    pass
+
+    g = inside()
+    manager = next(g)
+    f = g.gi_frame
+    import opcode
+
+    def is_finally(i):
+        at = id(f) + off("frameobj.f_blockstack") + i * off("tryblock.size")
+        level = u32(at + off("tryblock.b_level"))
+        return u32(at + off("tryblock.b_type")) == opcode.opmap["SETUP_FINALLY"], level
+
+    n = u32(id(f) + off("frameobj.f_iblock"))
+    blocks = [is_finally(i) for i in range(n)]
+    levels = [level for finally_, level in blocks if finally_]
+    check("frameobj.f_iblock", n >= 2, True)
+    # The "with" has __exit__ below its level, the "try" the iterator too.
+    check("tryblock.b_level", levels, [1, 2])
+    check("tryblock.b_type", blocks[0][0] and blocks[-1][0], True)
+    check("tryblock.size", off("tryblock.size"), 12)
+    slot = obj(u64(u64(id(f) + off("frameobj.f_valuestack"))))
+    check("frameobj.f_blockstack", slot.__self__, manager)
 
 
 def check_new_frames():
@@ -844,10 +887,41 @@ def check_states():
         check("interp.gil", u32(gil + off("gil.locked")), 1)
         check("gil.locked", u32(gil + off("gil.locked")), 1)
         check("gil.last_holder", u64(gil + off("gil.last_holder")), tstate)
+    check_gil_cond(runtime, interp)
     if has("interp.static_types"):
         check_static_types(interp)
     check_collector(interp, runtime)
     check_raised()
+
+
+def check_gil_cond(runtime, interp):
+    """Where a thread sleeps that waits for the GIL: glibc counts who waits at
+    a condition variable in its __wrefs, from bit 3 on."""
+    check("gil.cond_bytes", off("gil.cond_bytes"), 48)  # sizeof(pthread_cond_t)
+    if has("runtime.gil_cond"):
+        key, cond = "runtime.gil_cond", runtime + off("runtime.gil_cond")
+        base = off("runtime.gil_locked") - off("gil.locked")
+        check("gil.cond", off("runtime.gil_cond") - off("gil.cond"), base)
+    else:
+        key, cond = "gil.cond", u64(interp + off("interp.gil")) + off("gil.cond")
+    libc = ctypes.PyDLL(None)  # calls it with the GIL held
+    end = []
+
+    def want():
+        while not end:
+            pass
+
+    thread = threading.Thread(target=want)
+    thread.start()
+    waits = u32(cond + 36) >> 3
+    for _ in range(2000):
+        if waits == 1:
+            break
+        libc.usleep(2000)
+        waits = u32(cond + 36) >> 3
+    end.append(1)
+    thread.join()
+    check(key, waits, 1)
 
 
 def check_ids_and_next(tstate):
