@@ -19,7 +19,7 @@ die() { say "$*"; exit 1; }
 build="gcc make pkg-config libc6-dev libunwind-dev libelf-dev libdw-dev
 	libmsgpack-c-dev|libmsgpack-dev libzstd-dev libjson-c-dev libpcre2-dev
 	libiberty-dev
-	python3 python3-venv"
+	libseccomp-dev python3 python3-venv"
 check="libcriterion-dev debootstrap strace gdb"
 lint="clang clang-format clang-tidy cppcheck"
 

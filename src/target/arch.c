@@ -66,6 +66,17 @@ int pyd_arch_in_call(const struct pyd_regs *regs)
 	return (int64_t)regs->user.orig_rax >= 0;
 }
 
+long pyd_arch_call(const struct pyd_regs *regs, uint64_t ret_args[6])
+{
+	ret_args[0] = regs->user.rdi;
+	ret_args[1] = regs->user.rsi;
+	ret_args[2] = regs->user.rdx;
+	ret_args[3] = regs->user.r10;
+	ret_args[4] = regs->user.r8;
+	ret_args[5] = regs->user.r9;
+	return (long)(int64_t)regs->user.orig_rax;
+}
+
 static int put_call(pid_t tid, const struct pyd_regs *regs)
 {
 	(void)tid;
@@ -192,6 +203,13 @@ int64_t pyd_arch_call_result(const struct pyd_regs *regs)
 int pyd_arch_in_call(const struct pyd_regs *regs)
 {
 	return regs->call >= 0;
+}
+
+long pyd_arch_call(const struct pyd_regs *regs, uint64_t ret_args[6])
+{
+	for (int i = 0; i < 6; i++)
+		ret_args[i] = regs->user.regs[i];
+	return regs->call;
 }
 
 static int put_call(pid_t tid, const struct pyd_regs *regs)

@@ -52,6 +52,9 @@ void pyd_arch_set_call(struct pyd_regs *regs, pyd_addr insn, pyd_addr sp,
 		       long nr, const uint64_t args[6]);
 /* What the call gave: a number, or -errno. */
 int64_t pyd_arch_call_result(const struct pyd_regs *regs);
+/* The system call that the registers are those of, with its arguments; -1:
+ * none. On aarch64 the first argument is lost when the call ends. */
+long pyd_arch_call(const struct pyd_regs *regs, uint64_t ret_args[6]);
 /* True when the thread is inside a system call, which goes on or is restarted
  * when it runs again. */
 int pyd_arch_in_call(const struct pyd_regs *regs);
