@@ -280,6 +280,12 @@ static enum pyd_code load(struct pyd_reader *r, pyd_addr addr,
 		c->first = bytes + (uint64_t)PYD_OFF(r->lay, bytes, ob_sval);
 		c->size = size;
 	}
+	if (PYD_OFF(r->lay, code, co_exceptiontable) != PYD_ABSENT) {
+		code = bytes_of(r, PYD_OBJ_U64(r, &o, code, co_exceptiontable),
+				&c->handlers, &c->handlers_len, err);
+		if (code)
+			return code;
+	}
 	if (c->size > CODE_MAX)
 		return pyd_err_at(err, PYD_CORRUPT, addr,
 				  "impossible size of a code object");
@@ -342,6 +348,7 @@ void pyd_codeobj_destroy(struct pyd_codeobj *c)
 	free(c->qualname_text);
 	free(c->vars);
 	free(c->table);
+	free(c->handlers);
 	free(c);
 }
 
@@ -364,6 +371,43 @@ void pyd_codeobj_position(const struct pyd_reader *r,
 					lasti, ret);
 		break;
 	}
+}
+
+/* Objects/exception_handling_notes.txt: six bits a byte, the most significant
+ * first; 0x40: more follow; 0x80: the first of an entry. */
+static bool entry_number(const struct pyd_codeobj *c, size_t *at, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	for (size_t n = 0; *at < c->handlers_len && n < 6; n++) {
+		uint8_t b = c->handlers[(*at)++];
+
+		v = v << 6 | (b & 0x3f);
+		if (!(b & 0x40)) {
+			*ret = v;
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t pyd_codeobj_depth(const struct pyd_codeobj *c, int64_t lasti)
+{
+	uint64_t start, length, target, depth;
+	size_t at = 0;
+
+	if (lasti < 0)
+		return 0;
+	while (entry_number(c, &at, &start) && entry_number(c, &at, &length) &&
+	       entry_number(c, &at, &target) && entry_number(c, &at, &depth)) {
+		uint64_t unit = (uint64_t)lasti / 2;
+
+		if (unit < start || unit - start >= length)
+			continue;
+		depth >>= 1; /* the lowest bit: lasti is pushed too */
+		return depth <= (uint64_t)c->stacksize ? (uint32_t)depth : 0;
+	}
+	return 0;
 }
 
 enum pyd_code pyd_read_code(struct pyd_reader *r, const struct pyd_obj *o,

@@ -32,6 +32,8 @@ struct pyd_codeobj {
 	uint64_t size;
 	uint8_t *table; /* line table */
 	size_t table_len;
+	uint8_t *handlers; /* exception table (3.11+), or NULL */
+	size_t handlers_len;
 	/* A code object that does not hold up. */
 	enum pyd_code bad;
 	char bad_text[120];
@@ -64,5 +66,12 @@ struct pyd_position {
 void pyd_codeobj_position(const struct pyd_reader *r,
 			  const struct pyd_codeobj *c, int64_t lasti,
 			  struct pyd_position *ret);
+
+/*
+ * How many values the evaluation stack has for certain while the instruction
+ * at byte offset lasti runs: those that the handler of its exceptions keeps.
+ * 0: no handler, or none known. From 3.11 on; before, frames have blocks.
+ */
+uint32_t pyd_codeobj_depth(const struct pyd_codeobj *c, int64_t lasti);
 
 #endif

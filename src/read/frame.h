@@ -44,6 +44,24 @@ PYD_MUST_CHECK enum pyd_code pyd_read_frame(struct pyd_reader *r, pyd_addr addr,
 					    struct pyd_frame *f,
 					    struct pyd_err *err);
 
+/*
+ * The objects that the frame is inside a "with" of, outermost first: those
+ * whose __exit__ lies on its evaluation stack, at a depth that is certain.
+ * Appended to ret. A frame that just runs such an __exit__ because of an
+ * exception is not inside any more.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_frame_inside(struct pyd_reader *r,
+					      const struct pyd_frame *f,
+					      struct pyd_vec *ret,
+					      struct pyd_err *err);
+/* All words that the frame has for variables and its evaluation stack,
+ * appended to ret, flags of references taken off; beyond the top of the
+ * stack is what was left there. */
+PYD_MUST_CHECK enum pyd_code pyd_frame_slots(struct pyd_reader *r,
+					     const struct pyd_frame *f,
+					     struct pyd_vec *ret,
+					     struct pyd_err *err);
+
 /* Where the instruction at byte offset lasti of a frame object's code is; all
  * is -1 when it cannot be told. */
 void pyd_frame_position(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti,
