@@ -99,6 +99,7 @@ void pyd_dump_get_info(const struct pyd_dump *d, struct pyd_dump_info *ret);
 /* Maps; nil when the file was cut before them. */
 struct pyd_dump_value pyd_dump_header(const struct pyd_dump *d);
 struct pyd_dump_value pyd_dump_threads(const struct pyd_dump *d);
+struct pyd_dump_value pyd_dump_waits(const struct pyd_dump *d);
 struct pyd_dump_value pyd_dump_end(const struct pyd_dump *d);
 
 /* Calls fn for every frame of a thread, from number "first" on, the newest

@@ -134,8 +134,8 @@ static const char *const kind_names[] = {
 	[PYD_FRAME_HEADER] = "header",	 [PYD_FRAME_THREADS] = "threads",
 	[PYD_FRAME_FRAMES] = "frames",	 [PYD_FRAME_SOURCE] = "source",
 	[PYD_FRAME_OBJECTS] = "objects", [PYD_FRAME_INDEX] = "index",
-	[PYD_FRAME_NATIVE] = "native",	 [PYD_FRAME_TOC] = "toc",
-	[PYD_FRAME_END] = "end",
+	[PYD_FRAME_NATIVE] = "native",	 [PYD_FRAME_WAITS] = "waits",
+	[PYD_FRAME_TOC] = "toc",	 [PYD_FRAME_END] = "end",
 };
 
 static uint8_t kind_of(struct pyd_dump_value v)

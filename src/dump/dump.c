@@ -202,6 +202,9 @@ static enum pyd_code open_fd(int fd, bool own, const char *name,
 		code = read_first(d, PYD_FRAME_THREADS, &d->threads_raw,
 				  &d->threads, err);
 	if (!code)
+		code = read_first(d, PYD_FRAME_WAITS, &d->waits_raw, &d->waits,
+				  err);
+	if (!code)
 		code = read_first(d, PYD_FRAME_END, &d->end_raw, &d->end, err);
 	if (!code)
 		code = list_batches(d, err);
@@ -244,6 +247,7 @@ void pyd_dump_close(struct pyd_dump *d)
 	free(d->batches);
 	pyd_buf_deinit(&d->header_raw);
 	pyd_buf_deinit(&d->threads_raw);
+	pyd_buf_deinit(&d->waits_raw);
 	pyd_buf_deinit(&d->end_raw);
 	pyd_container_close(&d->c);
 	if (d->own_fd >= 0)
@@ -286,6 +290,11 @@ struct pyd_dump_value pyd_dump_header(const struct pyd_dump *d)
 struct pyd_dump_value pyd_dump_threads(const struct pyd_dump *d)
 {
 	return d->threads;
+}
+
+struct pyd_dump_value pyd_dump_waits(const struct pyd_dump *d)
+{
+	return d->waits;
 }
 
 struct pyd_dump_value pyd_dump_end(const struct pyd_dump *d)

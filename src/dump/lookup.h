@@ -49,8 +49,8 @@ struct pyd_dump {
 	int own_fd; /* or -1 */
 	uint32_t format;
 
-	struct pyd_buf header_raw, threads_raw, end_raw;
-	struct pyd_dump_value header, threads, end;
+	struct pyd_buf header_raw, threads_raw, waits_raw, end_raw;
+	struct pyd_dump_value header, threads, waits, end;
 	struct pyd_column_spec specs[PYD_NCOLUMNS];
 	struct pyd_dump_kind_entry kinds[256];
 

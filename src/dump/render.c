@@ -241,6 +241,24 @@ static void put_redaction(struct render *r, struct pyd_dump_value header)
 				(unsigned long long)total);
 }
 
+/* Deadlocks, and what else all threads are to know of. */
+static void put_deadlocks(struct render *r)
+{
+	struct pyd_dump_value waits = pyd_dump_waits(r->d);
+	struct pyd_dump_value v = pyd_dump_value_get(waits, "deadlocks");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		labelled(&r->t, "  DEADLOCK: ", pyd_dump_value_get(v, "text"));
+		put(&r->t, "\n");
+	}
+	it = pyd_dump_value_iter(pyd_dump_value_get(waits, "notes"));
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		labelled(&r->t, "  waits: ", v);
+		put(&r->t, "\n");
+	}
+}
+
 static void put_head(struct render *r, const char *name)
 {
 	struct pyd_dump_value h = pyd_dump_header(r->d);
@@ -275,6 +293,7 @@ static void put_head(struct render *r, const char *name)
 	put(t, "\n");
 	put_cut(r);
 	put_redaction(r, h);
+	put_deadlocks(r);
 	if (!info.complete || *info.damage) {
 		put(t, "  incomplete: ");
 		pyd_text_escaped(t, info.damage, strlen(info.damage), 0, 400);
@@ -513,6 +532,43 @@ static enum pyd_code put_other(void *ctx, const struct pyd_dump_native *native,
 	return flush(r, err);
 }
 
+/* What the dump's "waits" has of thread number index. */
+static struct pyd_dump_value waits_of(struct render *r, uint64_t index)
+{
+	struct pyd_dump_value v =
+		pyd_dump_value_get(pyd_dump_waits(r->d), "threads");
+	struct pyd_dump_iter it = pyd_dump_value_iter(v);
+	uint64_t n;
+
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v))
+		if (pyd_dump_value_u64(pyd_dump_value_get(v, "thread"), &n) &&
+		    n == index)
+			return v;
+	return (struct pyd_dump_value) { 0 };
+}
+
+static void put_waits(struct render *r, uint64_t index)
+{
+	struct pyd_dump_value waits = waits_of(r, index);
+	struct pyd_dump_value call = pyd_dump_value_get(waits, "syscall");
+	struct pyd_dump_value v = pyd_dump_value_get(waits, "text");
+	struct pyd_dump_iter it;
+
+	if (pyd_dump_value_type(v) != PYD_DUMP_NIL) {
+		labelled(&r->t, "  ", v);
+		put(&r->t, "\n");
+	}
+	if (pyd_dump_value_type(call) != PYD_DUMP_MAP)
+		return;
+	labelled(&r->t, "  in ", pyd_dump_value_get(call, "text"));
+	it = pyd_dump_value_iter(pyd_dump_value_get(call, "fds"));
+	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
+		labelled(&r->t, "\n     file ", pyd_dump_value_get(v, "fd"));
+		labelled(&r->t, ": ", pyd_dump_value_get(v, "target"));
+	}
+	put(&r->t, "\n");
+}
+
 static enum pyd_code put_thread(struct render *r, struct pyd_dump_value thread,
 				uint64_t index, struct pyd_err *err)
 {
@@ -546,6 +602,7 @@ static enum pyd_code put_thread(struct render *r, struct pyd_dump_value thread,
 		labelled(t, "  note: ", v);
 		put(t, "\n");
 	}
+	put_waits(r, index);
 	put_exceptions(r, thread);
 	r->shown = 0;
 	r->index = index;

@@ -482,6 +482,8 @@ enum pyd_code pyd_render_json(struct pyd_dump *d, const char *name,
 		code = pyd_dump_native_each(d, add_native, &natives, r.err);
 	if (code == PYD_FORMAT)
 		code = PYD_OK;
+	json_object_object_add(o, "waits",
+			       map_but(pyd_dump_waits(d), special, 1));
 	json_object_object_add(o, "end", map_but(pyd_dump_end(d), special, 1));
 	if (!code)
 		code = emit(o, sink, r.err);

@@ -21,10 +21,10 @@ enum {
 	POLL_MAX = 1 << 16,
 };
 
-void pyd_call_of_regs(const struct pyd_regs *regs, struct pyd_call *ret)
+void pyd_call_of_regs(const struct pyd_regs *regs, struct pyd_syscall *ret)
 {
 	int64_t result = pyd_arch_call_result(regs);
-	struct pyd_call c = { .state = PYD_CALL_NONE };
+	struct pyd_syscall c = { .state = PYD_CALL_NONE };
 
 	c.nr = pyd_arch_call(regs, c.args);
 	if (c.nr >= 0 &&
@@ -59,10 +59,10 @@ static uint64_t switches(pid_t pid, pid_t tid)
 	return sum;
 }
 
-void pyd_call_of_proc(pid_t pid, pid_t tid, struct pyd_call *ret,
+void pyd_call_of_proc(pid_t pid, pid_t tid, struct pyd_syscall *ret,
 		      uint64_t *ret_switches)
 {
-	struct pyd_call c = { .state = PYD_CALL_UNKNOWN };
+	struct pyd_syscall c = { .state = PYD_CALL_UNKNOWN };
 	struct pyd_buf buf = { 0 };
 	struct pyd_err ignored;
 	char name[64];
@@ -93,7 +93,8 @@ static bool is_mapped(const struct pyd_target *t, uint64_t addr)
 	return addr && pyd_target_region(t, addr);
 }
 
-static bool is_timed_futex(const struct pyd_call *c, const struct pyd_target *t)
+static bool is_timed_futex(const struct pyd_syscall *c,
+			   const struct pyd_target *t)
 {
 	uint32_t op = (uint32_t)c->args[1] & (uint32_t)FUTEX_CMD_MASK;
 
@@ -105,7 +106,7 @@ static bool is_timed_futex(const struct pyd_call *c, const struct pyd_target *t)
 		 (uint32_t)c->args[5] == FUTEX_BITSET_MATCH_ANY));
 }
 
-void pyd_call_restarted(struct pyd_call *c, const struct pyd_target *t)
+void pyd_call_restarted(struct pyd_syscall *c, const struct pyd_target *t)
 {
 	if (c->state != PYD_CALL_WAITS || c->nr != SYS_restart_syscall)
 		return;

@@ -290,3 +290,34 @@ enum pyd_code pyd_fds_write(const struct pyd_process *p,
 	pyd_vec_deinit(&fds);
 	return code;
 }
+
+void pyd_fds_text(const struct pyd_process *p, int fd, char *buf, size_t cap)
+{
+	char name[64];
+	struct pyd_err ignored;
+	struct socks socks = { 0 };
+	struct sock key = { 0 };
+	const struct sock *found;
+	unsigned long long inode;
+
+	snprintf(name, sizeof(name), "fd/%d", fd);
+	if (pyd_procfs_link(p->pid, name, buf, cap, &ignored)) {
+		buf[0] = '\0';
+		return;
+	}
+	if (sscanf(buf, "socket:[%llu]", &inode) != 1)
+		return;
+	load(&socks, p->pid);
+	key.inode = inode;
+	found = socks.n ? bsearch(&key, socks.v, socks.n, sizeof(key), by_inode)
+			: NULL;
+	if (found && !strcmp(found->family, "AF_UNIX"))
+		snprintf(buf, cap, "socket AF_UNIX %s", found->local.text);
+	else if (found)
+		snprintf(buf, cap, "socket %s %s%s%s%s%s",
+			 strcmp(found->type, "SOCK_STREAM") ? "UDP" : "TCP",
+			 found->local.text, *found->peer.text ? " -> " : "",
+			 found->peer.text, found->state ? ", " : "",
+			 found->state ? found->state : "");
+	free(socks.v);
+}

@@ -17,4 +17,8 @@ PYD_MUST_CHECK enum pyd_code pyd_fds_write(const struct pyd_process *p,
 					   struct pyd_writer *w,
 					   struct pyd_err *err);
 
+/* What a descriptor of the process is: its target, of a socket what it is
+ * connected to; "" when it is not told. Each call looks at /proc. */
+void pyd_fds_text(const struct pyd_process *p, int fd, char *buf, size_t cap);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -64,7 +65,10 @@ struct live {
 	enum pyd_capture_mode mode;
 	struct pyd_capture *capture;
 	struct pyd_stop *stop;
-	struct pyd_threads listed; /* mode live */
+	/* Mode live. */
+	struct pyd_threads listed;
+	struct pyd_syscall *calls;
+	uint64_t *switches; /* of context, before the memory was taken */
 	/* Mode fork. */
 	struct pyd_gadgets gadgets;
 	bool no_fork; /* it was refused */
@@ -151,6 +155,51 @@ static enum pyd_code without_copy(struct live *s, struct pyd_err *err)
 	return pyd_target_cache_create(s->base.target, 0, &s->base.frozen, err);
 }
 
+static void note_time(struct pyd_subject *s)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	s->taken_real_ns =
+		(uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+	s->taken_ns = pyd_now_ns();
+}
+
+/* -- what threads do while nobody stops them -- */
+
+static enum pyd_code look_at_calls(struct live *s, struct pyd_err *err)
+{
+	const struct pyd_threads *t = &s->listed;
+
+	s->calls = calloc(t->n, sizeof(*s->calls));
+	s->switches = calloc(t->n, sizeof(*s->switches));
+	if (!s->calls || !s->switches)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; i < t->n; i++)
+		pyd_call_of_proc(s->process.pid, t->v[i].tid, &s->calls[i],
+				 &s->switches[i]);
+	s->base.calls = s->calls;
+	return PYD_OK;
+}
+
+/* A thread that was neither woken nor ran, as its switches of context tell,
+ * has waited all the while: what was read of it holds together. */
+static void look_again(struct live *s)
+{
+	for (size_t i = 0; i < s->listed.n; i++) {
+		struct pyd_syscall now;
+		uint64_t switches;
+
+		pyd_call_of_proc(s->process.pid, s->listed.v[i].tid, &now,
+				 &switches);
+		if (!switches || switches != s->switches[i] ||
+		    now.state != s->calls[i].state ||
+		    now.nr != s->calls[i].nr ||
+		    memcmp(now.args, s->calls[i].args, sizeof(now.args)) != 0)
+			s->calls[i].state = PYD_CALL_UNKNOWN;
+	}
+}
+
 /* Stops the target as long as the mode needs it. */
 static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 			       struct pyd_err *err)
@@ -161,6 +210,8 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 	if (s->mode == PYD_CAPTURE_LIVE) {
 		code = pyd_threads_list(&s->process, &s->listed, err);
 		s->base.threads = &s->listed;
+		if (!code)
+			code = look_at_calls(s, err);
 		if (code)
 			return code;
 	} else {
@@ -169,6 +220,7 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 			return code;
 		s->base.threads = pyd_stop_threads(s->stop);
 	}
+	note_time(&s->base);
 	if (s->mode == PYD_CAPTURE_STOP)
 		return pyd_target_cache_create(s->base.target, 0,
 					       &s->base.frozen, err);
@@ -176,6 +228,8 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 		return take_fork(s, err);
 	pyd_capture_deadline(s->capture, deadline_ns);
 	code = pyd_capture_take(s->capture, &s->base.frozen, &got, err);
+	if (s->calls)
+		look_again(s);
 	if (code == PYD_LIMIT)
 		return without_copy(s, err);
 	if (s->stop)
@@ -253,6 +307,11 @@ static void live_drop(struct pyd_subject *base)
 	s->capture = NULL;
 	pyd_threads_deinit(&s->listed);
 	base->threads = NULL;
+	free(s->calls);
+	free(s->switches);
+	s->calls = NULL;
+	s->switches = NULL;
+	base->calls = NULL;
 }
 
 static void live_release(struct pyd_subject *base)
@@ -279,6 +338,8 @@ static void live_destroy(struct pyd_subject *base)
 
 	live_abandon(base);
 	pyd_threads_deinit(&s->listed);
+	free(s->calls);
+	free(s->switches);
 	pyd_target_destroy(base->frozen);
 	pyd_target_destroy(s->inner);
 	pyd_outside_deinit(&s->outside);
@@ -381,6 +442,11 @@ static enum pyd_code live_fds(struct pyd_subject *s, struct pyd_redact *redact,
 	return pyd_fds_write(s->process, redact, w, err);
 }
 
+static void live_fd_text(struct pyd_subject *s, int fd, char *buf, size_t cap)
+{
+	pyd_fds_text(s->process, fd, buf, cap);
+}
+
 /* A name without a leading slash starts at its working directory; where that
  * lies in its root is not followed upwards. */
 static int live_open_source(struct pyd_subject *s, const char *file)
@@ -403,6 +469,7 @@ static const struct pyd_subject_ops live_ops = {
 	.environ = live_environ,
 	.open_source = live_open_source,
 	.fds = live_fds,
+	.fd_text = live_fd_text,
 	.destroy = live_destroy,
 };
 

@@ -14,6 +14,7 @@
 #include "walk/sources.h"
 #include "walk/stacks.h"
 #include "walk/subject.h"
+#include "walk/waits.h"
 
 enum {
 	TAKE_TRIES = 10,
@@ -36,6 +37,7 @@ struct snapshot {
 	struct pyd_writer *writer;
 	struct pyd_stacks stacks;
 	struct pyd_native native;
+	struct pyd_waits waits;
 	struct pyd_sources sources;
 	struct pyd_walk walk;
 	struct pyd_gcroots gcroots;
@@ -54,6 +56,7 @@ static void snapshot_deinit(struct snapshot *s)
 	pyd_sources_deinit(&s->sources);
 	pyd_native_deinit(&s->native);
 	pyd_stacks_deinit(&s->stacks);
+	pyd_waits_deinit(&s->waits);
 	pyd_writer_destroy(s->writer);
 	pyd_reader_deinit(&s->reader);
 	pyd_runtime_deinit(&s->runtime);
@@ -334,6 +337,11 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 	code = pyd_meta_write_header(meta, &s->reader, s->writer, err);
 	if (code)
 		return code;
+	code = pyd_waits_begin(&s->waits, s->subject, &s->runtime, &s->reader,
+			       err);
+	if (code)
+		return code;
+	s->stacks.waits = &s->waits;
 	code = pyd_stacks_write(&s->stacks, &s->runtime, &s->reader, s->writer,
 				err);
 	if (code)
@@ -351,6 +359,9 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		if (code)
 			return code;
 	}
+	code = pyd_waits_write(&s->waits, s->redact, s->writer, err);
+	if (code)
+		return code;
 	code = walk(s, err);
 	if (code)
 		return code;
@@ -382,6 +393,7 @@ static enum pyd_code rewind_dump(struct snapshot *s,
 	pyd_gcroots_deinit(&s->gcroots);
 	pyd_sources_deinit(&s->sources);
 	pyd_stacks_deinit(&s->stacks);
+	pyd_waits_deinit(&s->waits);
 	pyd_writer_destroy(s->writer);
 	s->writer = NULL;
 	pyd_redact_restart(s->redact);

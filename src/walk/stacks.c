@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "walk/pack.h"
+#include "walk/waits.h"
 
 enum {
 	/* Raw bytes after which a "frames" frame is closed. */
@@ -296,7 +297,8 @@ enum pyd_code pyd_stack_newest(struct pyd_reader *r, pyd_addr tstate,
 
 static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 				struct pyd_reader *r, pyd_addr tstate,
-				struct pyd_evals *evals, struct pyd_err *err)
+				size_t thread, struct pyd_evals *evals,
+				struct pyd_err *err)
 {
 	struct pyd_frame f = { 0 };
 	struct pyd_err why = { 0 };
@@ -356,6 +358,9 @@ static enum pyd_code read_stack(struct pyd_stacks *s, struct stack *st,
 		} else {
 			pack_frame(s, p, r, &f);
 			code = frame_roots(s, r, &f, err);
+			if (!code && s->waits)
+				code = pyd_waits_frame(s->waits, thread,
+						       st->nframes, &f, err);
 		}
 		st->nframes++;
 	}
@@ -631,7 +636,7 @@ enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 					       rt->threads[i].addr, err);
 		if (!code)
 			code = read_stack(s, &stacks[i], r, rt->threads[i].addr,
-					  &s->evals[i], err);
+					  i, &s->evals[i], err);
 		if (!code)
 			code = root(&s->far, rt->threads[i].thread, err);
 		s->frames += stacks[i].nframes;

@@ -12,8 +12,11 @@
 #include "walk/trigger.h"
 #include "walk/walk.h"
 
+struct pyd_waits;
+
 struct pyd_stacks {
 	struct pyd_redact *redact; /* not owned; may be NULL */
+	struct pyd_waits *waits;   /* likewise: is given each frame */
 	/* Not owned; may be NULL. Its exception is shown as raised. */
 	const struct pyd_trigger *trigger;
 	uint64_t threads;

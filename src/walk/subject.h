@@ -11,6 +11,7 @@
 #include "target/outside.h"
 #include "target/process.h"
 #include "target/stop.h"
+#include "target/syscall.h"
 #include "walk/redact.h"
 #include "walk/snapshot.h"
 #include "walk/trigger.h"
@@ -66,6 +67,8 @@ struct pyd_subject_ops {
 	/* Writes the open files; NULL: they are not known. */
 	enum pyd_code (*fds)(struct pyd_subject *s, struct pyd_redact *redact,
 			     struct pyd_writer *w, struct pyd_err *err);
+	/* What an open file is, in words; "" when not known. NULL: likewise. */
+	void (*fd_text)(struct pyd_subject *s, int fd, char *buf, size_t cap);
 	void (*destroy)(struct pyd_subject *s);
 };
 
@@ -78,6 +81,13 @@ struct pyd_subject {
 	const struct pyd_process *process; /* NULL: there is none; owned */
 	/* After take(); owned. */
 	const struct pyd_threads *threads;
+	/* System calls of the threads, in their order; NULL: the registers
+	 * tell. Those that moved on meanwhile are unknown. */
+	const struct pyd_syscall *calls;
+	/* CLOCK_MONOTONIC and CLOCK_REALTIME of the target when its memory was
+	 * taken; 0: not known. */
+	uint64_t taken_ns;
+	uint64_t taken_real_ns;
 	struct pyd_target *frozen;
 	const char *capture; /* "copy", "fork", "stop", "live", "core" */
 	bool torn;	     /* the target ran meanwhile */

@@ -17,6 +17,7 @@ from .marks import EqualKey, NotDumpedError, Placeholder
 from .nativestacks import NativeFrame, NativeStack
 from .objects import BUDGET
 from .surrogates import DumpCallError
+from .waits import Deadlock, Lock, SystemCall, Wait, Waits
 
 __version__ = "0.1.0"
 
@@ -38,13 +39,18 @@ __all__ = [
     "EqualKey",
     "ExceptionEntry",
     "FileDescriptor",
+    "Deadlock",
     "Frame",
     "Locals",
+    "Lock",
     "NativeFrame",
     "NativeStack",
     "NotDumpedError",
     "Placeholder",
     "Source",
+    "SystemCall",
     "Thread",
+    "Wait",
+    "Waits",
     "open",
 ]

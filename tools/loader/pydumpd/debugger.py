@@ -11,7 +11,7 @@ import types
 from typing import Any, List, Optional, Tuple
 
 from . import sources
-from .describe import header_lines, summary, thread_line, thread_name
+from .describe import header_lines, summary, thread_line, thread_name, wait_lines
 from .dump import Dump, ExceptionEntry, Thread
 from .marks import printable
 from .refs import find_ref
@@ -545,6 +545,18 @@ class DumpPdb(pdb.Pdb):
         Print what the dump is of: program, process, host, time, limits.
         """
         for line in header_lines(self.dump):
+            self.message(line)
+
+    def do_waits(self, arg: str) -> None:
+        """waits
+
+        Print what the threads wait for: locks and who holds them, system calls
+        and their files, deadlocks.
+        """
+        lines = wait_lines(self.dump)
+        if not lines:
+            self.error("the dump does not say what threads wait for")
+        for line in lines:
             self.message(line)
 
     def do_quit(self, arg: str) -> bool:

@@ -43,6 +43,8 @@ def thread_line(thread: Thread) -> str:
             bits.append("%d frames" % thread.depth)
     else:
         bits.append("no frames")
+    if thread.wait is not None and thread.wait.text:
+        bits.append(printable(thread.wait.text, 500))
     if thread.note:
         bits.append(printable(thread.note))
     return ", ".join(bits[1:]) if not bits[0] else "%3s  %s" % (bits[0], ", ".join(bits[1:]))
@@ -87,6 +89,31 @@ def _not_captured(capture: Dict[str, Any]) -> List[str]:
         why = _WHY.get(why, "not readable") if isinstance(why, str) else "not readable"
         out.append("not captured: 0x%x, %d kB, %s%s" % (start, (end - start) // 1024, path, why))
     return out
+
+
+def wait_lines(dump: Dump) -> List[str]:
+    """What the threads wait for, for people."""
+    out = []
+    for wait in dump.waits.threads:
+        if wait.thread is not None and wait.thread < len(dump.threads):
+            who = "%3d  %s" % (wait.thread, thread_name(dump.threads[wait.thread]))
+        else:
+            who = "  -  %s, native thread %s" % (wait.os_name, wait.native_id)
+        out.append(who + ": " + (wait.text or ("runs" if wait.syscall is None else "")))
+        if wait.syscall is not None:
+            line = "in " + wait.syscall.text
+            if wait.text:
+                out.append("       " + line)
+            else:
+                out[-1] += line
+            for fd, target in wait.syscall.fds.items():
+                out.append("       file %d: %s" % (fd, target or "not known"))
+        for number in wait.holds:
+            if number < len(dump.waits.locks):
+                out.append("       holds %s" % dump.waits.locks[number].text)
+    out += ["DEADLOCK: %s" % d.text for d in dump.waits.deadlocks]
+    out += dump.waits.notes
+    return [printable(line, 2000) for line in out]
 
 
 def header_lines(dump: Dump) -> List[str]:
@@ -141,6 +168,8 @@ def header_lines(dump: Dump) -> List[str]:
         out.append("limits   globals were left out")
     if dump.end.get("timeout"):
         out.append("limits   the time for the dump ran out")
+    out += ["DEADLOCK %s" % d.text for d in dump.waits.deadlocks]
+    out += ["waits    %s" % note for note in dump.waits.notes]
     if not dump.complete:
         why = dump.file.damage or "no end was written"
         out.append("DAMAGED  %s; what is here is shown" % why)

@@ -9,6 +9,7 @@ from .dumpfile import DumpError, DumpFile, utf8
 from .executions import code_names
 from .nativestacks import NativeFrame, NativeStack
 from .objects import BUDGET, Graph
+from .waits import Wait, Waits
 
 ARG, LOCAL, CELL, FREE, HIDDEN, CELLARG = range(6)
 #: Frames of one thread that are read; more than any real stack has.
@@ -256,6 +257,11 @@ class Thread:
         return self._dump.graph.get(at) if at else None
 
     @property
+    def wait(self) -> Optional[Wait]:
+        """What it waits for; None when the dump does not say."""
+        return self._dump.waits.of(self.index)
+
+    @property
     def exceptions(self) -> List[ExceptionEntry]:
         """What it raises or handles, the newest first."""
         out = []
@@ -344,6 +350,7 @@ class Dump:
         self._fds: Optional[Dict[int, FileDescriptor]] = None
         self._native: Optional[List[NativeStack]] = None
         self._native_by_thread: Dict[int, NativeStack] = {}
+        self._waits: Optional[Waits] = None
 
     @property
     def complete(self) -> bool:
@@ -444,6 +451,13 @@ class Dump:
                     if found is not None:
                         self._fds[found.fd] = found
         return self._fds
+
+    @property
+    def waits(self) -> Waits:
+        """What the threads wait for, locks and who holds them, deadlocks."""
+        if self._waits is None:
+            self._waits = Waits(next(self.file.each("waits"), {}))
+        return self._waits
 
     def close(self) -> None:
         """Closes the file; what was not decoded by then is gone."""

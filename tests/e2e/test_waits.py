@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What threads wait for, against programs that know it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Iterator
+
+import harness
+import pytest
+from harness import PATIENCE, attach, pydumpd, start_code
+from interpreters import Interpreter
+
+# Every part is one group of threads; all of them hang at the same time.
+STUCK = """
+import concurrent.futures, ctypes, os, queue, select, socket, sys, threading, time
+
+def start(name, target, *args):
+    thread = threading.Thread(target=target, args=args, name=name)
+    thread.daemon = True
+    thread.start()
+    return thread
+
+# Two locks, the wrong way round.
+stock, ledger = threading.Lock(), threading.Lock()
+met = threading.Barrier(2)
+
+def seller():
+    with stock:
+        met.wait()
+        for order in [1]:
+            try:
+                with ledger:
+                    pass
+            finally:
+                pass
+
+def auditor():
+    with open(os.devnull) as f, ledger:
+        met.wait()
+        with stock:
+            pass
+
+start("seller", seller)
+start("auditor", auditor)
+
+# Three, by RLocks that are attributes.
+class Account(object):
+    def __init__(self):
+        self.lock = threading.RLock()
+
+def transfer(source, target, met):
+    with source.lock, source.lock:
+        met.wait()
+        with target.lock:
+            pass
+
+accounts = [Account() for _ in range(3)]
+met3 = threading.Barrier(3)
+for i in range(3):
+    start("transfer%d" % i, transfer, accounts[i], accounts[(i + 1) % 3], met3)
+
+# Taken by acquire(): nothing tells who has them.
+bare_one, bare_two = threading.Lock(), threading.Lock()
+met_bare = threading.Barrier(2)
+
+def bare(first, second):
+    first.acquire()
+    met_bare.wait()
+    second.acquire()
+
+start("bare1", bare, bare_one, bare_two)
+start("bare2", bare, bare_two, bare_one)
+
+# Itself.
+alone_lock = threading.Lock()
+
+def alone():
+    with alone_lock:
+        with alone_lock:
+            pass
+
+start("alone", alone)
+
+# What the standard library makes of locks.
+jobs, full = queue.Queue(), queue.Queue(1)
+full.put(0)
+done, condition = threading.Event(), threading.Condition()
+permits, gate = threading.Semaphore(0), threading.Barrier(3)
+start("getter", jobs.get)
+start("putter", full.put, 1)
+start("joiner", full.join)
+start("event", done.wait)
+start("patient", done.wait, 3600)
+
+def waits():
+    with condition:
+        condition.wait()
+
+start("condition", waits)
+start("semaphore", permits.acquire)
+start("barrier", gate.wait)
+never = start("sleeper", time.sleep, 3600)
+start("join", never.join)
+
+# A pool that waits for itself.
+pool = concurrent.futures.ThreadPoolExecutor(1)
+
+def inner():
+    return 1
+
+def outer():
+    return pool.submit(inner).result()
+
+pooled = pool.submit(outer)
+start("result", pooled.result)
+
+# Files.
+r, w = os.pipe()
+start("reader", os.read, r, 1)
+a, b = socket.socketpair()
+start("poller", select.poll if False else (lambda: select.select([a, r], [], [])))
+server = socket.socket()
+server.bind(("127.0.0.1", 0))
+server.listen(1)
+start("acceptor", server.accept)
+port = server.getsockname()[1]
+
+print("%d %d %d" % (r, a.fileno(), port), flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+NAMES = (
+    "seller auditor transfer0 transfer1 transfer2 bare1 bare2 alone getter putter joiner event "
+    "patient condition semaphore barrier sleeper join result reader poller acceptor"
+).split()
+
+
+def until_asleep(target: harness.Target, n: int) -> None:
+    """All of n threads sleep, and none of them has run in between."""
+    deadline = time.monotonic() + PATIENCE
+    last, calm = None, 0
+    while calm < 3:
+        assert time.monotonic() < deadline, "the threads do not settle"
+        now = []
+        for task in sorted(Path(f"/proc/{target.pid}/task").iterdir()):
+            text = (task / "status").read_text()
+            now.append([x for x in text.splitlines() if x.startswith(("State", "volu", "nonvol"))])
+        asleep = len(now) >= n and all("S (sleeping)" in x[0] for x in now)
+        calm = calm + 1 if asleep and now == last else 0
+        last = now
+        time.sleep(0.02)
+
+
+class Told:
+    """What a dump says, by names of threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.dump = harness.open_dump(path)
+        self.waits = self.dump.waits
+        self.by_name = {t.name: t.wait for t in self.dump.threads}
+
+    def name(self, number: int | None) -> str | None:
+        return None if number is None else self.dump.threads[self.waits.threads[number].thread].name
+
+    def circles(self) -> list[set[str | None]]:
+        return [{self.name(n) for n in d.threads} for d in self.waits.deadlocks]
+
+
+def check_stuck(told: Told, r: int, a: int, port: int) -> None:
+    by, name = told.by_name, told.name
+    assert set(NAMES) <= set(by)
+    # Who waits for what, and for whom.
+    assert (by["seller"].wait, name(by["seller"].on)) == ("lock", "auditor")
+    assert (by["auditor"].wait, name(by["auditor"].on)) == ("lock", "seller")
+    held = {k.name: name(k.owner) for k in told.waits.locks if k.kind == "lock" and k.name}
+    assert (held["stock"], held["ledger"]) == ("seller", "auditor")
+    assert by["seller"].text == "waits for Lock ledger, held by thread %d (auditor)" % (
+        by["seller"].on
+    )
+    for i in range(3):
+        wait = by["transfer%d" % i]
+        assert (wait.wait, name(wait.on)) == ("lock", "transfer%d" % ((i + 1) % 3))
+        lock = told.waits.locks[wait.lock]
+        assert (lock.kind, lock.count, lock.type) == ("rlock", 2, "_thread.RLock")
+        assert lock.name.startswith("Account.lock of ")
+    for i, other in ((1, "bare_two"), (2, "bare_one")):
+        wait = by["bare%d" % i]
+        assert (wait.wait, wait.on) == ("lock", None)
+        assert wait.text == f"waits for Lock {other}, holder not known"
+        assert told.waits.locks[wait.lock].locked
+    assert name(by["alone"].on) == "alone"
+    assert by["alone"].text == "waits for Lock alone_lock, which it holds itself"
+    # The library's own.
+    expected = {
+        "getter": ("queue", "Queue jobs to have an item (get(); it is empty)"),
+        "putter": ("queue", "Queue full to have room (put(); 1 of 1 items)"),
+        "joiner": ("queue", "Queue full to be done (join(), 1 tasks unfinished)"),
+        "event": ("event", "Event done to be set"),
+        "patient": ("event", "Event done to be set, with a timeout"),
+        "condition": ("condition", "Condition condition to be notified"),
+        "semaphore": ("semaphore", "Semaphore permits (its value is 0)"),
+        "barrier": ("barrier", "Barrier gate (1 of 3 are there)"),
+        "join": ("join", "the end of thread %d (sleeper)" % by["join"].on),
+    }
+    for who, (what, text) in expected.items():
+        assert (by[who].wait, by[who].text) == (what, "waits for " + text), who
+        assert by[who].timed == (who == "patient")
+    left = by["patient"].syscall.left
+    assert left is not None and 3000 < left <= 3600
+    assert by["event"].syscall.left is None
+    assert name(by["join"].on) == "sleeper"
+    assert by["event"].object == told.dump.address(told.dump.threads[0].frames[-1].locals["done"])
+    worker = told.name(by["result"].on)
+    assert worker.startswith("ThreadPoolExecutor") and by["result"].wait == "future"
+    assert by["result"].text.startswith("waits for the result of Future pooled (RUNNING), run by")
+    assert by[worker].wait == "future"
+    # System calls.
+    read = by["reader"].syscall
+    assert (read.name, read.args[0], by["reader"].wait) == ("read", r, "syscall")
+    assert read.text.startswith("read(%d, 0x" % r) and read.fds[r].startswith("pipe:[")
+    assert by["poller"].syscall.name in ("select", "pselect6", "poll")
+    assert set(by["poller"].syscall.fds) == {r, a}
+    assert by["poller"].syscall.fds[a].startswith("socket AF_UNIX")
+    accept = by["acceptor"].syscall
+    assert accept.name in ("accept4", "poll")
+    assert list(accept.fds.values()) == [f"socket TCP 127.0.0.1:{port}, LISTEN"]
+    sleep = by["sleeper"].syscall
+    assert sleep.name in ("clock_nanosleep", "select", "pselect6")
+    assert 3000 < sleep.left <= 3600
+    # Circles.
+    found = told.circles()
+    assert {"seller", "auditor"} in found
+    assert {"transfer0", "transfer1", "transfer2"} in found
+    assert {"alone"} in found
+    assert not any("bare1" in c for c in found)
+
+
+@pytest.fixture
+def stuck(interpreter: Interpreter) -> Iterator[tuple[harness.Target, list[int]]]:
+    with start_code(interpreter, STUCK) as target:
+        numbers = [int(x) for x in target.line().split()]
+        until_asleep(target, len(NAMES) + 2)
+        yield target, numbers
+
+
+def test_stuck(stuck: tuple[harness.Target, list[int]], tmp_path: Path) -> None:
+    target, numbers = stuck
+    # The second time, waits with a timeout go on as another system call.
+    for mode in ("copy", "stop", "copy"):
+        path = tmp_path / mode
+        path.unlink(missing_ok=True)
+        attach(target, path, f"--capture={mode}")
+        check_stuck(Told(path), *numbers)
+    shown = pydumpd("show", tmp_path / "copy")
+    assert "DEADLOCK: thread" in shown.stdout and "held by thread" in shown.stdout
+    assert "  waits for Event done to be set\n" in shown.stdout
+    shown = json.loads(pydumpd("show", "--json", "--no-locals", tmp_path / "copy").stdout)
+    assert len(shown["waits"]["deadlocks"]) >= 3
+    assert target.unharmed()
