@@ -213,7 +213,20 @@ static void say_deadlock(const struct pyd_waits *w,
 {
 	char name[256];
 
-	for (size_t k = 0; k < d->n; k++) {
+	if (d->pool)
+		say(out, d->n == 1 ? "the only thread of a pool, "
+				   : "all threads of a pool wait for work that "
+				     "waits for one of them: ");
+	for (size_t k = 0; d->pool && k < d->n; k++) {
+		pyd_waits_thread_text(w, d->threads[k], name, sizeof(name));
+		say(out, "%s%s", k ? ", " : "", name);
+		if (d->n > 1)
+			continue;
+		say(out, ", waits for ");
+		say_object(w, &w->v[d->threads[k]], out);
+		say(out, ", which waits for a thread of the pool");
+	}
+	for (size_t k = 0; !d->pool && k < d->n; k++) {
 		const struct pyd_waiter *t = &w->v[d->threads[k]];
 		size_t before = (k + d->n - 1) % d->n;
 		const struct pyd_waiter *b = &w->v[d->threads[before]];

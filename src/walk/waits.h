@@ -86,6 +86,7 @@ struct pyd_lock {
 struct pyd_deadlock {
 	int *threads; /* each waits for the next, the last for the first */
 	size_t n;
+	bool pool; /* all threads of a pool, each of which waits for any */
 };
 
 struct pyd_waits {

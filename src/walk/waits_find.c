@@ -19,7 +19,7 @@ enum {
 	MUTEX_NUSERS = 12,
 	MUTEX_KIND = 16,
 	MUTEX_BYTES = 40,
-	MUTEX_KIND_MASK = 0x1ff,
+	MUTEX_KIND_MASK = 0x3ff,
 	LOCK_CONTENDED = 2,
 	/* struct wait_entry of the parking lot: park_arg, addr, a sem_t, the
 	 * links of a list. Python/parking_lot.c, 3.13 to 3.15 */
@@ -401,8 +401,8 @@ static bool find_mutex(const struct pyd_waits *w, const struct pyd_syscall *c,
 	l->owner = by_tid(w, owner);
 	return lock == LOCK_CONTENDED &&
 	       (uint32_t)c->args[2] == LOCK_CONTENDED &&
-	       (kind & ~(uint32_t)MUTEX_KIND_MASK) == 0 && (kind & 3) <= 3 &&
-	       users && users < 1 << 20 && l->owner != PYD_WAITS_NONE;
+	       (kind & ~(uint32_t)MUTEX_KIND_MASK) == 0 && users &&
+	       users < 1 << 20 && l->owner != PYD_WAITS_NONE;
 }
 
 /* pthread_join() waits until the kernel clears the id of the thread that

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 from typing import Iterator
@@ -236,6 +237,9 @@ def check_stuck(told: Told, r: int, a: int, port: int) -> None:
     assert {"transfer0", "transfer1", "transfer2"} in found
     assert {"alone"} in found
     assert not any("bare1" in c for c in found)
+    assert {worker} in found
+    (pool,) = [d for d in told.waits.deadlocks if "pool" in d.text]
+    assert pool.text.startswith("the only thread of a pool, thread ")
 
 
 @pytest.fixture
@@ -260,3 +264,201 @@ def test_stuck(stuck: tuple[harness.Target, list[int]], tmp_path: Path) -> None:
     shown = json.loads(pydumpd("show", "--json", "--no-locals", tmp_path / "copy").stdout)
     assert len(shown["waits"]["deadlocks"]) >= 3
     assert target.unharmed()
+
+
+def test_live(stuck: tuple[harness.Target, list[int]], tmp_path: Path) -> None:
+    """Nobody stops the threads, but none of these has run meanwhile."""
+    target, numbers = stuck
+    attach(target, tmp_path / "d", "--capture=live")
+    told = Told(tmp_path / "d")
+    # Up to 3.10 only a stop tells which thread of the kernel is which.
+    if told.dump.threads[1].native_id is not None:
+        check_stuck(told, *numbers)
+    assert target.unharmed()
+
+
+GIL = """
+import ctypes, sys, threading
+libc = ctypes.PyDLL(None)  # calls it with the GIL held
+
+def spin():
+    while True:
+        pass
+
+def hold():
+    print("ready", flush=True)
+    libc.sleep(3600)
+
+for target in (spin, hold):
+    thread = threading.Thread(target=target, name=target.__name__)
+    thread.daemon = True
+    thread.start()
+sys.stdin.read()
+"""
+
+
+def in_call(target: harness.Target, name: str, number: str) -> None:
+    """Waits until a thread of that name or order sits in a system call."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for task in Path(f"/proc/{target.pid}/task").iterdir():
+            if (task / "syscall").read_text().split()[0] == number:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"no thread comes to {name}")
+
+
+def test_gil_held_in_c(interpreter: Interpreter, tmp_path: Path) -> None:
+    with start_code(interpreter, GIL) as target:
+        assert target.line() == "ready"
+        in_call(target, "clock_nanosleep", "230")
+        # It may just have woken up to look whether the GIL is free.
+        for _ in range(20):
+            (tmp_path / "d").unlink(missing_ok=True)
+            attach(target, tmp_path / "d", "--max-objects=1000")
+            told = Told(tmp_path / "d")
+            if told.by_name["spin"].wait == "gil":
+                break
+        spin = told.by_name["spin"]
+        assert (spin.wait, told.name(spin.on)) == ("gil", "hold")
+        assert spin.text == "waits for the GIL, held by thread %d (hold)" % spin.on
+        (lock,) = [k for k in told.waits.locks if k.kind == "gil"]
+        assert (lock.locked, told.name(lock.owner)) == (True, "hold")
+        (note,) = told.waits.notes
+        assert "(hold) holds the GIL while it sits in clock_nanosleep(" in note
+        assert note.endswith(("1 thread waits for the GIL", "2 threads wait for the GIL"))
+        assert note in pydumpd("show", tmp_path / "d").stdout
+        assert not told.waits.deadlocks
+
+
+NATIVE_C = """
+#include <pthread.h>
+static pthread_mutex_t m[2];
+static pthread_barrier_t met;
+int prepare(int kind)
+{
+	pthread_mutexattr_t a;
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_settype(&a, kind);
+	pthread_barrier_init(&met, 0, 2);
+	return pthread_mutex_init(&m[0], &a) | pthread_mutex_init(&m[1], &a);
+}
+int both(int first)
+{
+	pthread_mutex_lock(&m[first]);
+	pthread_barrier_wait(&met);
+	return pthread_mutex_lock(&m[!first]);
+}
+"""
+NATIVE = """
+import ctypes, sys, threading
+library = ctypes.CDLL(sys.argv[1])
+assert library.prepare(int(sys.argv[2])) == 0
+for i in (0, 1):
+    thread = threading.Thread(target=library.both, args=(i,), name="native%d" % i)
+    thread.daemon = True
+    thread.start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("native")
+    (folder / "both.c").write_text(NATIVE_C)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-pthread", "-o", folder / "both.so", folder / "both.c"],
+        check=True,
+    )
+    return folder / "both.so"
+
+
+def test_native_mutexes(shared_root: Interpreter, library: Path, tmp_path: Path) -> None:
+    for kind in ("0", "1", "2"):  # normal, recursive, errorcheck
+        with start_code(shared_root, NATIVE, str(library), kind) as target:
+            assert target.line() == "ready"
+            until_asleep(target, 3)
+            attach(target, tmp_path / kind, "--max-objects=1000")
+        told = Told(tmp_path / kind)
+        for i in (0, 1):
+            wait = told.by_name["native%d" % i]
+            assert (wait.wait, told.name(wait.on)) == ("mutex", "native%d" % (1 - i))
+            lock = told.waits.locks[wait.lock]
+            assert (lock.kind, lock.type) == ("mutex", "pthread_mutex_t")
+            assert wait.text.startswith("waits for native mutex at 0x")
+        assert told.circles() == [{"native0", "native1"}]
+
+
+BUSY = """
+import queue, sys, threading
+first, second, nested = threading.Lock(), threading.Lock(), threading.RLock()
+condition, jobs, permits = threading.Condition(), queue.Queue(2), threading.Semaphore(2)
+turn = [0]
+
+def locks():
+    while True:
+        with first:
+            with second:
+                turn[0] += 1
+            second.acquire()
+            second.release()
+        with nested, nested:
+            with first:
+                pass
+        try:
+            with first:
+                raise KeyError(1)
+        except KeyError:
+            pass
+
+def conditions(i):
+    while True:
+        with condition:
+            turn[0] = i
+            condition.notify_all()
+            condition.wait(0.001)
+
+def put():
+    while True:
+        jobs.put(1)
+
+def get():
+    while True:
+        jobs.get()
+        with permits:
+            jobs.task_done()
+
+def joins():
+    while True:
+        thread = threading.Thread(target=turn.append, args=(1,))
+        thread.start()
+        thread.join()
+        del turn[1:]
+
+for target, args in [(locks, ())] * 4 + [(conditions, (i,)) for i in range(2)] + [
+    (put, ()), (put, ()), (get, ()), (get, ()), (joins, ())
+]:
+    thread = threading.Thread(target=target, args=args)
+    thread.daemon = True
+    thread.start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_no_false_deadlock(interpreter: Interpreter, tmp_path: Path) -> None:
+    """Threads that use locks as they should are never said to be stuck, and a
+    thread that is said to hold a lock does."""
+    modes = ["copy", "stop", "fork", "live"]
+    with start_code(interpreter, BUSY) as target:
+        assert target.line() == "ready"
+        for i in range(52):
+            path = tmp_path / "d"
+            path.unlink(missing_ok=True)
+            attach(target, path, f"--capture={modes[i % 4]}", "--max-objects=100", "--native=off")
+            waits = harness.record(path, "waits")
+            assert waits["deadlocks"] == []
+            for lock in waits["locks"]:
+                assert lock["owner"] is None or lock["locked"]
+        assert target.unharmed()
