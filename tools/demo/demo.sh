@@ -88,13 +88,14 @@ look() {
 
 step "pydumpd load shop.pydump -c threads"
 "$pydumpd" load "$work/shop.pydump" --batch -c threads
+step "pydumpd load shop.pydump -c waits"
+"$pydumpd" load "$work/shop.pydump" --batch -c waits
 look seller where args "p order.customer, order.problems" "p stock, ledger"
 look auditor where longlist "pp checked"
 
 cat <<'END'
 
-The seller holds the stock and waits for the ledger; the auditor holds the
-ledger and waits for the stock. To look around by hand:
+The dump named the deadlock. To look around by hand:
 
   pydumpd attach PID       then       pydumpd load FILE
 END
