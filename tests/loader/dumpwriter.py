@@ -477,7 +477,7 @@ class Writer:
                 emit({"kind": "frames", "thread": index, "first": first, "frames": part},
                      index, first)  # fmt: skip
         for s in self.sources:
-            emit(s, s["file"])
+            emit(s, *(s[k] for k in ("file",) if k in s))
         for raw in self._extra:
             toc.append([len(out), len(raw), 1, "objects", 0])
             out.extend(raw)
