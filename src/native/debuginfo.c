@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int open_verified(const char *path, const struct pyd_module *mod)
+/* Takes fd. */
+static int verified(int fd, const struct pyd_module *mod)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
 		return -1;
@@ -20,6 +20,23 @@ static int open_verified(const char *path, const struct pyd_module *mod)
 		return -1;
 	}
 	return fd;
+}
+
+static int open_verified(const char *path, const struct pyd_module *mod)
+{
+	return verified(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), mod);
+}
+
+static int open_in_root(const char *path, const struct pyd_module *mod,
+			const struct pyd_process *p)
+{
+	const struct pyd_region r = { .path = path };
+	struct pyd_err ignored;
+	int fd;
+
+	if (!p || pyd_region_open_path(p, &r, &fd, &ignored))
+		return -1;
+	return verified(fd, mod);
 }
 
 static int open_cached(const char *dir, const char *below, const char *id,
@@ -33,10 +50,11 @@ static int open_cached(const char *dir, const char *below, const char *id,
 	return open_verified(path, mod);
 }
 
-int pyd_debuginfo_open(const struct pyd_module *mod)
+int pyd_debuginfo_open(const struct pyd_module *mod,
+		       const struct pyd_process *p)
 {
 	char id[2 * sizeof(mod->build_id) + 1];
-	char path[4096];
+	char path[256];
 	int fd;
 
 	if (mod->build_id_len < 2)
@@ -56,5 +74,7 @@ int pyd_debuginfo_open(const struct pyd_module *mod)
 	if (fd < 0)
 		fd = open_cached(getenv("HOME"), "/.debuginfod_client_cache",
 				 id, mod);
+	if (fd < 0)
+		fd = open_in_root(path, mod, p);
 	return fd;
 }

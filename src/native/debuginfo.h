@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Debug information that was split from a module, on this machine. */
+/* Debug information that was split from a module, on this machine or in the
+ * target's own root. */
 #ifndef PYD_NATIVE_DEBUGINFO_H
 #define PYD_NATIVE_DEBUGINFO_H
 
 #include "target/elf.h"
 
 /*
- * Opens it: below /usr/lib/debug/.build-id, or in debuginfod's cache, if its
- * build id is the module's. -1: there is none.
+ * Opens it: below /usr/lib/debug/.build-id, in debuginfod's cache, or below
+ * the same folder in the root of p (may be NULL), if its build id is the
+ * module's. -1: there is none.
  */
-int pyd_debuginfo_open(const struct pyd_module *mod);
+int pyd_debuginfo_open(const struct pyd_module *mod,
+		       const struct pyd_process *p);
 
 #endif

@@ -23,6 +23,11 @@ enum {
 	UNITS_MAX = 4096,
 };
 
+/* Debug information of one file, unpacked; and compressed, in a limited time.
+ */
+#define DEBUG_MAX (1ULL << 30)
+#define PACKED_MAX (16ULL << 20)
+
 /* An ELF file that is open. */
 struct file {
 	int fd;
@@ -76,15 +81,24 @@ static void file_open(int fd, struct file *ret)
 		file_close(ret);
 }
 
-static bool has_section(Elf *elf, const char *wanted)
+/* What it takes to decode an ELF file's debug information. */
+struct debug_size {
+	bool any;
+	uint64_t plain;	 /* bytes */
+	uint64_t packed; /* bytes that compressed sections give */
+};
+
+static struct debug_size debug_size(Elf *elf)
 {
+	struct debug_size ret = { 0 };
 	Elf_Scn *scn = NULL;
 	size_t names;
 
 	if (!elf || elf_getshdrstrndx(elf, &names))
-		return false;
+		return ret;
 	for (int i = 0; i < 65536; i++) {
 		GElf_Shdr sh;
+		GElf_Chdr ch;
 		const char *s;
 
 		scn = elf_nextscn(elf, scn);
@@ -93,10 +107,25 @@ static bool has_section(Elf *elf, const char *wanted)
 		if (!gelf_getshdr(scn, &sh) || sh.sh_type == SHT_NOBITS)
 			continue;
 		s = elf_strptr(elf, names, sh.sh_name);
-		if (s && !strcmp(s, wanted))
-			return true;
+		if (!s || strncmp(s, ".debug_", 7) != 0)
+			continue;
+		ret.any |= !strcmp(s, ".debug_info");
+		if (!(sh.sh_flags & SHF_COMPRESSED))
+			ret.plain += sh.sh_size & UINT32_MAX;
+		else if (gelf_getchdr(scn, &ch))
+			ret.packed +=
+				ch.ch_size < DEBUG_MAX ? ch.ch_size : DEBUG_MAX;
 	}
-	return false;
+	return ret;
+}
+
+/* Where time is limited, what takes seconds to unpack is left alone. */
+static bool has_lines(const struct pyd_places *p, Elf *elf)
+{
+	struct debug_size size = debug_size(elf);
+
+	return size.any && size.plain + size.packed < DEBUG_MAX &&
+	       (!p->deadline_ns || size.packed < PACKED_MAX);
 }
 
 /* The vdso is in no file, but in memory as it would be in one. */
@@ -136,7 +165,8 @@ static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
 	if (o->own.elf)
 		code = pyd_symtab_add(&o->symtab, o->own.elf, err);
 	if (!code && !o->symtab.whole && !m->vdso) {
-		file_open(pyd_debuginfo_open(&m->mod), &o->split);
+		file_open(pyd_debuginfo_open(&m->mod, p->modules->elf.process),
+			  &o->split);
 		if (o->split.elf)
 			code = pyd_symtab_add(&o->symtab, o->split.elf, err);
 	}
@@ -146,16 +176,19 @@ static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
 	return code;
 }
 
-static void load_lines(const struct pyd_nmodule *m, struct module *o)
+static void load_lines(struct pyd_places *p, const struct pyd_nmodule *m,
+		       struct module *o)
 {
 	struct file *f = &o->own;
 
 	o->lines_loaded = true;
-	if (!has_section(o->own.elf, ".debug_info")) {
+	if (!has_lines(p, o->own.elf)) {
 		if (o->split.fd < 0 && !m->vdso)
-			file_open(pyd_debuginfo_open(&m->mod), &o->split);
+			file_open(pyd_debuginfo_open(&m->mod,
+						     p->modules->elf.process),
+				  &o->split);
 		f = &o->split;
-		if (!has_section(f->elf, ".debug_info"))
+		if (!has_lines(p, f->elf))
 			return;
 	}
 	f->dw = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
@@ -316,7 +349,7 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 	if (p->deadline_ns && pyd_now_ns() > p->deadline_ns)
 		return PYD_OK;
 	if (!o->lines_loaded)
-		load_lines(m, o);
+		load_lines(p, m, o);
 	find_line(p, o, at - m->mod.bias, ret);
 	return PYD_OK;
 }

@@ -29,7 +29,7 @@ PYD_MUST_CHECK enum pyd_code pyd_places_create(struct pyd_target *t,
 /* Accepts NULL. */
 void pyd_places_destroy(struct pyd_places *p);
 /* No source lines are looked for after this moment (CLOCK_MONOTONIC; 0: no
- * limit). */
+ * limit), and none in debug information that takes long to unpack. */
 void pyd_places_deadline(struct pyd_places *p, uint64_t ns);
 /*
  * pc is an address to go on at: that of a call is looked up by the byte before

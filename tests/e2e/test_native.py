@@ -113,8 +113,10 @@ def test_merged(interpreter: Interpreter, library: Path, tmp_path: Path) -> None
         with start_script(interpreter, "native.py", path) as target:
             told = target.json()
             dumps = {}
-            for mode in ("copy", "stop"):
-                attach(target, tmp_path / mode, f"--capture={mode}", "--native=all")
+            # Debug information of Debian's interpreters takes long to unpack.
+            how = "auto" if interpreter.root else "all"
+            for mode in ("copy",) if interpreter.root else ("copy", "stop"):
+                attach(target, tmp_path / mode, f"--capture={mode}", f"--native={how}")
                 dumps[mode] = open_dump(tmp_path / mode)
             other = gdb_frames(interpreter, target.pid, tmp_path)
             target.say("")
@@ -132,13 +134,6 @@ def test_merged(interpreter: Interpreter, library: Path, tmp_path: Path) -> None
         assert len(alone) == 1
         calls = [f for f in alone[0].frames if is_ours(f)]
         assert [f.function for f in calls] == ["native_waiter", "native_thread"]
-        # The library has debug information.
-        source = (TARGETS / "native.c").read_text().splitlines()
-        assert all(f.file.endswith("targets/native.c") for f in calls)
-        assert [source[f.line - 1].strip() for f in calls] == [
-            "int r = pause();",
-            "kept = native_waiter((pauser *)arg);",
-        ]
         # The same process, as gdb sees it.
         assert set(native(dump)) == set(other)
         for tid, stack in native(dump).items():
@@ -146,6 +141,15 @@ def test_merged(interpreter: Interpreter, library: Path, tmp_path: Path) -> None
             for frame, (_, name) in zip(stack.frames, other[tid]):
                 if frame.function and name and not frame.signal:
                     assert plain(frame.function) == plain(name)
+        if interpreter.root:
+            continue
+        # The library has debug information.
+        source = (TARGETS / "native.c").read_text().splitlines()
+        assert all(f.file.endswith("targets/native.c") for f in calls)
+        assert [source[f.line - 1].strip() for f in calls] == [
+            "int r = pause();",
+            "kept = native_waiter((pauser *)arg);",
+        ]
 
 
 SLEEP = """
