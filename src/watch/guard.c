@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -231,6 +232,8 @@ static void serve(struct guard *g, bool program)
 {
 	sigset_t set;
 
+	/* Should the tracer die, we are to be first. Only where we may. */
+	(void)setpriority(PRIO_PROCESS, 0, -20);
 	sigfillset(&set);
 	for (;;) {
 		siginfo_t info;

@@ -850,6 +850,16 @@ static void drain(struct tracer *w)
 
 /* -- beginning and end -- */
 
+/* A thread that one of ours has made, which is still to report. */
+static bool is_ours(pid_t pid, pid_t tid)
+{
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
+
+	return !pyd_procfs_status(pid, tid, &status, &ignored) &&
+	       status.tracer == getpid();
+}
+
 static enum pyd_code seize_all(struct tracer *w, struct pyd_watched *p,
 			       struct pyd_err *err)
 {
@@ -874,7 +884,7 @@ static enum pyd_code seize_all(struct tracer *w, struct pyd_watched *p,
 				continue;
 			if (ptrace(PTRACE_SEIZE, tid, NULL,
 				   (void *)w->options)) {
-				if (errno != ESRCH)
+				if (errno != ESRCH && !is_ours(p->pid, tid))
 					code = pyd_process_explain(&process,
 								   errno, err);
 				continue;
