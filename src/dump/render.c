@@ -282,6 +282,10 @@ static void put_head(struct render *r, const char *name)
 	put(t, "\n  program: ");
 	pyd_render_program(h, t);
 	labelled(t, "\n  trigger: ", pyd_dump_value_get(trigger, "kind"));
+	labelled(t, ": ", pyd_dump_value_get(trigger, "signal"));
+	labelled(t, " ", pyd_dump_value_get(trigger, "code"));
+	labelled(t, ": ", pyd_dump_value_get(trigger, "type"));
+	labelled(t, ", thread ", pyd_dump_value_get(trigger, "thread"));
 	labelled(t, "\n  description: ", pyd_dump_value_get(h, "description"));
 	put(t, "\n");
 	put_capture(r, h);

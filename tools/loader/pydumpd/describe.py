@@ -156,7 +156,7 @@ def header_lines(dump: Dump) -> List[str]:
         out.append("note     %s" % _str(h["description"]))
     trigger = part("trigger")
     if trigger.get("kind") not in (None, "attach"):
-        out.append("trigger  %s" % _str(trigger.get("kind")))
+        out.append("trigger  %s" % trigger_text(trigger))
     cut = dump.end.get("cut")
     if isinstance(cut, dict) and cut:
         names = ["%s (%s %s)" % (_str(k), v, _CUTS.get(k, _LOST)) for k, v in cut.items()]
@@ -174,6 +174,24 @@ def header_lines(dump: Dump) -> List[str]:
         why = dump.file.damage or "no end was written"
         out.append("DAMAGED  %s; what is here is shown" % why)
     return [printable(line, 2000) for line in out]
+
+
+def trigger_text(trigger: Dict[str, Any]) -> str:
+    """Why a dump was taken: "signal: SIGSEGV (SEGV_MAPERR) at 0x8 in thread 42"."""
+    text = _str(trigger.get("kind"))
+    if trigger.get("signal") or trigger.get("signo"):
+        text += ": %s" % _str(trigger.get("signal") or trigger.get("signo"))
+        if trigger.get("code"):
+            text += " (%s)" % _str(trigger["code"])
+    elif trigger.get("type"):
+        text += ": %s" % _str(trigger["type"])
+    elif isinstance(trigger.get("status"), int):
+        text += ": status %d" % trigger["status"]
+    if isinstance(trigger.get("address"), int):
+        text += " at 0x%x" % trigger["address"]
+    if isinstance(trigger.get("thread"), int):
+        text += " in thread %d" % trigger["thread"]
+    return text
 
 
 def _str(value: Any) -> str:

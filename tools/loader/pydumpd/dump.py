@@ -230,10 +230,7 @@ class Thread:
         native = self.native
         if native is None:
             return list(self.frames)
-        return [
-            self.frames[e] if isinstance(e, int) else e
-            for e in native.merge(len(self.frames))
-        ]
+        return [self.frames[e] if isinstance(e, int) else e for e in native.merge(len(self.frames))]
 
     @property
     def depth(self) -> int:

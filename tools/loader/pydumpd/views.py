@@ -92,8 +92,16 @@ class Views:
         return tb.field("frame") if tb is not None else 0
 
     def first(self) -> Optional[View]:
-        """Where to open: an exception, else who holds the GIL, else main."""
+        """Where to open: the thread that a signal is for, else an exception, else
+        who holds the GIL, else main."""
         threads = self.dump.threads
+        trigger = self.dump.header.get("trigger")
+        if isinstance(trigger, dict) and trigger.get("signo"):
+            for thread in threads:
+                if thread.native_id == trigger.get("thread") and thread.native_id:
+                    of_signal = self.of_thread(thread)
+                    if of_signal.stack:
+                        return of_signal
         for thread in threads:
             for entry in thread.exceptions:
                 view = self.of_exception(thread, entry)

@@ -72,9 +72,7 @@ def _below(x: Any, power: int) -> bool:
     return bool(full < Fraction(10) ** power)
 
 
-def positional(
-    x: Any, size: int, places: int, sign: bool, full: bool = False
-) -> Tuple[str, str]:
+def positional(x: Any, size: int, places: int, sign: bool, full: bool = False) -> Tuple[str, str]:
     """The whole and the fractional part, at most so many places of it. full: all
     digits of the whole part, also beyond what tells the number from others."""
     digits, exp = shortest(x, size)
