@@ -74,13 +74,15 @@ def children():
 
 
 def handles():
-    return sorted(os.listdir("/proc/self/fd"))
-
-
-def memory():
-    """Bytes of its own memory in use."""
-    with open("/proc/self/status") as file:
-        return next(int(x.split()[1]) << 10 for x in file if x.startswith("RssAnon"))
+    """What is open, without /proc: a changed root may have none."""
+    found = []
+    for number in range(256):
+        try:
+            os.fstat(number)
+            found.append(number)
+        except OSError:
+            pass
+    return found
 
 
 def main():
@@ -103,7 +105,7 @@ def main():
         with lock:
             if handles() != before:
                 wrong.append("handles %s, not %s" % (handles(), before))
-        print([counts, wrong, memory()], flush=True)
+        print([counts, wrong], flush=True)
     done.set()
     for thread in work:
         thread.join()
@@ -114,7 +116,7 @@ def main():
         pass
     if counts["self"] != counts["sent"]:
         wrong.append("%(self)d of %(sent)d signals" % counts)
-    print([counts, wrong, memory()], flush=True)
+    print([counts, wrong], flush=True)
 
 
 main()
