@@ -34,7 +34,7 @@ struct sock {
 	struct address local, peer;
 };
 
-struct socks {
+struct pyd_socks {
 	struct sock *v;
 	size_t n, cap;
 };
@@ -50,7 +50,7 @@ static const char *tcp_state(unsigned int state)
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : NULL;
 }
 
-static void add(struct socks *s, const struct sock *sock)
+static void add(struct pyd_socks *s, const struct sock *sock)
 {
 	if (s->n == s->cap) {
 		size_t cap = s->cap ? s->cap * 2 : 256;
@@ -85,7 +85,7 @@ static bool parse_address(const char *hex, bool six, struct address *ret)
 	return true;
 }
 
-static void parse_inet(struct socks *s, char *line, bool six, bool tcp)
+static void parse_inet(struct pyd_socks *s, char *line, bool six, bool tcp)
 {
 	char local[40], peer[40];
 	unsigned int state;
@@ -106,7 +106,7 @@ static void parse_inet(struct socks *s, char *line, bool six, bool tcp)
 	add(s, &sock);
 }
 
-static void parse_unix(struct socks *s, char *line)
+static void parse_unix(struct pyd_socks *s, char *line)
 {
 	unsigned int type;
 	unsigned long long inode;
@@ -133,7 +133,7 @@ static int by_inode(const void *a, const void *b)
 	return (x->inode > y->inode) - (x->inode < y->inode);
 }
 
-static void load(struct socks *s, pid_t pid)
+static void load(struct pyd_socks *s, pid_t pid)
 {
 	static const struct {
 		const char *file;
@@ -187,7 +187,7 @@ static void pack_socket(struct pyd_pack *p, struct pyd_redact *redact,
 }
 
 static void pack_fd(struct pyd_pack *p, pid_t pid, struct pyd_redact *redact,
-		    int fd, const struct socks *socks)
+		    int fd, const struct pyd_socks *socks)
 {
 	char name[64], target[4096];
 	struct pyd_buf info = { 0 };
@@ -251,7 +251,7 @@ static int by_number(const void *a, const void *b)
 }
 
 static void pack(struct pyd_pack *p, pid_t pid, struct pyd_redact *redact,
-		 const struct pyd_vec *fds, const struct socks *socks)
+		 const struct pyd_vec *fds, const struct pyd_socks *socks)
 {
 	size_t n = fds->len < FDS_MAX ? fds->len : FDS_MAX;
 
@@ -269,7 +269,7 @@ enum pyd_code pyd_fds_write(const struct pyd_process *p,
 			    struct pyd_err *err)
 {
 	struct pyd_vec fds = { 0 };
-	struct socks socks = { 0 };
+	struct pyd_socks socks = { 0 };
 	struct pyd_pack pack_;
 	enum pyd_code code = list(p->pid, &fds, err);
 
@@ -291,11 +291,11 @@ enum pyd_code pyd_fds_write(const struct pyd_process *p,
 	return code;
 }
 
-void pyd_fds_text(const struct pyd_process *p, int fd, char *buf, size_t cap)
+void pyd_fds_text(const struct pyd_process *p, struct pyd_socks **socks, int fd,
+		  char *buf, size_t cap)
 {
 	char name[64];
 	struct pyd_err ignored;
-	struct socks socks = { 0 };
 	struct sock key = { 0 };
 	const struct sock *found;
 	unsigned long long inode;
@@ -307,10 +307,16 @@ void pyd_fds_text(const struct pyd_process *p, int fd, char *buf, size_t cap)
 	}
 	if (sscanf(buf, "socket:[%llu]", &inode) != 1)
 		return;
-	load(&socks, p->pid);
+	if (!*socks) {
+		*socks = calloc(1, sizeof(**socks));
+		if (!*socks)
+			return;
+		load(*socks, p->pid);
+	}
 	key.inode = inode;
-	found = socks.n ? bsearch(&key, socks.v, socks.n, sizeof(key), by_inode)
-			: NULL;
+	found = (*socks)->n ? bsearch(&key, (*socks)->v, (*socks)->n,
+				      sizeof(key), by_inode)
+			    : NULL;
 	if (found && !strcmp(found->family, "AF_UNIX"))
 		snprintf(buf, cap, "socket AF_UNIX %s", found->local.text);
 	else if (found)
@@ -319,5 +325,11 @@ void pyd_fds_text(const struct pyd_process *p, int fd, char *buf, size_t cap)
 			 found->local.text, *found->peer.text ? " -> " : "",
 			 found->peer.text, found->state ? ", " : "",
 			 found->state ? found->state : "");
-	free(socks.v);
+}
+
+void pyd_socks_destroy(struct pyd_socks *s)
+{
+	if (s)
+		free(s->v);
+	free(s);
 }

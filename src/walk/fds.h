@@ -17,8 +17,13 @@ PYD_MUST_CHECK enum pyd_code pyd_fds_write(const struct pyd_process *p,
 					   struct pyd_writer *w,
 					   struct pyd_err *err);
 
+struct pyd_socks;
 /* What a descriptor of the process is: its target, of a socket what it is
- * connected to; "" when it is not told. Each call looks at /proc. */
-void pyd_fds_text(const struct pyd_process *p, int fd, char *buf, size_t cap);
+ * connected to; "" when it is not told. The table of sockets is read once into
+ * *socks, NULL at first, which the caller destroys. */
+void pyd_fds_text(const struct pyd_process *p, struct pyd_socks **socks, int fd,
+		  char *buf, size_t cap);
+/* Accepts NULL. */
+void pyd_socks_destroy(struct pyd_socks *s);
 
 #endif

@@ -68,7 +68,8 @@ struct live {
 	/* Mode live. */
 	struct pyd_threads listed;
 	struct pyd_syscall *calls;
-	uint64_t *switches; /* of context, before the memory was taken */
+	struct pyd_socks *socks; /* once asked for */
+	uint64_t *switches;	 /* of context, before the memory was taken */
 	/* Mode fork. */
 	struct pyd_gadgets gadgets;
 	bool no_fork; /* it was refused */
@@ -337,6 +338,7 @@ static void live_destroy(struct pyd_subject *base)
 	struct live *s = (struct live *)base;
 
 	live_abandon(base);
+	pyd_socks_destroy(s->socks);
 	pyd_threads_deinit(&s->listed);
 	free(s->calls);
 	free(s->switches);
@@ -444,7 +446,9 @@ static enum pyd_code live_fds(struct pyd_subject *s, struct pyd_redact *redact,
 
 static void live_fd_text(struct pyd_subject *s, int fd, char *buf, size_t cap)
 {
-	pyd_fds_text(s->process, fd, buf, cap);
+	struct live *live = (struct live *)s;
+
+	pyd_fds_text(s->process, &live->socks, fd, buf, cap);
 }
 
 /* A name without a leading slash starts at its working directory; where that

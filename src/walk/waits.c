@@ -59,6 +59,9 @@ void pyd_waits_deinit(struct pyd_waits *w)
 	free(w->v);
 	free(w->locks);
 	free(w->deadlocks);
+	pyd_map_deinit(&w->ends);
+	pyd_map_deinit(&w->seen_spaces);
+	pyd_vec_deinit(&w->spaces);
 	pyd_map_deinit(&w->index);
 	pyd_vec_deinit(&w->entries);
 	*w = (struct pyd_waits) { 0 };
@@ -76,7 +79,16 @@ enum pyd_code pyd_waits_frame(struct pyd_waits *w, size_t thread,
 	if (thread >= w->npy)
 		return PYD_OK;
 	if (number < PYD_WAITS_FRAMES) {
+		uint64_t known;
+
 		code = pyd_vec_push(&t->frames, f->addr, err);
+		if (!code && f->globals &&
+		    !pyd_map_get(&w->seen_spaces, f->globals, &known)) {
+			code = pyd_map_put(&w->seen_spaces, f->globals, 1, err);
+			if (!code)
+				code = pyd_vec_push(&w->spaces, f->globals,
+						    err);
+		}
 		if (code)
 			return code;
 	}

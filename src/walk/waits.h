@@ -99,6 +99,11 @@ struct pyd_waits {
 	size_t nlocks;
 	struct pyd_deadlock *deadlocks;
 	size_t ndeadlocks;
+	/* Locks that threads hold until they end -> position, + 1. */
+	struct pyd_map ends;
+	/* Namespaces of the modules of all frames near the top, each once. */
+	struct pyd_map seen_spaces;
+	struct pyd_vec spaces;
 	/* Names of objects in namespaces, made when first asked for. */
 	bool indexed;
 	struct pyd_map index;	/* object -> position in entries, + 1 */

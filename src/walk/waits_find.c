@@ -121,19 +121,28 @@ static uint64_t field(const struct pyd_waits *w, const struct pyd_obj *o,
 
 /* Up to 3.12 a thread holds a lock until it ends, which is what join() waits
  * for. */
-static int thread_of_lock(const struct pyd_waits *w, pyd_addr lock)
+static enum pyd_code list_ends(struct pyd_waits *w, struct pyd_err *err)
 {
-	for (size_t i = 0; i < w->npy; i++) {
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i < w->npy && !code; i++) {
 		struct pyd_err ignored;
 		pyd_addr at = 0;
 
 		if (w->v[i].py->thread &&
 		    !pyd_read_attr(w->r, w->v[i].py->thread, "_tstate_lock",
 				   &at, &ignored) &&
-		    at == lock)
-			return (int)i;
+		    at)
+			code = pyd_map_put(&w->ends, at, i + 1, err);
 	}
-	return PYD_WAITS_NONE;
+	return code;
+}
+
+static int thread_of_lock(const struct pyd_waits *w, pyd_addr lock)
+{
+	uint64_t i;
+
+	return pyd_map_get(&w->ends, lock, &i) ? (int)i - 1 : PYD_WAITS_NONE;
 }
 
 /* Fills in what the object says of itself. */
@@ -582,7 +591,7 @@ static enum pyd_code find_holders(struct pyd_waits *w, struct pyd_err *err)
 
 enum pyd_code pyd_waits_find(struct pyd_waits *w, struct pyd_err *err)
 {
-	enum pyd_code code = PYD_OK;
+	enum pyd_code code = list_ends(w, err);
 
 	for (size_t i = 0; i < w->n && !code; i++)
 		code = find_one(w, i, err);

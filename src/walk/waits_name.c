@@ -153,33 +153,21 @@ static enum pyd_code enter_attrs(struct pyd_waits *w, pyd_addr holder,
 /* Globals of all frames near the top, and what their objects have. */
 static enum pyd_code make_index(struct pyd_waits *w, struct pyd_err *err)
 {
-	struct pyd_map seen = { 0 };
 	struct pyd_vec later = { 0 };
-	struct pyd_frame f = { 0 };
 	enum pyd_code code = PYD_OK;
 
 	w->indexed = true;
-	for (size_t i = 0; i < w->npy && !code; i++)
-		for (size_t k = 0; k < w->v[i].frames.len && !code; k++) {
-			struct pyd_err ignored;
-			uint64_t known;
-			char module[128];
+	for (size_t i = 0; i < w->spaces.len && !code; i++) {
+		char module[128];
 
-			if (pyd_read_frame(w->r, w->v[i].frames.data[k], &f,
-					   &ignored) ||
-			    !f.globals || pyd_map_get(&seen, f.globals, &known))
-				continue;
-			code = pyd_map_put(&seen, f.globals, 1, err);
-			pyd_waits_module(w->r, f.globals, module,
-					 sizeof(module));
-			if (!code && !is_inner(module))
-				code = enter_space(w, f.globals, &later, err);
-		}
+		pyd_waits_module(w->r, w->spaces.data[i], module,
+				 sizeof(module));
+		if (!is_inner(module))
+			code = enter_space(w, w->spaces.data[i], &later, err);
+	}
 	for (size_t i = 0; i + 1 < later.len && !code; i += 2)
 		code = enter_attrs(w, later.data[i], later.data[i + 1], err);
-	pyd_frame_deinit(&f);
 	pyd_vec_deinit(&later);
-	pyd_map_deinit(&seen);
 	return code;
 }
 

@@ -50,6 +50,31 @@ def thread_line(thread: Thread) -> str:
     return ", ".join(bits[1:]) if not bits[0] else "%3s  %s" % (bits[0], ", ".join(bits[1:]))
 
 
+def wait_lines(dump: Dump) -> List[str]:
+    """What the threads wait for, for people."""
+    out = []
+    for wait in dump.waits.threads:
+        if wait.thread is not None and wait.thread < len(dump.threads):
+            who = "%3d  %s" % (wait.thread, thread_name(dump.threads[wait.thread]))
+        else:
+            who = "  -  %s, native thread %s" % (wait.os_name, wait.native_id)
+        out.append(who + ": " + (wait.text or ("runs" if wait.syscall is None else "")))
+        if wait.syscall is not None:
+            line = "in " + wait.syscall.text
+            if wait.text:
+                out.append("       " + line)
+            else:
+                out[-1] += line
+            for fd, target in wait.syscall.fds.items():
+                out.append("       file %d: %s" % (fd, target or "not known"))
+        for number in wait.holds:
+            if number < len(dump.waits.locks):
+                out.append("       holds %s" % dump.waits.locks[number].text)
+    out += ["DEADLOCK: %s" % d.text for d in dump.waits.deadlocks]
+    out += dump.waits.notes
+    return [printable(line, 2000) for line in out]
+
+
 def summary(value: Any) -> str:
     """ValueError: text, for an exception."""
     if not isinstance(value, BaseException):
@@ -89,31 +114,6 @@ def _not_captured(capture: Dict[str, Any]) -> List[str]:
         why = _WHY.get(why, "not readable") if isinstance(why, str) else "not readable"
         out.append("not captured: 0x%x, %d kB, %s%s" % (start, (end - start) // 1024, path, why))
     return out
-
-
-def wait_lines(dump: Dump) -> List[str]:
-    """What the threads wait for, for people."""
-    out = []
-    for wait in dump.waits.threads:
-        if wait.thread is not None and wait.thread < len(dump.threads):
-            who = "%3d  %s" % (wait.thread, thread_name(dump.threads[wait.thread]))
-        else:
-            who = "  -  %s, native thread %s" % (wait.os_name, wait.native_id)
-        out.append(who + ": " + (wait.text or ("runs" if wait.syscall is None else "")))
-        if wait.syscall is not None:
-            line = "in " + wait.syscall.text
-            if wait.text:
-                out.append("       " + line)
-            else:
-                out[-1] += line
-            for fd, target in wait.syscall.fds.items():
-                out.append("       file %d: %s" % (fd, target or "not known"))
-        for number in wait.holds:
-            if number < len(dump.waits.locks):
-                out.append("       holds %s" % dump.waits.locks[number].text)
-    out += ["DEADLOCK: %s" % d.text for d in dump.waits.deadlocks]
-    out += dump.waits.notes
-    return [printable(line, 2000) for line in out]
 
 
 def header_lines(dump: Dump) -> List[str]:
