@@ -99,13 +99,15 @@ static void future(struct pyd_waits *w, struct finding *f)
 {
 	struct pyd_err ignored;
 	pyd_addr state = attr(w, f->object, "_state");
-	char text[32];
+	char text[32] = "";
 
 	f->wait = PYD_WAIT_FUTURE;
 	snprintf(f->word, sizeof(f->word), "the result of Future");
 	if (state && !pyd_read_str(w->r, state, text, sizeof(text), &ignored))
 		snprintf(f->after, sizeof(f->after), " (%s)", text);
-	f->on = runner(w, f->object);
+	/* Who waits for a future that is done just wakes up. */
+	if (!strcmp(text, "RUNNING"))
+		f->on = runner(w, f->object);
 }
 
 static void import(struct pyd_waits *w, struct finding *f)
