@@ -529,6 +529,38 @@ static enum pyd_code gen_frame_state(struct pyd_reader *r,
 	return PYD_OK;
 }
 
+enum pyd_code pyd_read_suspended(struct pyd_reader *r,
+				 const struct pyd_obj *gen, struct pyd_frame *f,
+				 struct pyd_err *err)
+{
+	const struct pyd_layout *lay = r->lay;
+	pyd_addr frame_obj = PYD_OBJ_U64(r, gen, gen, gi_frame);
+	enum pyd_frame_state state = PYD_FRAME_FINISHED;
+	bool ignored;
+	enum pyd_code code;
+
+	if (pyd_has_iframes(lay)) {
+		state = gen_state(
+			r, (int8_t)PYD_OBJ_U8(r, gen, gen, gi_frame_state),
+			&ignored);
+		frame_obj = gen->addr + (uint64_t)PYD_OFF(lay, gen, gi_iframe);
+		if (state != PYD_FRAME_SUSPENDED)
+			frame_obj = 0;
+	}
+	if (!frame_obj)
+		return pyd_err_at(err, PYD_CORRUPT, gen->addr,
+				  "a generator that is not suspended");
+	code = pyd_read_frame(r, frame_obj, f, err);
+	if (!code && !pyd_has_iframes(lay))
+		code = gen_frame_state(r, gen, frame_obj, f, err);
+	else if (!code)
+		f->state = state;
+	if (!code && f->state != PYD_FRAME_SUSPENDED)
+		code = pyd_err_at(err, PYD_CORRUPT, gen->addr,
+				  "a generator that is not suspended");
+	return code;
+}
+
 enum pyd_code pyd_read_generator(struct pyd_reader *r, const struct pyd_obj *o,
 				 struct pyd_node *n, struct pyd_err *err)
 {

@@ -62,6 +62,13 @@ PYD_MUST_CHECK enum pyd_code pyd_frame_slots(struct pyd_reader *r,
 					     struct pyd_vec *ret,
 					     struct pyd_err *err);
 
+/* The frame of a generator that is suspended; PYD_CORRUPT when it is not. */
+struct pyd_obj;
+PYD_MUST_CHECK enum pyd_code pyd_read_suspended(struct pyd_reader *r,
+						const struct pyd_obj *gen,
+						struct pyd_frame *f,
+						struct pyd_err *err);
+
 /* Where the instruction at byte offset lasti of a frame object's code is; all
  * is -1 when it cannot be told. */
 void pyd_frame_position(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti,

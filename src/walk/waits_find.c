@@ -11,6 +11,7 @@
 enum {
 	FRAMES_SEARCHED = 16, /* for the lock object */
 	ATTRS_MAX = 256,      /* of one object */
+	INSIDE_MAX = 100000,  /* words on what a thread is inside of */
 	INNER_MAX = 512,      /* bytes of an object that hold a lock */
 	HANDLE_BYTES = 128,   /* more than struct ThreadHandle */
 	PTHREAD_BYTES = 4096, /* more than struct pthread */
@@ -546,11 +547,52 @@ static bool let_go(struct pyd_waits *w, const struct pyd_waiter *t,
 	return ret;
 }
 
+/* A function of contextlib.contextmanager is a generator, which is inside of
+ * its own "with" as long as the frame is: those are added. */
+static enum pyd_code through_generators(struct pyd_waits *w,
+					struct pyd_waiter *t,
+					struct pyd_err *err)
+{
+	struct pyd_frame f = { 0 };
+	struct pyd_vec inner = { 0 };
+	enum pyd_code code = PYD_OK;
+
+	/* What is added is looked at too: they can be nested. */
+	for (size_t k = 0; k + 1 < t->inside.len && k < INSIDE_MAX && !code;
+	     k += 2) {
+		uint64_t number = t->inside.data[k + 1];
+		struct pyd_err ignored;
+		struct pyd_obj o;
+		pyd_addr gen = 0;
+
+		if (pyd_read_attr(w->r, t->inside.data[k], "gen", &gen,
+				  &ignored) ||
+		    !gen || !live_object(w, gen, &o) ||
+		    !pyd_obj_is(&o, PYD_KIND_generator))
+			continue;
+		pyd_vec_clear(&inner);
+		if (pyd_read_suspended(w->r, &o, &f, &ignored) ||
+		    pyd_frame_inside(w->r, &f, &inner, &ignored))
+			continue;
+		for (size_t i = 0; i < inner.len && !code; i++) {
+			code = pyd_vec_push(&t->inside, inner.data[i], err);
+			if (!code)
+				code = pyd_vec_push(&t->inside, number, err);
+		}
+	}
+	pyd_vec_deinit(&inner);
+	pyd_frame_deinit(&f);
+	return code;
+}
+
 static enum pyd_code find_holders(struct pyd_waits *w, struct pyd_err *err)
 {
 	for (size_t i = 0; i < w->npy; i++) {
-		const struct pyd_waiter *t = &w->v[i];
+		struct pyd_waiter *t = &w->v[i];
+		enum pyd_code made = through_generators(w, t, err);
 
+		if (made)
+			return made;
 		for (size_t k = 0; k + 1 < t->inside.len; k += 2) {
 			pyd_addr at = lock_of(w, t->inside.data[k]);
 			struct pyd_lock l = { 0 };

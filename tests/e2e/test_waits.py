@@ -16,7 +16,7 @@ from interpreters import Interpreter
 
 # Every part is one group of threads; all of them hang at the same time.
 STUCK = """
-import concurrent.futures, ctypes, os, queue, select, socket, sys, threading, time
+import concurrent.futures, contextlib, ctypes, os, queue, select, socket, sys, threading, time
 
 def start(name, target, *args):
     thread = threading.Thread(target=target, args=args, name=name)
@@ -46,6 +46,24 @@ def auditor():
 
 start("seller", seller)
 start("auditor", auditor)
+
+# The same by a function that is a context manager.
+left, right = threading.Lock(), threading.Lock()
+met_managed = threading.Barrier(2)
+
+@contextlib.contextmanager
+def locked(lock):
+    with lock:
+        yield
+
+def managed(first, second):
+    with locked(first):
+        met_managed.wait()
+        with locked(second):
+            pass
+
+start("managed1", managed, left, right)
+start("managed2", managed, right, left)
 
 # Three, by RLocks that are attributes.
 class Account(object):
@@ -134,8 +152,9 @@ sys.stdin.readline()
 os._exit(0)
 """
 NAMES = (
-    "seller auditor transfer0 transfer1 transfer2 bare1 bare2 alone getter putter joiner event "
-    "patient condition semaphore barrier sleeper join result reader poller acceptor"
+    "seller auditor managed1 managed2 transfer0 transfer1 transfer2 bare1 bare2 alone getter "
+    "putter joiner event patient condition semaphore barrier sleeper join result reader poller "
+    "acceptor"
 ).split()
 
 
@@ -236,6 +255,7 @@ def check_stuck(told: Told, r: int, a: int, port: int) -> None:
     assert {"seller", "auditor"} in found
     assert {"transfer0", "transfer1", "transfer2"} in found
     assert {"alone"} in found
+    assert {"managed1", "managed2"} in found
     assert not any("bare1" in c for c in found)
     assert {worker} in found
     (pool,) = [d for d in told.waits.deadlocks if "pool" in d.text]
