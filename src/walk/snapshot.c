@@ -305,7 +305,7 @@ static enum pyd_code take_native(struct snapshot *s, struct pyd_err *err)
 	const struct pyd_subject *subject = s->subject;
 
 	if (s->opts->native == PYD_NATIVE_OFF || s->native.taken ||
-	    subject->torn)
+	    subject->torn || !subject->threads)
 		return PYD_OK;
 	return pyd_native_take(&s->native, subject->frozen, subject->process,
 			       subject->threads, &s->runtime, &s->stacks,
