@@ -20,7 +20,7 @@ from harness import PYDUMPD, TARGETS, Target, open_dump, record, start
 from interpreters import Interpreter, environment
 
 SMALL = ("--no-globals", "--max-objects=20000", "--native=off")
-KILLS = int(os.environ.get("PYDUMPD_KILLS") or 200) // 10
+KILLS = int(os.environ.get("PYDUMPD_KILLS") or 200) // 25
 
 
 def command(interpreter: Interpreter, *args: str) -> list[str]:
@@ -64,7 +64,7 @@ def children(pid: int) -> dict[str, int]:
 
 
 def test_hang(shared_root: Interpreter, tmp_path: Path) -> None:
-    with watched(tmp_path, command(shared_root, "stuck"), "--on=hang=0.5") as target:
+    with watched(tmp_path, command(shared_root, "stuck"), "--on=hang=0.3") as target:
         assert target.line() == "ready"
         (path,) = await_dumps(tmp_path, 1)
         assert trigger(path)["kind"] == "hang"
@@ -73,7 +73,7 @@ def test_hang(shared_root: Interpreter, tmp_path: Path) -> None:
         assert target.wait() == 0
     path.unlink()
     done = run(
-        "--on=hang=0.5", "--dir", tmp_path, *SMALL, "--", *command(shared_root, "polling", "50")
+        "--on=hang=0.3", "--dir", tmp_path, *SMALL, "--", *command(shared_root, "polling", "30")
     )
     assert done.returncode == 0 and not dumps_in(tmp_path), done.stderr
 
