@@ -14,7 +14,8 @@ CLANG ?= clang
 # The C library of msgpack changed its pkg-config name in version 6.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && \
 	echo msgpack-c || echo msgpack)
-PKGS := $(MSGPACK) libzstd libelf libdw libunwind-generic json-c libpcre2-8
+PKGS := $(MSGPACK) libzstd liblz4 liblzma zlib libelf libdw \
+	libunwind-generic json-c libpcre2-8
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -pthread

@@ -17,7 +17,8 @@ die() { say "$*"; exit 1; }
 
 # One word a package; "a|b" is the first of both that the release knows.
 build="gcc make pkg-config libc6-dev libunwind-dev libelf-dev libdw-dev
-	libmsgpack-c-dev|libmsgpack-dev libzstd-dev libjson-c-dev libpcre2-dev
+	libmsgpack-c-dev|libmsgpack-dev libzstd-dev liblz4-dev
+	liblzma-dev zlib1g-dev libjson-c-dev libpcre2-dev
 	libiberty-dev
 	libseccomp-dev python3 python3-venv"
 check="libcriterion-dev debootstrap strace gdb"

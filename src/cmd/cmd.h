@@ -18,7 +18,8 @@ struct pyd_cmd {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct pyd_cmd pyd_cmd_attach, pyd_cmd_doctor, pyd_cmd_load,
-	pyd_cmd_peek, pyd_cmd_ps, pyd_cmd_run, pyd_cmd_show, pyd_cmd_watch;
+extern const struct pyd_cmd pyd_cmd_attach, pyd_cmd_core, pyd_cmd_doctor,
+	pyd_cmd_load, pyd_cmd_peek, pyd_cmd_ps, pyd_cmd_run, pyd_cmd_show,
+	pyd_cmd_watch;
 
 #endif

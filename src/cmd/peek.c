@@ -111,6 +111,8 @@ static void line(struct pyd_dump *d, const char *path, struct pyd_text *t)
 	      pyd_dump_value_get(pyd_dump_value_get(h, "python"), "version"));
 	field(t, "",
 	      pyd_dump_value_get(pyd_dump_value_get(h, "trigger"), "kind"));
+	field(t, "",
+	      pyd_dump_value_get(pyd_dump_value_get(h, "trigger"), "signal"));
 	pyd_text_printf(t, "  %llu threads  %llu objects  ",
 			(unsigned long long)info.threads,
 			(unsigned long long)info.objects);

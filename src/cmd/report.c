@@ -126,11 +126,14 @@ static void report_cuts(const struct pyd_cuts *c)
 
 void pyd_report_dump(const char *path, const struct pyd_snapshot_stats *s)
 {
-	char bytes[32], file[32], quoted[8192];
+	char bytes[32], file[32], quoted[8192], pause[64] = "out of a core";
 
 	const uint64_t unread =
 		s->placeholders - s->cuts.excluded - s->cuts.not_included;
 
+	if (s->pause_ns || strcmp(s->capture, "core"))
+		snprintf(pause, sizeof(pause), "paused %.1f ms (%s)",
+			 (double)s->pause_ns / 1e6, s->capture);
 	report_cuts(&s->cuts);
 	if (unread)
 		pyd_log_notice("%" PRIu64 " objects could not be read; the "
@@ -139,12 +142,11 @@ void pyd_report_dump(const char *path, const struct pyd_snapshot_stats *s)
 	if (s->redacted)
 		pyd_log_notice("%" PRIu64 " secrets redacted", s->redacted);
 	pyd_log_notice("%" PRIu64 " thread%s, %" PRIu64 " frame%s, %" PRIu64
-		       " objects of %s; paused %.1f ms (%s), took %.2f s; "
+		       " objects of %s; %s, took %.2f s; "
 		       "file %s",
 		       s->threads, s->threads == 1 ? "" : "s", s->frames,
 		       s->frames == 1 ? "" : "s", s->objects,
-		       human(s->bytes, bytes, sizeof(bytes)),
-		       (double)s->pause_ns / 1e6, s->capture,
+		       human(s->bytes, bytes, sizeof(bytes)), pause,
 		       (double)s->total_ns / 1e9,
 		       human(s->file_bytes, file, sizeof(file)));
 	if (pyd_log_level >= PYD_LOG_NOTICE && path) {

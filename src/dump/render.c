@@ -220,6 +220,20 @@ static void put_cut(struct render *r)
 		put(&r->t, "  the time allowed ran out: not all was dumped\n");
 }
 
+void pyd_render_trigger(struct pyd_dump_value trigger, struct pyd_text *t)
+{
+	uint64_t address;
+
+	labelled(t, ": ", pyd_dump_value_get(trigger, "signal"));
+	labelled(t, " ", pyd_dump_value_get(trigger, "code"));
+	if (pyd_dump_value_u64(pyd_dump_value_get(trigger, "address"),
+			       &address))
+		pyd_text_printf(t, " at 0x%llx", (unsigned long long)address);
+	labelled(t, ": ", pyd_dump_value_get(trigger, "type"));
+	labelled(t, ", thread ", pyd_dump_value_get(trigger, "thread"));
+	labelled(t, ", of ", pyd_dump_value_get(trigger, "core"));
+}
+
 /* What of secrets was taken out. */
 static void put_redaction(struct render *r, struct pyd_dump_value header)
 {
@@ -282,10 +296,7 @@ static void put_head(struct render *r, const char *name)
 	put(t, "\n  program: ");
 	pyd_render_program(h, t);
 	labelled(t, "\n  trigger: ", pyd_dump_value_get(trigger, "kind"));
-	labelled(t, ": ", pyd_dump_value_get(trigger, "signal"));
-	labelled(t, " ", pyd_dump_value_get(trigger, "code"));
-	labelled(t, ": ", pyd_dump_value_get(trigger, "type"));
-	labelled(t, ", thread ", pyd_dump_value_get(trigger, "thread"));
+	pyd_render_trigger(trigger, t);
 	labelled(t, "\n  description: ", pyd_dump_value_get(h, "description"));
 	put(t, "\n");
 	put_capture(r, h);

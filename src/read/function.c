@@ -15,6 +15,10 @@
 			       sizeof(enum pyd_field),                         \
 		       n, err)
 
+/* Instead of a name that lies where nothing can be read: constants of a library
+ * that a core leaves out, and that is not there to read from. */
+#define UNREADABLE "<unreadable name>"
+
 /* Appends the UTF-8 of the str at addr; anything else appends nothing. */
 static enum pyd_code append_str(struct pyd_reader *r, pyd_addr addr,
 				struct pyd_buf *out, struct pyd_err *err)
@@ -26,8 +30,10 @@ static enum pyd_code append_str(struct pyd_reader *r, pyd_addr addr,
 
 	if (code && !pyd_code_is_local(code))
 		return pyd_err_set(err, code, "%s", ignored.msg);
-	if (code)
+	if (code && code != PYD_FAULT)
 		return PYD_OK;
+	if (code)
+		snprintf(text, sizeof(text), "%s", UNREADABLE);
 	return pyd_buf_append(out, text, strlen(text), err);
 }
 
@@ -45,8 +51,10 @@ static enum pyd_code append_cstr(struct pyd_reader *r, pyd_addr addr,
 
 	if (code && !pyd_code_is_local(code))
 		return pyd_err_set(err, code, "%s", ignored.msg);
-	if (code)
+	if (code && code != PYD_FAULT)
 		return PYD_OK;
+	if (code)
+		snprintf(text, sizeof(text), "%s", UNREADABLE);
 	return pyd_buf_append(out, text, strlen(text), err);
 }
 

@@ -176,7 +176,8 @@ static enum pyd_code try_table(struct pyd_target *t,
 	read_finalizing(t, rt);
 	pyd_version_text(rt->hex, rt->version, sizeof(rt->version));
 	snprintf(rt->module, sizeof(rt->module), "%s", c->module);
-	rt->shared = t->pid ? !c->is_exe : strstr(c->module, ".so") != NULL;
+	rt->shared = t->pid || t->in_exe ? !c->is_exe
+					 : strstr(c->module, ".so") != NULL;
 	return PYD_OK;
 }
 

@@ -24,13 +24,19 @@ const char *const pyd_arch_name = "x86_64";
 const uint16_t pyd_arch_elf_machine = EM_X86_64;
 const uint32_t pyd_arch_audit = AUDIT_ARCH_X86_64;
 
-static int fill(pid_t tid, struct pyd_regs *r)
+static void name_regs(struct pyd_regs *r, uint64_t tls)
 {
-	(void)tid;
+	(void)tls;
 	r->pc = r->user.rip;
 	r->sp = r->user.rsp;
 	r->fp = r->user.rbp;
 	r->thread_pointer = r->user.fs_base;
+}
+
+static int fill(pid_t tid, struct pyd_regs *r)
+{
+	(void)tid;
+	name_regs(r, 0);
 	return 0;
 }
 
@@ -156,17 +162,22 @@ const char *const pyd_arch_name = "aarch64";
 const uint16_t pyd_arch_elf_machine = EM_AARCH64;
 const uint32_t pyd_arch_audit = AUDIT_ARCH_AARCH64;
 
+static void name_regs(struct pyd_regs *r, uint64_t tls)
+{
+	r->pc = r->user.pc;
+	r->sp = r->user.sp;
+	r->fp = r->user.regs[29];
+	r->thread_pointer = tls;
+}
+
 static int fill(pid_t tid, struct pyd_regs *r)
 {
 	uint64_t tls = 0;
 	struct iovec iov = { &tls, sizeof(tls) };
 
-	r->pc = r->user.pc;
-	r->sp = r->user.sp;
-	r->fp = r->user.regs[29];
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_ARM_TLS, &iov))
 		return -1;
-	r->thread_pointer = tls;
+	name_regs(r, tls);
 
 	struct iovec call = { &r->call, sizeof(r->call) };
 
@@ -284,6 +295,22 @@ enum pyd_code pyd_arch_get_regs(pid_t tid, struct pyd_regs *ret,
 				   "thread %d is not a 64-bit one", tid);
 	*ret = r;
 	return PYD_OK;
+}
+
+bool pyd_arch_core_regs(const void *reg, size_t len, uint64_t tls,
+			struct pyd_regs *ret)
+{
+	struct pyd_regs r = { 0 };
+
+	if (len != sizeof(r.user))
+		return false;
+	memcpy(&r.user, reg, len);
+#ifdef __aarch64__
+	r.call = -1;
+#endif
+	name_regs(&r, tls);
+	*ret = r;
+	return true;
 }
 
 enum pyd_code pyd_arch_set_regs(pid_t tid, const struct pyd_regs *regs,

@@ -38,6 +38,10 @@ extern const uint32_t pyd_arch_audit;
 /* tid must be in a ptrace stop. PYD_GONE when it died. */
 PYD_MUST_CHECK enum pyd_code pyd_arch_get_regs(pid_t tid, struct pyd_regs *ret,
 					       struct pyd_err *err);
+/* Out of a core: the general registers as pr_reg of NT_PRSTATUS has them, and
+ * the thread pointer of a note of its own (aarch64). False: another size. */
+bool pyd_arch_core_regs(const void *reg, size_t len, uint64_t tls,
+			struct pyd_regs *ret);
 /* Gives it registers that pyd_arch_get_regs() or pyd_arch_set_call() made. */
 PYD_MUST_CHECK enum pyd_code pyd_arch_set_regs(pid_t tid,
 					       const struct pyd_regs *regs,

@@ -165,6 +165,19 @@ static enum pyd_code get(struct cache *c, uint64_t number, int32_t *ret,
 	return PYD_OK;
 }
 
+/* The reason is the inner target's to tell. */
+static enum pyd_code unreadable(struct cache *c, pyd_addr page, pyd_addr addr,
+				struct pyd_err *err)
+{
+	uint8_t buf[PAGE];
+	enum pyd_code code = pyd_target_read(c->inner, page, buf, PAGE, err);
+
+	return code ? code
+		    : pyd_err_at(err, PYD_FAULT, addr,
+				 "nothing is readable at 0x%llx",
+				 (unsigned long long)addr);
+}
+
 static enum pyd_code cache_read(struct pyd_target *t, pyd_addr addr, void *buf,
 				size_t len, struct pyd_err *err)
 {
@@ -188,10 +201,9 @@ static enum pyd_code cache_read(struct pyd_target *t, pyd_addr addr, void *buf,
 		for (size_t page = at / PAGE; page <= (at + n - 1) / PAGE;
 		     page++)
 			if (!(b->valid >> page & 1))
-				return pyd_err_at(
-					err, PYD_FAULT, addr,
-					"nothing is readable at 0x%llx",
-					(unsigned long long)addr);
+				return unreadable(
+					c, b->number * BLOCK + page * PAGE,
+					addr, err);
 		memcpy(to, b->data + at, n);
 		addr += n;
 		to += n;
@@ -212,9 +224,21 @@ static void cache_destroy(struct pyd_target *t)
 	free(c);
 }
 
+static enum pyd_code cache_open_file(struct pyd_target *t,
+				     const struct pyd_region *r, int *ret,
+				     struct pyd_err *err)
+{
+	struct pyd_target *inner = ((struct cache *)t)->inner;
+
+	if (!inner->ops->open_file)
+		return pyd_err_set(err, PYD_NOTFOUND, "no file is known");
+	return inner->ops->open_file(inner, r, ret, err);
+}
+
 static const struct pyd_target_ops cache_ops = {
 	.name = "cache",
 	.read = cache_read,
+	.open_file = cache_open_file,
 	.destroy = cache_destroy,
 };
 
@@ -238,6 +262,7 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 		.pid = inner->pid,
 		.regions = inner->regions,
 		.nregions = inner->nregions,
+		.in_exe = inner->in_exe,
 	};
 	c->inner = inner;
 	c->last = NONE;

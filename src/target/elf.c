@@ -157,8 +157,14 @@ static void mark_exe(struct pyd_modules *m)
 	struct stat st;
 	struct pyd_err ignored;
 
-	if (!m->process)
+	if (!m->process) {
+		pyd_addr at = m->target->in_exe;
+
+		for (size_t i = 0; at && i < m->n; i++)
+			if (at >= m->v[i].start && at < m->v[i].end)
+				m->v[i].is_exe = 1;
 		return;
+	}
 	snprintf(path, sizeof(path), "/proc/%d/exe", m->process->pid);
 	for (size_t i = 0; !stat(path, &st) && i < m->n; i++) {
 		if (m->v[i].inode == st.st_ino && m->v[i].dev == st.st_dev) {

@@ -83,6 +83,8 @@ enum pyd_code pyd_module_open(const struct pyd_modules *m,
 	struct pyd_err second;
 	int fd;
 
+	if (!p && r && m->target->ops->open_file)
+		return m->target->ops->open_file(m->target, r, ret, err);
 	if (!p || !r)
 		return pyd_err_set(err, PYD_NOTFOUND,
 				   "there is no process to ask for %s",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A target: where remote bytes come from. Live process, frozen copy, block
- * cache over a stopped process, recorded image (tests); later a forked
- * snapshot and a core file. Nothing here knows about Python.
+ * cache over a stopped process, core file, recorded image (tests). Nothing
+ * here knows about Python.
  */
 #ifndef PYD_TARGET_TARGET_H
 #define PYD_TARGET_TARGET_H
@@ -37,11 +37,16 @@ struct pyd_region {
 struct pyd_target;
 
 struct pyd_target_ops {
-	const char *name; /* "process", "copy", "cache", "image" */
+	const char *name; /* "process", "copy", "cache", "core"... */
 	/* Reads exactly len bytes or fails with PYD_FAULT (one object) or
 	 * PYD_GONE/PYD_PERM (the run). buf is unspecified on failure. */
 	enum pyd_code (*read)(struct pyd_target *t, pyd_addr addr, void *buf,
 			      size_t len, struct pyd_err *err);
+	/* Opens the file of a region, verified; *ret is an fd. NULL: there
+	 * are no files here. PYD_NOTFOUND, with the reason. */
+	enum pyd_code (*open_file)(struct pyd_target *t,
+				   const struct pyd_region *r, int *ret,
+				   struct pyd_err *err);
 	void (*destroy)(struct pyd_target *t);
 };
 
@@ -67,6 +72,8 @@ struct pyd_target {
 	size_t nregions;
 	/* PYD_WINDOWS of them, the target's own; NULL: it has none. */
 	struct pyd_window *windows;
+	pyd_addr in_exe; /* some address in the executable; 0: not known, or
+			  * there is a process to ask */
 };
 
 /* The bytes at addr, if they are at hand, else NULL. Valid until the next read

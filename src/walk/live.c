@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "target/capture.h"
 #include "target/frame.h"
+#include "target/open_as.h"
 #include "walk/fds.h"
-#include "walk/open_as.h"
 #include "walk/subject.h"
 
 enum {

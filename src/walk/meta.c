@@ -320,7 +320,10 @@ enum pyd_code pyd_meta_write_end(const struct pyd_snapshot_stats *stats,
 	pyd_pack_kv_u64(&p, "threads", stats->threads);
 	pyd_pack_kv_u64(&p, "frames", stats->frames);
 	pyd_pack_kv_u64(&p, "placeholders", stats->placeholders);
-	pyd_pack_kv_u64(&p, "pause_ns", stats->pause_ns);
+	/* Nobody stood still for a core. */
+	pyd_pack_kv_opt(
+		&p, "pause_ns",
+		strcmp(stats->capture, "core") ? (int64_t)stats->pause_ns : -1);
 	pyd_pack_kv_u64(&p, "walk_ns", stats->walk_ns);
 	pyd_pack_kv_u64(&p, "total_ns", stats->total_ns);
 	pyd_pack_text(&p, "cut");

@@ -78,11 +78,19 @@ static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
 	code = pyd_ctypes_load(s->opts->types, &s->ctypes, err);
 	if (code)
 		return code;
-	code = pyd_subject_live(s->opts, &s->subject, err);
+	code = s->opts->core ? pyd_subject_core(s->opts, &s->subject, err)
+			     : pyd_subject_live(s->opts, &s->subject, err);
 	if (code)
 		return code;
 	code = pyd_runtime_find(s->subject->target, s->subject->process,
 				&s->layouts, &s->runtime, err);
+	if (s->subject->lacks &&
+	    (code == PYD_NOTPYTHON || code == PYD_UNSUPPORTED))
+		pyd_err_prefix(err, "%s, and in what is left",
+			       s->subject->lacks);
+	if (pyd_code_is_local(code))
+		pyd_err_prefix(err,
+			       "what Python says of itself cannot be read");
 	if (code)
 		return code;
 	code = pyd_ctypes_select(&s->ctypes, s->runtime.hex,

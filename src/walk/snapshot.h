@@ -6,6 +6,7 @@
 #ifndef PYD_WALK_SNAPSHOT_H
 #define PYD_WALK_SNAPSHOT_H
 
+#include "target/core.h"
 #include "target/stop.h"
 #include "walk/native.h"
 #include "walk/trigger.h"
@@ -22,9 +23,10 @@ const char *pyd_capture_mode_name(enum pyd_capture_mode mode);
 
 struct pyd_snapshot_options {
 	pid_t pid;
-	const struct pyd_trigger *trigger; /* NULL: what the subject says */
-	const char *path;		   /* final name of the dump */
-	const char *description;	   /* may be NULL */
+	const struct pyd_core_options *core; /* NULL: the live process pid */
+	const struct pyd_trigger *trigger;   /* NULL: what the subject says */
+	const char *path;		     /* final name of the dump */
+	const char *description;	     /* may be NULL */
 	const char *offsets; /* table file or directory, may be NULL */
 	const char *types;   /* descriptions of C types, likewise */
 	enum pyd_capture_mode capture;

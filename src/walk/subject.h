@@ -92,12 +92,19 @@ struct pyd_subject {
 	const char *capture; /* "copy", "fork", "stop", "live", "core" */
 	bool torn;	     /* the target ran meanwhile */
 	const struct pyd_outside *outside; /* not captured; NULL: all is */
+	const char *lacks; /* "the core is cut short": why what is not found
+			    * may have been there; NULL */
 	uint64_t captured_bytes;
 	uint64_t pause_ns; /* after release() */
 };
 
 /* opts outlives it. */
 PYD_MUST_CHECK enum pyd_code pyd_subject_live(
+	const struct pyd_snapshot_options *opts, struct pyd_subject **ret,
+	struct pyd_err *err);
+
+/* opts->core is not NULL. */
+PYD_MUST_CHECK enum pyd_code pyd_subject_core(
 	const struct pyd_snapshot_options *opts, struct pyd_subject **ret,
 	struct pyd_err *err);
 

@@ -300,7 +300,8 @@ static enum pyd_code fake_read(struct pyd_target *t, pyd_addr addr, void *buf,
 	return PYD_OK;
 }
 
-static const struct pyd_target_ops fake_ops = { "fake", fake_read, NULL };
+static const struct pyd_target_ops fake_ops = { .name = "fake",
+						.read = fake_read };
 
 static void put(struct fake *f, pyd_addr at, uint64_t value)
 {

@@ -132,7 +132,10 @@ def header_lines(dump: Dump) -> List[str]:
     where = "process  pid %s" % process.get("pid")
     if process.get("user"):
         where += ", user %s" % _str(process["user"])
-    where += ", on %s (%s)" % (_str(host.get("hostname")), _str(host.get("arch")))
+    where += ", on %s (%s)" % (
+        _str(host.get("hostname") or "an unknown host"),
+        _str(host.get("arch")),
+    )
     out.append(where)
     out.append("time     %s" % _str(h.get("time")))
     build = [w for w in ("debug", "free_threaded") if python.get(w)]
@@ -191,6 +194,8 @@ def trigger_text(trigger: Dict[str, Any]) -> str:
         text += " at 0x%x" % trigger["address"]
     if isinstance(trigger.get("thread"), int):
         text += " in thread %d" % trigger["thread"]
+    if trigger.get("core"):
+        text += ", of %s" % _str(trigger["core"])
     return text
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/open_as.h"
+#include "target/open_as.h"
 
 #include <errno.h>
 #include <fcntl.h>

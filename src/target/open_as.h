@@ -3,8 +3,8 @@
  * Opening files that a target names: it must not make us read, for it, what
  * it may not read itself, nor lead us out of its root.
  */
-#ifndef PYD_WALK_OPEN_AS_H
-#define PYD_WALK_OPEN_AS_H
+#ifndef PYD_TARGET_OPEN_AS_H
+#define PYD_TARGET_OPEN_AS_H
 
 #include <sys/types.h>
 
