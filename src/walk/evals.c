@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk/evals.h"
 
-enum { CFRAMES_MAX = 1 << 20 };
+enum {
+	CFRAMES_MAX = 1 << 20,
+	STATE_SIZE = 4096, /* more than a PyThreadState with cframes has */
+};
 
 /* 3.10 has cframes that know nothing of frames: one for each. */
 static bool one_each(const struct pyd_layout *lay)
@@ -31,14 +34,12 @@ enum pyd_code pyd_evals_begin(struct pyd_evals *e, struct pyd_reader *r,
 	if (lay->model_evalcall != PYD_M_evalcall_cframe)
 		return PYD_OK;
 	at = word(r, tstate, PYD_OFF(lay, tstate, cframe));
-	while (at && e->cframes.len < CFRAMES_MAX) {
+	/* The last one is a member of the thread state; what its own link is
+	 * nobody has set (3.10). */
+	while (at && at - tstate >= STATE_SIZE &&
+	       e->cframes.len < CFRAMES_MAX) {
 		pyd_addr next = word(r, at, PYD_OFF(lay, cframe, previous));
-		enum pyd_code code;
-
-		/* The last one is a member of the thread state. */
-		if (!next)
-			break;
-		code = pyd_vec_push(&e->cframes, at, err);
+		enum pyd_code code = pyd_vec_push(&e->cframes, at, err);
 		if (!code)
 			code = pyd_vec_push(
 				&e->newest,

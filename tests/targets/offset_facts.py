@@ -753,6 +753,40 @@ def check_new_frames():
         check("frameobj.f_extra_locals", extra, {"not a name": 5})
 
 
+def cframes():
+    """The list of struct _cframe: how many, and the last, which is a member of
+    the thread state."""
+    word, found, state = ctypes.c_uint64, 1, thread_state()
+    at = word.from_address(state + off("tstate.cframe")).value
+    # What the last one's link is nobody has set (3.10).
+    while found < 10000 and not state <= at < state + 4096:
+        at = word.from_address(at + off("cframe.previous")).value
+        found += 1
+    return found, at
+
+
+def before_me(_):
+    """The owner of the frame struct before this function's own."""
+    frame = sys._getframe()
+    own = u64(id(frame) + off("frameobj.f_frame"))
+    return u8(u64(own + off("iframe.previous")) + off("iframe.owner"))
+
+
+def check_evaluation():
+    """What a call of the evaluation loop by C leaves on its stack."""
+    if has("tstate.cframe"):
+        direct, last = cframes()
+        called = list(map(lambda _: cframes(), [0]))[0][0]
+        check("cframe.previous", called - direct, 1)
+        check("tstate.cframe", 0 <= last - thread_state() < 4096, True)
+    if MODEL["evalcall"] == "shim":
+        check("evalcall", list(map(before_me, [0]))[0] >= 3, True)
+    else:
+        kind = "cframe" if has("tstate.cframe") else "frame"
+        check("evalcall", MODEL["evalcall"], kind)
+        check("evalcall", has("iframe.previous") and before_me(0) >= 3, False)
+
+
 def check_frames():
     f = sys._getframe()
     f.f_trace = tracer = outer(1)
@@ -778,6 +812,7 @@ def check_frames():
         check_new_frames()
     else:
         check_old_frames()
+    check_evaluation()
 
 
 def thread_state():
