@@ -204,11 +204,13 @@ LIBDIR := $(DESTDIR)$(PREFIX)/lib
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(LIBDIR)/pydumpd/pydumpd \
 		$(DESTDIR)$(PREFIX)/include/pydumpd \
-		$(DESTDIR)$(PREFIX)/share/man/man1
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(LIBDIR)/systemd/system
 	install -m 755 $(O)/pydumpd $(DESTDIR)$(PREFIX)/bin/pydumpd
 	install -m 644 $(O)/libpydumpd.a $(LIBDIR)/libpydumpd.a
 	install -m 644 include/pydumpd/*.h $(DESTDIR)$(PREFIX)/include/pydumpd/
 	install -m 644 doc/pydumpd.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	sed 's|@BINDIR@|$(PREFIX)/bin|' tools/systemd/pydumpd-handler.service \
+		>$(LIBDIR)/systemd/system/pydumpd-handler.service
 	cd tools/loader && find pydumpd -name '*.py' -o -name py.typed | \
 		while read -r f; do \
 			install -D -m 644 "$$f" '$(abspath $(LIBDIR))/pydumpd/'"$$f"; \
@@ -219,7 +221,8 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/pydumpd $(LIBDIR)/libpydumpd.a \
-		$(DESTDIR)$(PREFIX)/share/man/man1/pydumpd.1
+		$(DESTDIR)$(PREFIX)/share/man/man1/pydumpd.1 \
+		$(LIBDIR)/systemd/system/pydumpd-handler.service
 	rm -rf $(DESTDIR)$(PREFIX)/include/pydumpd $(LIBDIR)/pydumpd
 
 clean:

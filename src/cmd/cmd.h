@@ -19,7 +19,7 @@ struct pyd_cmd {
 };
 
 extern const struct pyd_cmd pyd_cmd_attach, pyd_cmd_core, pyd_cmd_doctor,
-	pyd_cmd_load, pyd_cmd_peek, pyd_cmd_ps, pyd_cmd_run, pyd_cmd_show,
-	pyd_cmd_watch;
+	pyd_cmd_handler, pyd_cmd_load, pyd_cmd_peek, pyd_cmd_ps, pyd_cmd_run,
+	pyd_cmd_show, pyd_cmd_watch;
 
 #endif

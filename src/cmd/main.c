@@ -5,9 +5,9 @@
 #include "cmd/cmd.h"
 
 static const struct pyd_cmd *const cmds[] = {
-	&pyd_cmd_attach, &pyd_cmd_run,	&pyd_cmd_watch,
-	&pyd_cmd_core,	 &pyd_cmd_load, &pyd_cmd_peek,
-	&pyd_cmd_show,	 &pyd_cmd_ps,	&pyd_cmd_doctor,
+	&pyd_cmd_attach,  &pyd_cmd_run,	   &pyd_cmd_watch, &pyd_cmd_core,
+	&pyd_cmd_handler, &pyd_cmd_load,   &pyd_cmd_peek,  &pyd_cmd_show,
+	&pyd_cmd_ps,	  &pyd_cmd_doctor,
 };
 
 static void usage(FILE *f)

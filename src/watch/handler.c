@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "watch/handler.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "target/core.h"
+#include "target/procfs.h"
+#include "target/tracee.h"
+#include "walk/name.h"
+
+/* Of a core: its headers and notes. Half a megabyte for 100 threads. */
+#define HEAD_MAX ((size_t)64 << 20)
+
+struct handler {
+	const struct pyd_handler_options *o;
+	struct pyd_crash *c;
+	struct pyd_buf head; /* of the core, as far as it was read */
+	int core;
+	struct pyd_trigger trigger;
+	char path[4096];
+};
+
+/* -- the core's notes -- */
+
+/* Until the head has that many bytes; false at the core's end. */
+static bool read_head(struct handler *h, size_t want)
+{
+	struct pyd_err ignored;
+
+	if (want > HEAD_MAX ||
+	    (want > h->head.len &&
+	     pyd_buf_reserve(&h->head, want - h->head.len, &ignored)))
+		return false;
+	while (h->head.len < want) {
+		ssize_t n = read(h->core, h->head.data + h->head.len,
+				 want - h->head.len);
+
+		if (n < 0 && errno == EINTR && !pyd_interrupted)
+			continue;
+		if (n <= 0)
+			return false;
+		h->head.len += (size_t)n;
+	}
+	return true;
+}
+
+/* All up to the end of the notes, which the kernel puts first. */
+static bool read_notes(struct handler *h)
+{
+	Elf64_Ehdr eh;
+	uint64_t n;
+
+	if (!read_head(h, sizeof(eh)))
+		return false;
+	memcpy(&eh, h->head.data, sizeof(eh));
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_type != ET_CORE ||
+	    eh.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    eh.e_phentsize != sizeof(Elf64_Phdr) || eh.e_phoff > HEAD_MAX)
+		return false;
+	n = eh.e_phnum;
+	/* The true number stands behind the memory: too far for us. */
+	if (n == PN_XNUM)
+		return false;
+	if (!read_head(h, (size_t)eh.e_phoff + n * sizeof(Elf64_Phdr)))
+		return false;
+	for (uint64_t i = 0; i < n; i++) {
+		Elf64_Phdr ph;
+
+		memcpy(&ph, h->head.data + eh.e_phoff + i * sizeof(ph),
+		       sizeof(ph));
+		if (ph.p_type != PT_NOTE)
+			continue;
+		return ph.p_offset <= HEAD_MAX && ph.p_filesz <= HEAD_MAX &&
+		       read_head(h, (size_t)(ph.p_offset + ph.p_filesz));
+	}
+	return false;
+}
+
+/* -- the process stands still by itself -- */
+
+/* Its threads, with the registers that the core has. Ids in a core are those
+ * of the process's own namespace. */
+static void add_registers(const struct pyd_core_info *info,
+			  struct pyd_threads *threads)
+{
+	for (size_t i = 0; i < threads->n; i++)
+		for (size_t k = 0; k < info->threads.n; k++)
+			if (info->threads.v[k].tid == threads->v[i].ns_tid) {
+				threads->v[i].regs = info->threads.v[k].regs;
+				break;
+			}
+}
+
+/* The head alone is a core that was cut short: it has the notes. Without them
+ * a dump has no registers, and all else. */
+static void read_core(struct handler *h, struct pyd_threads *threads)
+{
+	struct pyd_core_options opts = { 0 };
+	struct pyd_target *core = NULL;
+	struct pyd_err err = { 0 };
+	char path[64];
+	int fd = -1;
+	enum pyd_code code = PYD_FORMAT;
+
+	if (read_notes(h))
+		fd = memfd_create("core", MFD_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	opts.path = path;
+	if (fd >= 0 &&
+	    write(fd, h->head.data, h->head.len) == (ssize_t)h->head.len)
+		code = pyd_target_core_create(&opts, &core, &err);
+	if (!code) {
+		const struct pyd_core_info *info = pyd_target_core_info(core);
+
+		add_registers(info, threads);
+		h->trigger.has_info = info->has_info;
+		h->trigger.si_code = info->si_code;
+		h->trigger.has_address = info->has_address;
+		h->trigger.address = info->address;
+	} else {
+		pyd_log_notice("%d (%s): no registers: %s", h->c->pid,
+			       h->c->comm,
+			       err.msg[0] ? err.msg : "the core has no notes");
+	}
+	pyd_target_destroy(core);
+	if (fd >= 0)
+		close(fd);
+}
+
+static enum pyd_code hold(void *ctx, struct pyd_threads *ret,
+			  struct pyd_err *err)
+{
+	struct handler *h = ctx;
+	struct pyd_process p;
+	enum pyd_code code = pyd_process_open(h->c->pid, &p, err);
+
+	if (code)
+		return code;
+	code = pyd_threads_list(&p, ret, err);
+	pyd_process_close(&p);
+	if (code)
+		return code;
+	read_core(h, ret);
+	pyd_threads_sort(ret, h->c->pid);
+	return PYD_OK;
+}
+
+static void let_go(void *ctx)
+{
+	(void)ctx;
+}
+
+/* -- limits -- */
+
+struct found {
+	char *name;
+	struct timespec mtime;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct timespec *x = &((const struct found *)a)->mtime;
+	const struct timespec *y = &((const struct found *)b)->mtime;
+
+	if (x->tv_sec != y->tv_sec)
+		return x->tv_sec < y->tv_sec ? 1 : -1;
+	return (x->tv_nsec < y->tv_nsec) - (x->tv_nsec > y->tv_nsec);
+}
+
+static bool is_dump(const char *name)
+{
+	size_t len = strlen(name);
+
+	return name[0] != '.' && len > 7 && !strcmp(name + len - 7, ".pydump");
+}
+
+/* The dumps of a directory, the newest first; 0 when it cannot be read. */
+static size_t list_dumps(const char *dir, struct found **ret)
+{
+	DIR *d = opendir(dir);
+	struct found *v = NULL;
+	size_t n = 0, cap = 0;
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		struct stat st;
+
+		if (!is_dump(e->d_name) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
+		    !S_ISREG(st.st_mode))
+			continue;
+		if (n == cap) {
+			void *p = reallocarray(v, cap + 256, sizeof(*v));
+
+			if (!p)
+				break;
+			v = p;
+			cap += 256;
+		}
+		v[n] = (struct found) { strdup(e->d_name), st.st_mtim };
+		if (!v[n].name)
+			break;
+		n++;
+	}
+	if (d)
+		closedir(d);
+	if (n)
+		qsort(v, n, sizeof(*v), newest_first);
+	*ret = v;
+	return n;
+}
+
+static void free_dumps(struct found *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(v[i].name);
+	free(v);
+}
+
+size_t pyd_handler_count(const char *dir)
+{
+	struct found *v;
+	size_t n = list_dumps(dir, &v);
+
+	free_dumps(v, n);
+	return n;
+}
+
+/* NULL: there may be a dump; else why not. */
+static const char *limit_met(const struct pyd_handler_options *o)
+{
+	struct statvfs fs;
+	struct found *v;
+	uint64_t recent = 0;
+	time_t now = time(NULL);
+	size_t n;
+
+	if (o->min_free && !statvfs(o->dir, &fs) &&
+	    (uint64_t)fs.f_bavail * fs.f_frsize < o->min_free)
+		return "less than --min-free is free there";
+	n = list_dumps(o->dir, &v);
+	for (size_t i = 0; i < n; i++)
+		recent += v[i].mtime.tv_sec > now - 3600;
+	free_dumps(v, n);
+	return o->rate && recent >= o->rate
+		       ? "there were as many in the last hour as --rate allows"
+		       : NULL;
+}
+
+static void remove_old(const struct pyd_handler_options *o)
+{
+	struct found *v;
+	size_t n = o->keep ? list_dumps(o->dir, &v) : 0;
+	char path[8192];
+
+	if (!o->keep)
+		return;
+	for (size_t i = (size_t)o->keep; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", o->dir, v[i].name);
+		unlink(path);
+	}
+	free_dumps(v, n);
+}
+
+/* -- one crash -- */
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	pyd_interrupted = 1;
+}
+
+static void set_alarm(uint64_t ns)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval t = {
+		.it_value = { (time_t)(ns / 1000000000U),
+			      (suseconds_t)(ns % 1000000000U / 1000) },
+	};
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
+static bool dump(struct handler *h, const struct pyd_snapshot_options *given)
+{
+	const struct pyd_stop_owner owner = { hold, let_go, h };
+	struct pyd_snapshot_options opts = *given;
+	struct pyd_snapshot_stats stats;
+	struct pyd_err err = { 0 };
+	const char *why = limit_met(h->o);
+	enum pyd_code code;
+
+	if (why) {
+		pyd_log_notice("%d (%s): no dump in %s: %s", h->c->pid,
+			       h->c->comm, h->o->dir, why);
+		return false;
+	}
+	pyd_dump_path(h->o->dir, h->c->pid, h->path, sizeof(h->path));
+	opts.pid = h->c->pid;
+	opts.path = h->path;
+	h->trigger = (struct pyd_trigger) {
+		.kind = "signal",
+		.signo = h->c->sig,
+		.thread = h->c->tid,
+	};
+	opts.trigger = &h->trigger;
+	opts.stop.owner = &owner;
+	/* It does not run, and no memory of ours is needed. */
+	opts.capture = PYD_CAPTURE_STOP;
+	/* What is near the frames is there in time. */
+	if (!opts.limits.timeout_ns ||
+	    opts.limits.timeout_ns > h->o->deadline_ns / 2)
+		opts.limits.timeout_ns = h->o->deadline_ns / 2;
+	set_alarm(h->o->deadline_ns);
+	code = pyd_snapshot_take(&opts, &stats, &err);
+	set_alarm(0);
+	if (code) {
+		pyd_log_notice("%d (%s): no dump: %s", h->c->pid, h->c->comm,
+			       pyd_interrupted
+				       ? "it took longer than --deadline"
+				       : err.msg);
+		return false;
+	}
+	pyd_log_notice("%d (%s): signal %d: %s, %" PRIu64 " threads, %" PRIu64
+		       " objects, %.2f s",
+		       h->c->pid, h->c->comm, h->c->sig, h->path, stats.threads,
+		       stats.objects, (double)stats.total_ns / 1e9);
+	remove_old(h->o);
+	return true;
+}
+
+bool pyd_handler_crash(const struct pyd_handler_options *o,
+		       const struct pyd_snapshot_options *snapshot,
+		       struct pyd_crash *c, int core)
+{
+	struct handler h = { .o = o, .c = c, .core = core };
+	const struct pyd_core_stream stream = { &h.head, core };
+	struct pyd_err err = { 0 };
+	char done[4200] = "";
+	bool dumped;
+
+	if (pyd_crash_describe(c, &err)) {
+		pyd_log_error("%d: %s", c->pid, err.msg);
+		return false;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	dumped = snapshot && dump(&h, snapshot);
+	pyd_interrupted = 0;
+	if (o->pass == PYD_PASS_ALL ||
+	    (o->pass == PYD_PASS_OTHERS && !dumped)) {
+		if (pyd_core_pattern_pass(o->previous, c, &stream, done,
+					  sizeof(done), &err))
+			pyd_log_error("%d (%s): %s", c->pid, c->comm, err.msg);
+		else
+			pyd_log_notice("%d (%s): passed on: %s", c->pid,
+				       c->comm, done);
+		dumped |= !err.code;
+	}
+	pyd_buf_deinit(&h.head);
+	return dumped;
+}

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""pydumpd as the kernel's core_pattern: real crashes, handed to it by the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Iterator
+
+import harness
+import pytest
+from core_pattern import core_pattern, set_pattern
+from harness import pydumpd, record, start_code
+from interpreters import Interpreter
+
+CRASH = """
+import ctypes, sys, threading
+ready = threading.Barrier(3)
+def waits(number):
+    mine = {"number": number}
+    ready.wait()
+    threading.Event().wait()
+for n in range(2):
+    threading.Thread(target=waits, args=(n,), daemon=True).start()
+def crash(order):
+    total = [order, order * 2]
+    ready.wait()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    ctypes.string_at(8)
+crash(21)
+"""
+
+# One at a time: what else crashes on this machine goes to the handler too.
+pytestmark = pytest.mark.xdist_group("crash")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+class Installed:
+    """The handler, with a folder of its own: for the kernel takes short paths."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.etc, self.dumps, self.options = folder / "etc", folder / "dumps", options
+        self.binary = folder / "pydumpd"
+        shutil.copy(harness.PYDUMPD, self.binary)
+        self.etc.mkdir()
+
+    def call(self, *args: str) -> subprocess.CompletedProcess[str]:
+        return pydumpd("handler", f"--etc={self.etc}", *args, binary=self.binary)
+
+    def install(self) -> None:
+        done = self.call("--install", f"--dir={self.dumps}", *self.options)
+        assert done.returncode == 0, done.stderr
+
+    def found(self) -> list[Path]:
+        return sorted(self.dumps.glob("*.pydump"))
+
+    def log(self) -> str:
+        path = self.dumps / "handler.log"
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="pyd") as folder:
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def installed(*options: str, before: str = "") -> Iterator[Installed]:
+    with tempfile.TemporaryDirectory(prefix="pyd") as folder, core_pattern():
+        set_pattern(before)
+        handler = Installed(Path(folder), *options)
+        handler.install()
+        yield handler
+
+
+def crash(interpreter: Interpreter, code: str = CRASH) -> int:
+    """Runs it to its end, and gives the signal that it died of."""
+    with start_code(interpreter, code) as target:
+        assert target.line() == "ready"
+        target.say("go")
+        return -target.process.wait(harness.PATIENCE)
+
+
+def crash_sleep(folder: Path, limit: int = resource.RLIM_INFINITY) -> int:
+    """A crash that is not Python's, in a folder. Its pid."""
+    child = subprocess.Popen(
+        ["sleep", "600"],
+        cwd=folder,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (limit, limit)),
+    )
+    child.send_signal(signal.SIGSEGV)
+    assert child.wait(harness.PATIENCE) == -signal.SIGSEGV
+    return child.pid
+
+
+@needs_root
+def test_every_version(interpreter: Interpreter, tmp_path: Path) -> None:
+    path = tmp_path / "d.pydump"
+    with installed() as handler:
+        assert crash(interpreter) == signal.SIGSEGV
+        assert len(handler.found()) == 1, handler.log()
+        handler.found()[0].rename(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    header = record(path, "header")
+    trigger = header["trigger"]
+    assert trigger["kind"] == "signal" and trigger["signal"] == "SIGSEGV", trigger
+    assert trigger["address"] == 8
+    with harness.open_dump(path) as dump:
+        frame = next(f for t in dump.threads for f in t.frames if f.name == "crash")
+        assert frame.locals["order"] == 21 and frame.locals["total"] == [21, 42]
+        numbers = [
+            f.locals["mine"]["number"] for t in dump.threads for f in t.frames if f.name == "waits"
+        ]
+        assert sorted(numbers) == [0, 1]
+    shown = pydumpd("show", "--native", path).stdout
+    assert "SIGSEGV" in shown and "crash" in shown
+    # Of the registers at the crash.
+    assert "libffi" in shown or "_ctypes" in shown
+
+
+@needs_root
+def test_others_go_on(one: Interpreter, tmp_path: Path) -> None:
+    """To the program that was set before, with the arguments it asks for."""
+    script, out = tmp_path / "before.sh", tmp_path / "out"
+    script.write_text(f'#!/bin/sh\nhead -c 4 >{out}.head; echo "$@" $(wc -c) >{out}\n')
+    script.chmod(0o755)
+    with installed(before=f"|{script} %P %s %e") as handler:
+        pid = crash_sleep(tmp_path)
+        assert not handler.found() and f"{pid} (sleep)" in handler.log()
+        words = out.read_text().split()
+        assert words[:3] == [str(pid), "11", "sleep"] and int(words[3]) > 10000
+        assert Path(f"{out}.head").read_bytes() == b"\x7fELF"
+        out.unlink()
+        assert crash(one) == signal.SIGSEGV
+        assert len(handler.found()) == 1 and not out.exists()
+
+
+@needs_root
+def test_pass_all(one: Interpreter, tmp_path: Path) -> None:
+    """What was read of the core is handed on with the rest."""
+    script, out = tmp_path / "before.sh", tmp_path / "core"
+    script.write_text(f"#!/bin/sh\ncat >{out}\n")
+    script.chmod(0o755)
+    with installed("--pass=all", before=f"|{script}") as handler:
+        assert crash(one) == signal.SIGSEGV
+        assert len(handler.found()) == 1, handler.log()
+    listed = subprocess.run(["readelf", "-nW", str(out)], capture_output=True, text=True)
+    assert listed.returncode == 0 and listed.stdout.count("NT_PRSTATUS") == 3, listed.stdout
+    assert "truncated" not in listed.stderr
+
+
+@needs_root
+def test_a_core_file_as_before(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    with installed(before="core.%p") as handler:
+        pid = crash_sleep(folder)
+        assert (folder / f"core.{pid}").read_bytes()[:4] == b"\x7fELF", handler.log()
+        (folder / f"core.{pid}").unlink()
+        crash_sleep(folder, 0)
+        assert not list(folder.iterdir())
+
+
+@needs_root
+def test_limits(one: Interpreter) -> None:
+    with installed("--keep=2", "--rate=4") as handler:
+        seen: list[str] = []
+        for number in range(3):
+            assert crash(one) == signal.SIGSEGV
+            names = [p.name for p in handler.found()]
+            assert len(names) == min(number + 1, 2), handler.log()
+            assert seen == [] or seen[-1] in names or number == 2
+            seen += [n for n in names if n not in seen]
+        assert seen[-1] in [p.name for p in handler.found()]
+    with installed("--rate=1") as handler:
+        for _ in range(2):
+            assert crash(one) == signal.SIGSEGV
+        assert len(handler.found()) == 1 and "--rate" in handler.log()
+    with installed("--min-free=900T") as handler:
+        assert crash(one) == signal.SIGSEGV
+        assert not handler.found() and "--min-free" in handler.log()
+
+
+@needs_root
+def test_install_and_uninstall(home: Path) -> None:
+    with core_pattern() as original:
+        set_pattern("core.%p")
+        handler = Installed(home, "--max-string=1000")
+        assert handler.call("--status").returncode == 1
+        done = handler.call("--uninstall")
+        assert done.returncode == 1 and "nothing is installed" in done.stderr
+        handler.install()
+        handler.install()  # again: what was before stays known
+        status = handler.call("--status")
+        assert status.returncode == 0 and "core.%p" in status.stdout, status.stdout
+        assert str(handler.dumps) in status.stdout
+        sysctl = (handler.etc / "sysctl.d" / "60-pydumpd.conf").read_text()
+        assert f"kernel.core_pattern={original.read()}\n" in sysctl
+        done = handler.call("--uninstall")
+        assert done.returncode == 0 and original.read() == "core.%p"
+        assert not [p for p in handler.etc.rglob("*") if p.is_file()]
+        # Somebody else's pattern is not touched.
+        handler.install()
+        set_pattern("other.%p")
+        assert handler.call("--status").returncode == 1
+        assert handler.call("--uninstall").returncode == 0
+        assert original.read() == "other.%p"
+
+
+@needs_root
+def test_rules_that_do_not_parse(home: Path) -> None:
+    """They are told at once, and not at a crash."""
+    rules = home / "rules"
+    rules.write_text("pattern x (\n")
+    with core_pattern() as original:
+        before = original.read()
+        done = Installed(home).call("--install", f"--dir={home}/d", f"--redact={rules}")
+        assert done.returncode == 2 and str(rules) in done.stderr
+        done = pydumpd("handler", f"--etc={home}", "--install", "--redact=rules", cwd=home)
+        assert done.returncode != 0 and original.read() == before
+
+
+@needs_root
+def test_a_program_that_others_can_change(tmp_path: Path) -> None:
+    with core_pattern() as original:
+        before = original.read()
+        binary = tmp_path / "pydumpd"
+        binary.write_bytes(Path(harness.PYDUMPD).read_bytes())
+        binary.chmod(0o777)
+        done = pydumpd("handler", f"--etc={tmp_path}", "--install", binary=binary)
+        assert done.returncode == 1 and "others than root" in done.stderr
+        assert original.read() == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["1", "2"],
+        ["--install", "--uninstall"],
+        ["--status", "1"],
+        ["--install", "--dir", "here"],
+        ["--pass=some", "--install"],
+        ["1", "1", "11", "x", "1"],
+    ],
+    ids=" ".join,
+)
+def test_usage(args: list[str]) -> None:
+    done = pydumpd("handler", "--etc=/nonexistent", *args)
+    assert done.returncode == 2, done.stderr
