@@ -283,7 +283,8 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 {
 	static const char *const names[NUMBERS] = { "size", "refcnt", "nrefs",
 						    "nattrs", "vlen" };
-	size_t n = b->n, nwords = 0;
+	/* One object's references are in order already, and may be many. */
+	size_t n = b->n, nwords = n == 1 ? b->refs.len : 0;
 	uint8_t *type, *node, *shape, *numbers[NUMBERS], *addr, *refs, *values;
 	uint64_t *words = s->words.data;
 
@@ -315,13 +316,13 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 		if (r->vlen)
 			memcpy(values, b->values.data + r->value_at, r->vlen);
 		values += r->vlen;
-		for (size_t k = 0; k < more; k++)
+		for (size_t k = 0; n > 1 && k < more; k++)
 			words[nwords++] = from[k];
 	}
 	for (size_t k = 0; k < NUMBERS; k++)
 		pyd_column_put32(numbers[k], s->numbers + k * n, n);
 	pyd_column_put64(addr, s->addrs.data, n, true);
-	pyd_column_put64(refs, words, nwords, false);
+	pyd_column_put64(refs, n > 1 ? words : b->refs.data, nwords, false);
 }
 
 static void pack_marks(const struct pyd_batch *b, const uint64_t *place,
@@ -355,7 +356,7 @@ enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 {
 	size_t n = b->n;
 	struct pyd_mp_out o = { .buf = out, .err = err };
-	enum pyd_code code = reserve(scratch, n, b->refs.len, err);
+	enum pyd_code code = reserve(scratch, n, n > 1 ? b->refs.len : 0, err);
 
 	pyd_buf_clear(out);
 	if (!code)
@@ -393,6 +394,12 @@ enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 	/* Column pointers were taken before the buffer was full. */
 	assert(out->len <= b->raw || o.code);
 	return o.code;
+}
+
+void pyd_batch_forget(struct pyd_batch *b)
+{
+	pyd_vec_deinit(&b->refs);
+	pyd_buf_deinit(&b->values);
 }
 
 void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s)

@@ -97,6 +97,8 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 					    struct pyd_batch_scratch *scratch,
 					    struct pyd_buf *out,
 					    struct pyd_err *err);
+/* Gives up references and values after the packing. */
+void pyd_batch_forget(struct pyd_batch *b);
 void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s);
 
 #endif

@@ -12,6 +12,8 @@
 #include "dump/mp.h"
 
 #define MAX_THREADS 4
+/* A frame of one huge object: no copy of it is kept longer than it must. */
+#define HUGE_BYTES ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
 /* Bytes of the list of batches in one index frame. */
 #define INDEX_BATCH_BYTES 65536U
 
@@ -122,6 +124,44 @@ struct pyd_job *pyd_queue_job(struct pyd_queue *q, enum pyd_job_type type)
 
 /* -- making frames: in a worker, without the lock -- */
 
+static enum pyd_code cannot_compress(size_t n, struct pyd_err *err)
+{
+	return pyd_err_set(err, PYD_NOMEM, "cannot compress: %s",
+			   ZSTD_getErrorName(n));
+}
+
+/* The same in steps: what may come of it at most would take as much memory
+ * again as what goes in. */
+static enum pyd_code compress_huge(struct worker *w, struct slot *s,
+				   const struct pyd_buf *raw,
+				   struct pyd_err *err)
+{
+	ZSTD_inBuffer in = { raw->data, raw->len, 0 };
+	size_t start = s->data.len;
+	size_t n = ZSTD_CCtx_setPledgedSrcSize(w->cctx, raw->len);
+
+	/* Not 0 until all is out. */
+	for (bool more = !ZSTD_isError(n); more; more = n && !ZSTD_isError(n)) {
+		enum pyd_code code =
+			pyd_buf_reserve(&s->data, ZSTD_CStreamOutSize(), err);
+
+		if (code)
+			return code;
+
+		ZSTD_outBuffer out = { s->data.data, s->data.cap, s->data.len };
+
+		n = ZSTD_compressStream2(w->cctx, &out, &in, ZSTD_e_end);
+		s->data.len = out.pos;
+	}
+	if (ZSTD_isError(n))
+		return cannot_compress(n, err);
+	s->frames[s->nframes++] = (struct frame_out) {
+		.csize = (uint32_t)(s->data.len - start),
+		.rsize = (uint32_t)raw->len,
+	};
+	return PYD_OK;
+}
+
 static enum pyd_code compress(struct worker *w, struct slot *s,
 			      const struct pyd_buf *raw, struct pyd_err *err)
 {
@@ -141,6 +181,8 @@ static enum pyd_code compress(struct worker *w, struct slot *s,
 		s->frames = p;
 		s->frames_cap = cap;
 	}
+	if (raw->len > HUGE_BYTES)
+		return compress_huge(w, s, raw, err);
 	code = pyd_buf_reserve(&s->data, bound, err);
 	if (code)
 		return code;
@@ -149,8 +191,7 @@ static enum pyd_code compress(struct worker *w, struct slot *s,
 				  raw->data, raw->len);
 
 	if (ZSTD_isError(n))
-		return pyd_err_set(err, PYD_NOMEM, "cannot compress: %s",
-				   ZSTD_getErrorName(n));
+		return cannot_compress(n, err);
 	s->data.len += n;
 	s->frames[s->nframes++] = (struct frame_out) {
 		.csize = (uint32_t)n,
@@ -252,6 +293,8 @@ static enum pyd_code make(struct worker *w, struct slot *s, struct pyd_err *err)
 		return make_index(w, s, err);
 	case PYD_JOB_BATCH:
 		code = pyd_batch_pack(job->batch, &w->scratch, &w->raw, err);
+		if (job->batch->raw > HUGE_BYTES)
+			pyd_batch_forget(job->batch);
 		if (!code)
 			code = compress(w, s, &w->raw, err);
 		if (code)
@@ -320,7 +363,7 @@ static void recycle(struct pyd_queue *q, struct slot *s)
 	s->taken = false;
 	s->done = false;
 	/* One huge object must not keep its memory for the rest of the run. */
-	if (s->data.cap > 16 * PYD_FORMAT_FRAME_TARGET)
+	if (s->data.cap > HUGE_BYTES)
 		pyd_buf_deinit(&s->data);
 	if (job->type == PYD_JOB_BATCH && !q->failed &&
 	    job->batch->raw <= 2 * PYD_FORMAT_FRAME_TARGET &&
@@ -381,7 +424,7 @@ static void work_one(struct pyd_queue *q, struct worker *w)
 	pthread_mutex_unlock(&q->lock);
 	if (!failed)
 		code = make(w, s, &err);
-	if (w->raw.cap > 16 * PYD_FORMAT_FRAME_TARGET)
+	if (w->raw.cap > HUGE_BYTES)
 		pyd_buf_deinit(&w->raw);
 	pthread_mutex_lock(&q->lock);
 	if (code)

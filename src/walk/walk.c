@@ -553,6 +553,8 @@ static enum pyd_code write_later(void *ctx, pyd_addr addr, struct pyd_err *err)
 
 	if (pyd_interrupted)
 		return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
+	if (w->progress && w->rewritten++ % PROGRESS_EVERY == 0)
+		w->progress(w->progress_ctx, w);
 	code = read_object(w, addr, &shape, err);
 	if (!code)
 		code = pyd_redact_apply(w->redact, w->reader, &w->node, shape,
@@ -565,9 +567,12 @@ static enum pyd_code write_later(void *ctx, pyd_addr addr, struct pyd_err *err)
 
 enum pyd_code pyd_walk_texts(struct pyd_walk *w, struct pyd_err *err)
 {
-	enum pyd_code code =
-		pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
+	enum pyd_code code;
 
+	w->phase = PYD_WALK_TEXTS;
+	if (w->progress)
+		w->progress(w->progress_ctx, w);
+	code = pyd_writer_release(w->writer, pyd_redact_held, w->redact, err);
 	if (!code)
 		code = pyd_visited_each_later(&w->visited, write_later, w, err);
 	for (size_t i = 0; i < w->later.len && !code; i++)
