@@ -21,6 +21,9 @@ from compare import compare, first_difference
 from harness import Target, open_dump, pydumpd, start
 from interpreters import Interpreter
 
+# What crashes does so one at a time: see test_handler.py.
+pytestmark = pytest.mark.xdist_group("crash")
+
 SEED = int(os.environ.get("PYDUMPD_SEED") or random.SystemRandom().randrange(10**9))
 GRAPHS = 25
 CUTS = int(os.environ.get("PYDUMPD_CUTS") or 12)

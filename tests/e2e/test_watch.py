@@ -17,6 +17,9 @@ import pytest
 from harness import open_dump, record, scripts
 from interpreters import Interpreter, environment
 
+# What crashes does so one at a time: see test_handler.py.
+pytestmark = pytest.mark.xdist_group("crash")
+
 # What is dumped beside the frames is other tests' business.
 SMALL = ("--no-globals", "--max-objects=20000")
 SIGNALS = {
