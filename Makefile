@@ -15,14 +15,13 @@ CLANG ?= clang
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && \
 	echo msgpack-c || echo msgpack)
 PKGS := $(MSGPACK) libzstd liblz4 liblzma zlib libelf libdw \
-	libunwind-generic json-c libpcre2-8
+	libunwind-generic json-c libpcre2-8 libseccomp
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN) -pthread
 override CPPFLAGS += -D_GNU_SOURCE -DPYD_VERSION='"$(VERSION)"' \
 	-Iinclude -Isrc -I$(O) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # Demangling, which has no pkg-config file: binutils-dev or libiberty-dev.
-PKGS += libseccomp
 LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -liberty -pthread
 
 Q := $(if $(V),,@)
