@@ -35,9 +35,9 @@ struct pyd_walk {
 	void *progress_ctx;
 	enum pyd_walk_phase phase;
 	uint64_t rewritten; /* texts that were read again, to be written */
-	uint64_t began_ns; /* CLOCK_MONOTONIC */
-	uint64_t memory;   /* private memory of the target in use, bytes; 0:
-			    * unknown */
+	uint64_t began_ns;  /* CLOCK_MONOTONIC */
+	uint64_t memory;    /* private memory of the target in use, bytes; 0:
+			     * unknown */
 
 	struct pyd_visited visited;
 	struct pyd_shapes shapes;
