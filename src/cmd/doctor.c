@@ -412,8 +412,9 @@ static void show_memory(struct patient *x)
 	const char *why = "";
 	const char *mode;
 	uint64_t bytes;
-	uint64_t have = pyd_capture_memory();
+	struct pyd_capture_room room;
 
+	pyd_capture_room(x->p.pid, &room);
 	if (x->p.no_vm_readv)
 		step(x->r, MARK_NOTE, "reading",
 		     "process_vm_readv is refused (a seccomp filter?); "
@@ -424,10 +425,12 @@ static void show_memory(struct patient *x)
 		return;
 	}
 	step(x->r, MARK_OK, "memory", "%.1f MiB to copy, %llu MiB free here",
-	     (double)bytes / 1048576, (unsigned long long)(have >> 20));
+	     (double)bytes / 1048576, (unsigned long long)(room.ours >> 20));
+	/* A filter can be asked only when it is stopped. */
 	mode = pyd_capture_mode_name(
-		pyd_capture_choose(bytes, &limits, !x->p.status.seccomp, &why));
-	step(x->r, MARK_OK, "capture", "auto chooses %s: %s", mode, why);
+		pyd_capture_choose(bytes, &limits, true, &room, &why));
+	step(x->r, MARK_OK, "capture", "auto chooses %s%s: %s", mode,
+	     x->p.status.seccomp ? ", if its seccomp filter lets it" : "", why);
 	fact(x->r, "copy_bytes", json_object_new_int64((int64_t)bytes));
 	fact(x->r, "capture", json_object_new_string(mode));
 }

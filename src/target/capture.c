@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "target/bulk.h"
+#include "target/cgroup.h"
 #include "target/copy.h"
 #include "target/outside.h"
 #include "target/pagemap.h"
@@ -222,57 +223,12 @@ static enum pyd_code open_files(struct pyd_capture *c, struct pyd_err *err)
 	return PYD_OK;
 }
 
-/* What the control groups (version 2) that we are in leave us. */
-static uint64_t cgroup_memory(void)
-{
-	char group[512] = "";
-	char path[1024];
-	uint64_t least = UINT64_MAX;
-	FILE *f = fopen("/proc/self/cgroup", "re");
-
-	while (f && fgets(group, sizeof(group), f))
-		if (!strncmp(group, "0::/", 4))
-			break;
-	if (f)
-		fclose(f);
-	if (strncmp(group, "0::/", 4))
-		return least;
-	group[strcspn(group, "\n")] = 0;
-
-	/* A limit of any ancestor counts. */
-	for (char *end = group + strlen(group);;) {
-		unsigned long long max, used;
-		int n;
-
-		*end = 0;
-		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.max",
-			 group + 3);
-		f = fopen(path, "re");
-		n = f ? fscanf(f, "%llu", &max) : 0;
-		if (f)
-			fclose(f);
-		snprintf(path, sizeof(path), "/sys/fs/cgroup%s/memory.current",
-			 group + 3);
-		f = n == 1 ? fopen(path, "re") : NULL;
-		if (f && fscanf(f, "%llu", &used) == 1) {
-			uint64_t left = max > used ? max - used : 0;
-
-			least = left < least ? left : least;
-		}
-		if (f)
-			fclose(f);
-		end = strrchr(group + 3, '/');
-		if (!end)
-			return least;
-	}
-}
-
 uint64_t pyd_capture_memory(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
 	unsigned long long kb = 0;
-	uint64_t group = cgroup_memory();
+	uint64_t group = pyd_cgroup_memory(getpid());
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemAvailable: %llu", &kb) == 1)

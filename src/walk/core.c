@@ -134,7 +134,7 @@ static void set_time(struct pyd_facts *f, uint64_t us)
 static void read_name(const char *path, struct pyd_facts *f)
 {
 	const char *base = strrchr(path, '/');
-	char name[NAME_MAX + 1], *part[64];
+	char name[NAME_MAX + 1], *part[64] = { 0 };
 	size_t n = 0;
 	char *save = NULL, *end;
 

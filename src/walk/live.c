@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "target/capture.h"
+#include "target/cgroup.h"
 #include "target/frame.h"
 #include "target/open_as.h"
 #include "walk/fds.h"
@@ -22,6 +23,9 @@ enum {
 	SMALL_BYTES = 64 << 20,
 	/* A copy of this much takes longer than a fork. */
 	FORK_BYTES = 32 << 20,
+	/* Of its memory a busy process may change one part in so many while
+	 * there is a snapshot. */
+	FORK_SHARE = 4,
 	PROC_MAX = 8 << 20,
 };
 
@@ -36,25 +40,39 @@ const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
 	return names[mode];
 }
 
+void pyd_capture_room(pid_t pid, struct pyd_capture_room *ret)
+{
+	ret->ours = pyd_capture_memory();
+	ret->targets = pyd_cgroup_memory(pid);
+}
+
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 					 const struct pyd_limits *limits,
-					 bool may_fork, const char **ret_why)
+					 bool may_fork,
+					 const struct pyd_capture_room *room,
+					 const char **ret_why)
 {
-	if (limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS &&
-	    estimate > SMALL_BYTES) {
+	bool shallow =
+		limits->depth == 1 ||
+		(limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS);
+
+	if (shallow && estimate > SMALL_BYTES) {
 		*ret_why = "the walk is shallow and the memory large";
 		return PYD_CAPTURE_STOP;
 	}
-	if (may_fork && estimate > FORK_BYTES) {
+	if (may_fork && estimate > FORK_BYTES &&
+	    room->targets >= estimate / FORK_SHARE) {
 		*ret_why = "a fork takes less time than a copy";
 		return PYD_CAPTURE_FORK;
 	}
-	if (estimate > pyd_capture_memory() / 2) {
+	if (estimate > room->ours / 2) {
 		*ret_why = "a copy would take more than half of the free "
 			   "memory";
 		return PYD_CAPTURE_STOP;
 	}
-	*ret_why = "a copy fits into memory";
+	*ret_why = may_fork && estimate > FORK_BYTES
+			   ? "its control group has no memory for a fork"
+			   : "a copy fits into memory";
 	return PYD_CAPTURE_COPY;
 }
 
@@ -86,6 +104,7 @@ static enum pyd_code prepare(struct live *s, struct pyd_err *err)
 	struct pyd_err why = { 0 };
 	uint64_t estimate = 0;
 	const char *reason = "as asked for";
+	struct pyd_capture_room room;
 	enum pyd_code code;
 
 	s->mode = s->opts->capture;
@@ -93,9 +112,10 @@ static enum pyd_code prepare(struct live *s, struct pyd_err *err)
 		code = pyd_capture_estimate(&s->process, &estimate, err);
 		if (code)
 			return code;
+		pyd_capture_room(s->process.pid, &room);
 		s->mode = pyd_capture_choose(estimate, &s->opts->limits,
 					     !s->opts->no_inject && !s->no_fork,
-					     &reason);
+					     &room, &reason);
 	}
 	if (s->mode == PYD_CAPTURE_FORK) {
 		code = pyd_gadgets_find(s->base.target, &s->gadgets, err);

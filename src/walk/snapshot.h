@@ -62,10 +62,20 @@ PYD_MUST_CHECK enum pyd_code pyd_snapshot_take(
 	const struct pyd_snapshot_options *opts, struct pyd_snapshot_stats *ret,
 	struct pyd_err *err);
 
+/* Memory that there is for a capture, bytes. */
+struct pyd_capture_room {
+	uint64_t ours;	  /* for a copy: pyd_capture_memory() */
+	uint64_t targets; /* of its control groups: for what it changes, and so
+			   * has twice, while there is a forked snapshot */
+};
+void pyd_capture_room(pid_t pid, struct pyd_capture_room *ret);
+
 /* What "auto" chooses for a process whose private memory in use is estimate
  * bytes, and why (a static text). */
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 					 const struct pyd_limits *limits,
-					 bool may_fork, const char **ret_why);
+					 bool may_fork,
+					 const struct pyd_capture_room *room,
+					 const char **ret_why);
 
 #endif

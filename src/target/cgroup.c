@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "target/cgroup.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "target/procfs.h"
+
+enum { GROUPS_MAX = 1 << 16, DEPTH_MAX = 64 };
+
+static const struct flavour {
+	const char *folders[2]; /* below the mount */
+	const char *limit, *used;
+	const char *cache; /* line of memory.stat */
+} flavours[] = {
+	{ { "/memory", NULL },
+	  "memory.limit_in_bytes",
+	  "memory.usage_in_bytes",
+	  "total_inactive_file" },
+	{ { "", "/unified" }, "memory.max", "memory.current", "inactive_file" },
+};
+
+/* False: there is no such file, or it says "max". */
+static bool read_number(const char *dir, const char *name, const char *key,
+			uint64_t *ret)
+{
+	char path[4352], line[256];
+	unsigned long long v = 0;
+	size_t len = strlen(key);
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = !strncmp(line, key, len) &&
+			(!len || line[len] == ' ') &&
+			sscanf(line + len, "%llu", &v) == 1;
+	if (f)
+		fclose(f);
+	*ret = v;
+	return found;
+}
+
+static uint64_t left_in(const char *dir, const struct flavour *f)
+{
+	uint64_t limit, used, cache;
+
+	if (!read_number(dir, f->limit, "", &limit) ||
+	    !read_number(dir, f->used, "", &used))
+		return UINT64_MAX;
+	if (read_number(dir, "memory.stat", f->cache, &cache))
+		used -= cache < used ? cache : used;
+	return limit > used ? limit - used : 0;
+}
+
+/* A limit of any group above counts. */
+static uint64_t least_above(const char *mount, const char *folder,
+			    const char *group, const struct flavour *f)
+{
+	char dir[4096];
+	uint64_t least = UINT64_MAX;
+	int n = snprintf(dir, sizeof(dir), "%s%s", mount, folder);
+	size_t top = (size_t)n;
+
+	if (n < 0 || top + strlen(group) >= sizeof(dir) || strstr(group, "/.."))
+		return least;
+	strcpy(dir + top, strcmp(group, "/") ? group : "");
+	for (int depth = 0; depth < DEPTH_MAX; depth++) {
+		uint64_t left = left_in(dir, f);
+		char *slash = strrchr(dir + top, '/');
+
+		least = left < least ? left : least;
+		if (!slash)
+			break;
+		*slash = '\0';
+	}
+	return least;
+}
+
+/* Is it in a list "cpu,memory"? */
+static bool lists_memory(const char *list, size_t len)
+{
+	const char *end = list + len;
+
+	while (list < end) {
+		size_t n = strcspn(list, ",:");
+
+		if (n == 6 && !strncmp(list, "memory", n))
+			return true;
+		list += n + 1;
+	}
+	return false;
+}
+
+uint64_t pyd_cgroup_memory_of(const char *groups, const char *mount)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (const char *line = groups; *line;) {
+		size_t len = strcspn(line, "\n");
+		const char *list = memchr(line, ':', len);
+		const char *path =
+			list ? memchr(list + 1, ':',
+				      len - (size_t)(list + 1 - line))
+			     : NULL;
+		char group[4096];
+
+		if (path && len - (size_t)(path - line) < sizeof(group)) {
+			size_t n = (size_t)(path - list) - 1;
+			bool second = !n; /* version 2 names no controllers */
+
+			snprintf(group, sizeof(group), "%.*s",
+				 (int)(line + len - path - 1), path + 1);
+			for (int k = 0;
+			     k < 2 && (second || lists_memory(list + 1, n));
+			     k++) {
+				const struct flavour *f = &flavours[second];
+				uint64_t left =
+					f->folders[k]
+						? least_above(mount,
+							      f->folders[k],
+							      group, f)
+						: UINT64_MAX;
+
+				least = left < least ? left : least;
+			}
+		}
+		line += len + (line[len] == '\n');
+	}
+	return least;
+}
+
+uint64_t pyd_cgroup_memory(pid_t pid)
+{
+	struct pyd_buf groups = { 0 };
+	struct pyd_err ignored;
+	uint64_t left = UINT64_MAX;
+
+	if (!pyd_procfs_read(pid, "cgroup", GROUPS_MAX, &groups, &ignored))
+		left = pyd_cgroup_memory_of((const char *)groups.data,
+					    "/sys/fs/cgroup");
+	pyd_buf_deinit(&groups);
+	return left;
+}
