@@ -170,6 +170,36 @@ def test_limit_of_processes(tmp_path: Path) -> None:
         expect(target, tmp_path / "d", "copy")
 
 
+def test_limit_of_a_control_group(one: Interpreter, tmp_path: Path) -> None:
+    """pids.max, of either version of control groups: a copy, and no harm."""
+    folders = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"]
+    group = Path(next((f for f in folders if os.path.isdir(f)), "/")) / f"pydumpd-{os.getpid()}"
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no control group can be made: {error}")
+    try:
+        if not (group / "pids.max").exists():
+            pytest.skip("the controller of pids is not on")
+        with large(one) as target:
+            target.line()
+            (group / "cgroup.procs").write_text(str(target.pid))
+            count = (group / "pids.current").read_text().strip()
+            (group / "pids.max").write_text(count)
+            said = attach(target, tmp_path / "d", "--capture=auto")
+            assert "limit on processes" in said
+            expect(target, tmp_path / "d", "copy")
+            done = harness.pydumpd(
+                "attach", target.pid, "--capture=fork", "-o", tmp_path / "e"
+            )
+            assert done.returncode == 1 and "limit on processes" in done.stderr
+            (group / "pids.max").write_text("max")
+            attach(target, tmp_path / "f", "--capture=auto")
+            expect(target, tmp_path / "f", "fork")
+    finally:
+        group.rmdir()
+
+
 BUSY = """
 import os, signal, sys, threading
 ticks = 0
@@ -289,6 +319,47 @@ def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
         target.close_input()
         assert target.line() == "0 True"
         assert target.wait() == 0
+
+
+@pytest.mark.slow
+def test_killed_while_collecting(one: Interpreter, tmp_path: Path) -> None:
+    """The same at the end, when a thread is made to collect the snapshot."""
+    strace = shutil.which("strace")
+    if not strace:
+        pytest.skip("needs strace")
+    dump = [str(harness.PYDUMPD), "attach", "--capture=fork", "-q", "-o", str(tmp_path / "d")]
+    with large(one) as target:
+        target.line()
+        log = tmp_path / "log"
+        run = [strace, "-f", "-qq", "-e", "trace=ptrace", "-o", str(log)]
+        subprocess.run([*run, *dump, str(target.pid)], check=True, stdout=subprocess.DEVNULL)
+        lines = log.read_text().splitlines()
+        steps = [line.split("ptrace(")[1] for line in lines if "ptrace(" in line]
+        pokes = [n for n, step in enumerate(steps, 1) if step.startswith("PTRACE_POKE")]
+        # Words are written four times: before and after each of the two calls.
+        groups = [n for n, before in zip(pokes[1:], pokes) if n - before > 3]
+        assert len(groups) == 3, groups
+        wanted = [
+            n
+            for n in range(groups[1] - 8, len(steps) + 1)
+            if n not in set(pokes) or n % 50 == 0
+        ]
+        killed = 0
+        for number in wanted[:: len(wanted) // STEPS or 1]:
+            done = subprocess.run(
+                [*run, "-e", f"inject=ptrace:signal=SIGKILL:when={number}", *dump]
+                + [str(target.pid)],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            killed += done.returncode != 0
+            deadline = time.monotonic() + 30
+            while target.children() or not target.unharmed():
+                assert time.monotonic() < deadline, number
+            assert target.ask("") == "no child", number
+            for left in tmp_path.iterdir():
+                left.unlink()
+        assert killed > 3
 
 
 # Memory that a fork does not get, or gets as zeros, or that others have too.
