@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,13 @@ static void usage(FILE *f)
 		   "pydumpd(1).\n");
 }
 
+/* What glibc raises by itself: blocks that are larger go back to the kernel
+ * when they are freed. A dumper's own memory is bounded. */
+#define LARGE_BLOCK (1 << 20)
+
 int main(int argc, char **argv)
 {
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	if (argc < 2) {
 		usage(stderr);
 		return PYD_EXIT_USAGE;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk/native.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,6 +234,7 @@ enum pyd_code pyd_native_take(struct pyd_native *s, struct pyd_target *t,
 	if (code)
 		return code;
 	s->taken = true;
+	s->target = t;
 	s->budget_ns = budget_ns;
 	find_eval(&k);
 	code = pyd_unwinder_create(t, &s->modules, &k.u, err);
@@ -404,6 +406,12 @@ enum pyd_code pyd_native_write(struct pyd_native *s, struct pyd_redact *redact,
 
 	if (!s->taken)
 		return PYD_OK;
+	/* A dump that is written anew asks again. */
+	if (!s->places)
+		code = pyd_places_create(s->target, &s->modules, &s->places,
+					 err);
+	if (code)
+		return code;
 	if (s->budget_ns)
 		pyd_places_deadline(s->places, pyd_now_ns() + LINES_NS);
 	chunk_init(&c);
@@ -419,5 +427,10 @@ enum pyd_code pyd_native_write(struct pyd_native *s, struct pyd_redact *redact,
 	if (!code && c.nthreads)
 		code = emit(&c, w, err);
 	chunk_deinit(&c);
+	/* Debug information takes as much memory as the walk, which has not
+	 * begun. */
+	pyd_places_destroy(s->places);
+	s->places = NULL;
+	malloc_trim(0);
 	return code;
 }

@@ -46,6 +46,7 @@ struct pyd_native_stack {
 
 struct pyd_native {
 	bool taken;
+	struct pyd_target *target; /* not owned */
 	struct pyd_nmodules modules;
 	struct pyd_native_stack *v;
 	size_t n;
