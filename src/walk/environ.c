@@ -92,7 +92,8 @@ enum pyd_code pyd_redact_process(struct pyd_redact *rd,
 			i += n + 1;
 		}
 	}
-	explicit_bzero(b.data, b.cap);
+	if (b.data)
+		explicit_bzero(b.data, b.cap);
 	pyd_buf_clear(&b);
 	if (!code && !subject->ops->argv(subject, &b, &ignored))
 		code = pyd_redact_argv(rd, &b, err);
