@@ -41,7 +41,7 @@ fi
 echo "== end to end tests"
 PYDUMPD_BUILD=$out
 export PYDUMPD_BUILD
-workers="-n $(nproc) --dist loadgroup"
+workers="-n $(nproc)"
 "$out/venv/bin/python" -c 'import xdist' 2>/dev/null || workers=
 # shellcheck disable=SC2086
 "$out/venv/bin/python" -m pytest -q -p no:cacheprovider -rfEs $workers \

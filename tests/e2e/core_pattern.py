@@ -22,10 +22,21 @@ def set_pattern(text: str) -> None:
 
 
 @contextlib.contextmanager
-def core_pattern() -> Iterator[Pattern]:
-    """Holds it for the caller, who may change it."""
+def locked(how: int) -> Iterator[None]:
     with open(Path(tempfile.gettempdir()) / "pydumpd-core-pattern.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, how)
+        yield
+
+
+def unchanged() -> contextlib.AbstractContextManager[None]:
+    """Nobody changes it meanwhile: for tests in which programs crash."""
+    return locked(fcntl.LOCK_SH)
+
+
+@contextlib.contextmanager
+def core_pattern() -> Iterator[Pattern]:
+    """Holds it for the caller, who may change it; no other test crashes meanwhile."""
+    with locked(fcntl.LOCK_EX):
         pattern = Pattern()
         before = pattern.read(), (KERNEL / "core_pipe_limit").read_text()
         try:

@@ -21,8 +21,7 @@ from compare import compare, first_difference
 from harness import Target, open_dump, pydumpd, start
 from interpreters import Interpreter
 
-# What crashes does so one at a time: see test_handler.py.
-pytestmark = pytest.mark.xdist_group("crash")
+pytestmark = pytest.mark.crashes
 
 SEED = int(os.environ.get("PYDUMPD_SEED") or random.SystemRandom().randrange(10**9))
 GRAPHS = 25

@@ -37,8 +37,6 @@ def crash(order):
 crash(21)
 """
 
-# One at a time: what else crashes on this machine goes to the handler too.
-pytestmark = pytest.mark.xdist_group("crash")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 

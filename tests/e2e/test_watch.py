@@ -17,8 +17,7 @@ import pytest
 from harness import open_dump, record, scripts
 from interpreters import Interpreter, environment
 
-# What crashes does so one at a time: see test_handler.py.
-pytestmark = pytest.mark.xdist_group("crash")
+pytestmark = pytest.mark.crashes
 
 # What is dumped beside the frames is other tests' business.
 SMALL = ("--no-globals", "--max-objects=20000")

@@ -19,8 +19,7 @@ import pytest
 from harness import PYDUMPD, TARGETS, Target, open_dump, record, start
 from interpreters import Interpreter, environment
 
-# What crashes does so one at a time: see test_handler.py.
-pytestmark = pytest.mark.xdist_group("crash")
+pytestmark = pytest.mark.crashes
 
 SMALL = ("--no-globals", "--max-objects=20000", "--native=off")
 KILLS = int(os.environ.get("PYDUMPD_KILLS") or 200) // 25
