@@ -18,8 +18,8 @@ import pytest
 from harness import Target, attach, frame_names, record, start_code, start_script
 from interpreters import Interpreter
 
-DUMPS = int(os.environ.get("PYDUMPD_DUMPS") or 100)
-KILLS = int(os.environ.get("PYDUMPD_KILLS") or 200)
+DUMPS = int(os.environ.get("PYDUMPD_DUMPS") or 40)
+KILLS = int(os.environ.get("PYDUMPD_KILLS") or 100)
 
 
 class Load:

@@ -22,7 +22,7 @@ from interpreters import Interpreter, environment
 pytestmark = pytest.mark.crashes
 
 SMALL = ("--no-globals", "--max-objects=20000", "--native=off")
-KILLS = int(os.environ.get("PYDUMPD_KILLS") or 200) // 25
+KILLS = int(os.environ.get("PYDUMPD_KILLS") or 100) // 15
 
 
 def command(interpreter: Interpreter, *args: str) -> list[str]:
