@@ -96,6 +96,9 @@ enum pyd_code pyd_read_builtin(struct pyd_reader *r, const struct pyd_obj *o,
 		&name, &ignored);
 	if (code && !pyd_code_is_local(code))
 		return pyd_err_set(err, code, "%s", ignored.msg);
+	if (code)
+		return pyd_buf_append(&n->value, UNREADABLE,
+				      sizeof(UNREADABLE) - 1, err);
 	return append_cstr(r, name, &n->value, err);
 }
 
