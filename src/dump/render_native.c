@@ -23,9 +23,38 @@ static uint64_t number_of(struct pyd_dump_value map, const char *key)
 	return v;
 }
 
+/* "  math.c:34", of a place or of what was inlined there. */
+static void put_line(struct pyd_dump_value map, struct pyd_text *t)
+{
+	if (!has(map, "file"))
+		return;
+	put(t, "  ");
+	pyd_render_value(pyd_dump_value_get(map, "file"), t);
+	put(t, ":");
+	pyd_render_value(pyd_dump_value_get(map, "line"), t);
+}
+
+/* "square (inlined)  math.c:12", the innermost first. */
+static void put_inlined(struct pyd_dump_value place, struct pyd_text *t)
+{
+	struct pyd_dump_value list = pyd_dump_value_get(place, "inlined"), v;
+	struct pyd_dump_iter it = pyd_dump_value_iter(list);
+
+	if (it.map)
+		return;
+	while (pyd_dump_iter_next(&it, NULL, &v)) {
+		put(t, "  native ");
+		pyd_render_value(pyd_dump_value_get(v, "function"), t);
+		put(t, " (inlined)");
+		put_line(v, t);
+		put(t, "\n");
+	}
+}
+
 /* "sqrt+0x12  math.c:34  /lib/libm.so.6+0x1234" */
 static void put_frame(const struct pyd_dump_native_frame *f, struct pyd_text *t)
 {
+	put_inlined(f->place, t);
 	put(t, "  native ");
 	if (f->signal)
 		put(t, "<signal handler called>");
@@ -37,12 +66,7 @@ static void put_frame(const struct pyd_dump_native_frame *f, struct pyd_text *t)
 	} else {
 		put(t, "??");
 	}
-	if (has(f->place, "file")) {
-		put(t, "  ");
-		pyd_render_value(pyd_dump_value_get(f->place, "file"), t);
-		put(t, ":");
-		pyd_render_value(pyd_dump_value_get(f->place, "line"), t);
-	}
+	put_line(f->place, t);
 	put(t, "  ");
 	if (has(f->place, "module")) {
 		pyd_render_value(pyd_dump_value_get(f->place, "module"), t);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "native/place.h"
 
-#include <elfutils/libdw.h>
 #include <gelf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "base/map.h"
 #include "native/debuginfo.h"
 #include "native/demangle.h"
+#include "native/dwarf.h"
 #include "native/symtab.h"
 #include "target/procfs.h"
 
@@ -19,30 +19,26 @@ enum {
 	NAME_MAX_BYTES = 1024, /* of a demangled name */
 	PATH_MAX_BYTES = 4096,
 	VDSO_MAX = 1 << 20,
-	/* Units without a table of addresses that are searched one by one. */
-	UNITS_MAX = 4096,
 };
 
-/* Debug information of one file, unpacked; and compressed, in a limited time.
- */
-#define DEBUG_MAX (1ULL << 30)
+/* Of compressed debug information of one file, bytes that are unpacked in a
+ * limited time. */
 #define PACKED_MAX (16ULL << 20)
 
 /* An ELF file that is open. */
 struct file {
 	int fd;
 	Elf *elf;
-	Dwarf *dw;
 };
 
 struct module {
 	bool loaded;
 	struct pyd_symtab symtab;
 	bool lines_loaded;
-	struct file own;   /* what is mapped */
-	struct file split; /* its debug information */
-	Dwarf *dw;	   /* of one of both; NULL: none */
-	uint8_t *vdso;	   /* memory of own */
+	struct file own;	 /* what is mapped */
+	struct file split;	 /* its debug information */
+	struct pyd_dwarf *dwarf; /* of one of both; NULL: none */
+	uint8_t *vdso;		 /* memory of own */
 };
 
 struct pyd_places {
@@ -59,8 +55,6 @@ struct pyd_places {
 
 static void file_close(struct file *f)
 {
-	if (f->dw)
-		dwarf_end(f->dw);
 	if (f->elf)
 		elf_end(f->elf);
 	if (f->fd >= 0)
@@ -79,53 +73,6 @@ static void file_open(int fd, struct file *ret)
 	if (!ret->elf || elf_kind(ret->elf) != ELF_K_ELF ||
 	    gelf_getclass(ret->elf) != ELFCLASS64)
 		file_close(ret);
-}
-
-/* What it takes to decode an ELF file's debug information. */
-struct debug_size {
-	bool any;
-	uint64_t plain;	 /* bytes */
-	uint64_t packed; /* bytes that compressed sections give */
-};
-
-static struct debug_size debug_size(Elf *elf)
-{
-	struct debug_size ret = { 0 };
-	Elf_Scn *scn = NULL;
-	size_t names;
-
-	if (!elf || elf_getshdrstrndx(elf, &names))
-		return ret;
-	for (int i = 0; i < 65536; i++) {
-		GElf_Shdr sh;
-		GElf_Chdr ch;
-		const char *s;
-
-		scn = elf_nextscn(elf, scn);
-		if (!scn)
-			break;
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type == SHT_NOBITS)
-			continue;
-		s = elf_strptr(elf, names, sh.sh_name);
-		if (!s || strncmp(s, ".debug_", 7) != 0)
-			continue;
-		ret.any |= !strcmp(s, ".debug_info");
-		if (!(sh.sh_flags & SHF_COMPRESSED))
-			ret.plain += sh.sh_size & UINT32_MAX;
-		else if (gelf_getchdr(scn, &ch))
-			ret.packed +=
-				ch.ch_size < DEBUG_MAX ? ch.ch_size : DEBUG_MAX;
-	}
-	return ret;
-}
-
-/* Where time is limited, what takes seconds to unpack is left alone. */
-static bool has_lines(const struct pyd_places *p, Elf *elf)
-{
-	struct debug_size size = debug_size(elf);
-
-	return size.any && size.plain + size.packed < DEBUG_MAX &&
-	       (!p->deadline_ns || size.packed < PACKED_MAX);
 }
 
 /* The vdso is in no file, but in memory as it would be in one. */
@@ -179,40 +126,20 @@ static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
 static void load_lines(struct pyd_places *p, const struct pyd_nmodule *m,
 		       struct module *o)
 {
-	struct file *f = &o->own;
+	/* Where time is limited, what takes seconds to unpack is left alone. */
+	uint64_t max = p->deadline_ns ? PACKED_MAX : UINT64_MAX;
 
 	o->lines_loaded = true;
-	if (!has_lines(p, o->own.elf)) {
-		if (o->split.fd < 0 && !m->vdso)
-			file_open(pyd_debuginfo_open(&m->mod,
-						     p->modules->elf.process),
-				  &o->split);
-		f = &o->split;
-		if (!has_lines(p, f->elf))
-			return;
-	}
-	f->dw = dwarf_begin_elf(f->elf, DWARF_C_READ, NULL);
-	o->dw = f->dw;
+	o->dwarf = pyd_dwarf_open(o->own.elf, o->own.fd, max);
+	if (o->dwarf || m->vdso)
+		return;
+	if (o->split.fd < 0)
+		file_open(pyd_debuginfo_open(&m->mod, p->modules->elf.process),
+			  &o->split);
+	o->dwarf = pyd_dwarf_open(o->split.elf, o->split.fd, max);
 }
 
 /* -- lines -- */
-
-static bool find_unit(Dwarf *dw, Dwarf_Addr addr, Dwarf_Die *ret)
-{
-	Dwarf_Off at = 0, next;
-	size_t header;
-
-	if (dwarf_addrdie(dw, addr, ret))
-		return true;
-	/* Not all compilers write the table of addresses. */
-	for (int i = 0; i < UNITS_MAX &&
-			!dwarf_nextcu(dw, at, &next, &header, NULL, NULL, NULL);
-	     i++, at = next)
-		if (dwarf_offdie(dw, at + header, ret) &&
-		    dwarf_haspc(ret, addr) == 1)
-			return true;
-	return false;
-}
 
 static char *keep(struct pyd_places *p, const char *text)
 {
@@ -233,22 +160,43 @@ static char *keep(struct pyd_places *p, const char *text)
 	return s;
 }
 
-static void find_line(struct pyd_places *p, struct module *o, Dwarf_Addr addr,
+/* Demangled, where it is mangled; NULL: no memory. */
+static const char *readable(struct pyd_places *p, const char *symbol)
+{
+	char buf[NAME_MAX_BYTES];
+
+	return keep(p, pyd_demangle(symbol, buf, sizeof(buf)) ? buf : symbol);
+}
+
+static void find_line(struct pyd_places *p, struct module *o, uint64_t addr,
 		      struct pyd_place *ret)
 {
-	Dwarf_Die unit;
-	Dwarf_Line *line;
-	const char *file;
-	int number;
+	struct pyd_source_line inlined[PYD_INLINED_MAX], line;
+	struct pyd_inlined *v;
+	struct pyd_err ignored;
+	size_t n;
 
-	if (!o->dw || !find_unit(o->dw, addr, &unit))
+	if (!o->dwarf)
 		return;
-	line = dwarf_getsrc_die(&unit, addr);
-	file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
-	if (!file || dwarf_lineno(line, &number) || number <= 0)
+	n = pyd_dwarf_find(o->dwarf, addr, inlined, &line);
+	ret->file = line.file ? keep(p, line.file) : NULL;
+	ret->line = ret->file ? line.line : 0;
+	if (!n)
 		return;
-	ret->file = keep(p, file);
-	ret->line = ret->file ? number : 0;
+	v = calloc(n, sizeof(*v));
+	if (!v || pyd_vec_push(&p->places, (uintptr_t)v, &ignored)) {
+		free(v);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		v[i].function = readable(p, inlined[i].function);
+		if (!v[i].function)
+			return;
+		v[i].file = inlined[i].file ? keep(p, inlined[i].file) : NULL;
+		v[i].line = v[i].file ? inlined[i].line : 0;
+	}
+	ret->inlined = v;
+	ret->ninlined = n;
 }
 
 /* -- places -- */
@@ -280,6 +228,7 @@ void pyd_places_destroy(struct pyd_places *p)
 
 		if (!o->loaded)
 			continue;
+		pyd_dwarf_close(o->dwarf);
 		file_close(&o->own);
 		file_close(&o->split);
 		pyd_symtab_deinit(&o->symtab);

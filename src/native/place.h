@@ -10,6 +10,13 @@
 
 #include "native/module.h"
 
+/* A function that a compiler inlined, and the position in it. */
+struct pyd_inlined {
+	const char *function; /* demangled */
+	const char *file;     /* or NULL */
+	int line;	      /* 0: not known */
+};
+
 struct pyd_place {
 	const struct pyd_nmodule *module; /* NULL: code of no file */
 	uint64_t address;     /* in the module's file; without one, remote */
@@ -18,6 +25,10 @@ struct pyd_place {
 	uint64_t offset;    /* in the function, bytes */
 	const char *file;   /* of the source, or NULL */
 	int line;	    /* 0: not known */
+	/* What was inlined there, the innermost first; file and line are then
+	 * where function calls the last of them. */
+	const struct pyd_inlined *inlined;
+	size_t ninlined;
 };
 
 struct pyd_places;

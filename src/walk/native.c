@@ -283,6 +283,13 @@ static void pack_clean(struct pyd_redact *r, struct pyd_pack *p,
 	pyd_redact_pack(r, p, text);
 }
 
+static void pack_line(struct pyd_redact *r, struct pyd_pack *p,
+		      const char *file, int line)
+{
+	pack_clean(r, p, "file", file);
+	pyd_pack_kv_opt(p, "line", line ? line : -1);
+}
+
 static enum pyd_code place_number(struct pyd_native *s, struct chunk *c,
 				  struct pyd_redact *r,
 				  const struct pyd_native_call *call,
@@ -304,7 +311,7 @@ static enum pyd_code place_number(struct pyd_native *s, struct chunk *c,
 	*ret = c->nplaces++;
 	if (at->module)
 		pyd_module_build_id_hex(&at->module->mod, id, sizeof(id));
-	pyd_pack_map(p, 8);
+	pyd_pack_map(p, 9);
 	pack_clean(r, p, "module", at->module ? at->module->mod.path : NULL);
 	pyd_pack_kv_text(p, "build_id", id[0] ? id : NULL);
 	pyd_pack_kv_u64(p, "address", at->address);
@@ -315,8 +322,14 @@ static enum pyd_code place_number(struct pyd_native *s, struct chunk *c,
 		pyd_pack_u64(p, at->offset);
 	else
 		pyd_pack_nil(p);
-	pack_clean(r, p, "file", at->file);
-	pyd_pack_kv_opt(p, "line", at->line ? at->line : -1);
+	pack_line(r, p, at->file, at->line);
+	pyd_pack_text(p, "inlined");
+	pyd_pack_array(p, at->ninlined);
+	for (size_t i = 0; i < at->ninlined; i++) {
+		pyd_pack_map(p, 3);
+		pack_clean(r, p, "function", at->inlined[i].function);
+		pack_line(r, p, at->inlined[i].file, at->inlined[i].line);
+	}
 	return PYD_OK;
 }
 

@@ -18,18 +18,21 @@ import pytest
 from harness import TARGETS, attach, open_dump, start_code, start_script
 from interpreters import Interpreter
 
-# All frames of all threads but those of inlined functions and of functions that
-# ended in a jump to another: gdb infers them from debug information, the stack
-# holds nothing of them.
+# All frames of all threads: program counter, function, source line, and the
+# functions that were inlined there. Those that ended in a jump to another gdb
+# infers from debug information, the stack holds nothing of them.
 GDB = """
 import gdb, json
 out = {}
 for thread in gdb.selected_inferior().threads():
     thread.switch()
-    frames, frame = [], gdb.newest_frame()
+    frames, frame, inlined = [], gdb.newest_frame(), []
     while frame is not None:
-        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
-            frames.append([frame.pc(), frame.name()])
+        if frame.type() == gdb.INLINE_FRAME:
+            inlined.append([frame.name(), frame.find_sal().line])
+        elif frame.type() != gdb.TAILCALL_FRAME:
+            frames.append([frame.pc(), frame.name(), frame.find_sal().line, inlined])
+            inlined = []
         frame = frame.older()
     out[thread.ptid[1]] = frames
 print("FRAMES" + json.dumps(out))
@@ -137,10 +140,13 @@ def test_merged(interpreter: Interpreter, library: Path, tmp_path: Path) -> None
         # The same process, as gdb sees it.
         assert set(native(dump)) == set(other)
         for tid, stack in native(dump).items():
-            assert [f.pc for f in stack.frames] == [pc for pc, _ in other[tid]]
-            for frame, (_, name) in zip(stack.frames, other[tid]):
+            assert [f.pc for f in stack.frames] == [pc for pc, *_ in other[tid]]
+            for frame, (_, name, line, inlined) in zip(stack.frames, other[tid]):
                 if frame.function and name and not frame.signal:
                     assert plain(frame.function) == plain(name)
+                if frame.line and not interpreter.root:
+                    assert [list(f[::2]) for f in frame.inlined] == inlined, frame
+                    assert frame.line == line
         if interpreter.root:
             continue
         # The library has debug information.

@@ -17,10 +17,17 @@ static volatile int kept;
 
 /* -- a child whose stack is known -- */
 
+static inline __attribute__((always_inline)) void pyd_test_inlined(
+	struct child *c)
+{
+	child_wait(c);
+	kept = 2;
+}
+
 __attribute__((noinline)) void pyd_test_innermost(struct child *c)
 {
 	child_tell(c);
-	child_wait(c);
+	pyd_test_inlined(c);
 	kept = 1;
 }
 
@@ -125,8 +132,23 @@ Test(native, stack_of_a_child)
 		cr_assert_gt(at->offset, 0);
 		cr_assert_str_eq(at->file + strlen(at->file) - 13,
 				 "test_native.c");
-		cr_assert_gt(at->line, 24);
-		cr_assert_lt(at->line, 36);
+		cr_assert_gt(at->line, 31);
+		cr_assert_lt(at->line, 43);
+		cr_assert_eq(at->ninlined, 0);
+	}
+	for (size_t i = 0; i < calls.n; i++) {
+		if (strcmp(name_of(p, &calls.v[i]), "pyd_test_innermost") != 0)
+			continue;
+		cr_assert_eq(
+			pyd_places_find(p, calls.v[i].pc, false, &at, &err),
+			PYD_OK);
+		/* child_wait() may be inlined as well. */
+		cr_assert_geq(at->ninlined, 1);
+		cr_assert_str_eq(at->inlined[at->ninlined - 1].function,
+				 "pyd_test_inlined");
+		cr_assert_eq(at->line, 30);
+		if (at->ninlined == 1)
+			cr_assert_eq(at->inlined[0].line, 23);
 	}
 	pyd_places_destroy(p);
 	pyd_unwinder_destroy(u);

@@ -14,7 +14,7 @@ Nothing that a dump names is imported, evaluated or called.
 from .dump import Dump, ExceptionEntry, FileDescriptor, Frame, Locals, Source, Thread
 from .dumpfile import DumpError
 from .marks import EqualKey, NotDumpedError, Placeholder
-from .nativestacks import NativeFrame, NativeStack
+from .nativestacks import Inlined, NativeFrame, NativeStack
 from .objects import BUDGET
 from .surrogates import DumpCallError
 from .waits import Deadlock, Lock, SystemCall, Wait, Waits
@@ -41,6 +41,7 @@ __all__ = [
     "FileDescriptor",
     "Deadlock",
     "Frame",
+    "Inlined",
     "Locals",
     "Lock",
     "NativeFrame",

@@ -463,6 +463,8 @@ class DumpPdb(pdb.Pdb):
                 else:
                     shown = entry if isinstance(entry, str) else entry.describe()
                     self.message("  native %s" % shown)
+                    for inner in [] if isinstance(entry, str) else entry.inlined[::-1]:
+                        self.message("  native %s" % inner.describe())
         except KeyboardInterrupt:
             pass
 

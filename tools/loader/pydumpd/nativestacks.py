@@ -10,6 +10,23 @@ from .marks import printable
 HOWS = ("registers", "table", "frame pointer", "top of stack")
 
 
+class Inlined(NamedTuple):
+    """A function that the compiler inlined into a native frame's."""
+
+    #: demangled
+    function: Optional[str]
+    #: where it was, where debug information tells
+    file: Optional[str]
+    line: Optional[int]
+
+    def describe(self) -> str:
+        """One line for people."""
+        bits = ["%s (inlined)" % printable(self.function or "??")]
+        if self.file:
+            bits.append("%s:%s" % (printable(self.file), self.line))
+        return "  ".join(bits)
+
+
 class NativeFrame(NamedTuple):
     """One native frame. Addresses are of the program, offsets are bytes."""
 
@@ -37,6 +54,9 @@ class NativeFrame(NamedTuple):
     signal: bool
     #: numbers of the Python frames that it runs: (first, how many), or None
     python: Optional[Tuple[int, int]]
+    #: what was inlined where it is, the innermost first; its own file and line
+    #: are then where it calls the last of them
+    inlined: Tuple[Inlined, ...] = ()
 
     def describe(self) -> str:
         """One line for people."""
@@ -130,6 +150,14 @@ def _str(value: Any) -> Optional[str]:
     return value if isinstance(value, str) else None
 
 
+def _inlined(raw: Any) -> Tuple[Inlined, ...]:
+    return tuple(
+        Inlined(_str(e.get("function")), _str(e.get("file")), _int(e.get("line")))
+        for e in (raw if isinstance(raw, list) else [])
+        if isinstance(e, dict)
+    )
+
+
 def _frame(raw: Any, places: List[Any]) -> NativeFrame:
     raw = raw if isinstance(raw, list) else []
     number, pc, sp, how, signal, runs = (raw + [None] * 6)[:6]
@@ -153,6 +181,7 @@ def _frame(raw: Any, places: List[Any]) -> NativeFrame:
         HOWS[how] if type(how) is int and 0 <= how < len(HOWS) else "unknown",
         signal is True,
         python,
+        _inlined(place.get("inlined")),
     )
 
 
