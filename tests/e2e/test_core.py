@@ -136,7 +136,8 @@ def with_gcore(interpreter: Interpreter) -> bool:
 def test_truth(interpreter: Interpreter, tmp_path: Path) -> None:
     """A core of gcore and one of the kernel tell what the program does."""
     with workplace(interpreter, tmp_path) as (folder, inside):
-        with start(argv_in(interpreter, inside, f"{inside}/truth.py")) as target:
+        argv = argv_in(interpreter, inside, f"{inside}/truth.py")
+        with start(argv, env={"TRUTH_LARGE": "300"}) as target:
             truth = target.json()
             live = tmp_path / "live.pydump"
             harness.attach(target, live)
