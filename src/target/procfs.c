@@ -137,45 +137,84 @@ enum pyd_code pyd_procfs_stat(pid_t pid, pid_t tid, struct pyd_proc_stat *ret,
 	return code;
 }
 
+static void parse_ns_pids(struct pyd_proc_status *s, const char *at)
+{
+	while (s->n_ns_pids < PYD_NS_DEPTH) {
+		char *end;
+		long v = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		s->ns_pids[s->n_ns_pids++] = (pid_t)v;
+		at = end;
+	}
+}
+
+/* Lines of interest are few, and a stopped process may wait for them. */
 static void parse_status_line(struct pyd_proc_status *s, const char *line)
 {
-	uint64_t kb;
-	unsigned int u[4];
+	const struct {
+		const char *name;
+		void *to;
+		enum { PID, HEX, INT, KB, UIDS, GIDS, NS } as;
+	} known[] = {
+		{ "Tgid", &s->tgid, PID },
+		{ "TracerPid", &s->tracer, PID },
+		{ "CapPrm", &s->cap_permitted, HEX },
+		{ "CapEff", &s->cap_effective, HEX },
+		{ "ShdPnd", &s->sig_pending, HEX },
+		{ "SigBlk", &s->sig_blocked, HEX },
+		{ "SigIgn", &s->sig_ignored, HEX },
+		{ "SigCgt", &s->sig_caught, HEX },
+		{ "Seccomp", &s->seccomp, INT },
+		{ "Kthread", &s->kthread, INT },
+		{ "Uid", NULL, UIDS },
+		{ "Gid", NULL, GIDS },
+		{ "RssAnon", &s->rss_anon, KB },
+		{ "VmSwap", &s->swap, KB },
+		{ "NSpid", NULL, NS },
+	};
+	size_t len = strcspn(line, ":");
+	unsigned int u[3] = { 0 };
+	char *at = (char *)(uintptr_t)line + len + 1;
 
-	if (sscanf(line, "Tgid: %d", &s->tgid) == 1 ||
-	    sscanf(line, "TracerPid: %d", &s->tracer) == 1 ||
-	    sscanf(line, "CapPrm: %" SCNx64, &s->cap_permitted) == 1 ||
-	    sscanf(line, "CapEff: %" SCNx64, &s->cap_effective) == 1 ||
-	    sscanf(line, "ShdPnd: %" SCNx64, &s->sig_pending) == 1 ||
-	    sscanf(line, "SigBlk: %" SCNx64, &s->sig_blocked) == 1 ||
-	    sscanf(line, "SigIgn: %" SCNx64, &s->sig_ignored) == 1 ||
-	    sscanf(line, "SigCgt: %" SCNx64, &s->sig_caught) == 1 ||
-	    sscanf(line, "Seccomp: %d", &s->seccomp) == 1 ||
-	    sscanf(line, "Kthread: %d", &s->kthread) == 1)
+	if (!line[len])
 		return;
-	if (sscanf(line, "Uid: %u %u %u %u", &u[0], &u[1], &u[2], &u[3]) == 4) {
-		s->uid = u[0];
-		s->euid = u[1];
-		s->suid = u[2];
-	} else if (sscanf(line, "Gid: %u %u", &u[0], &u[1]) == 2) {
-		s->gid = u[0];
-		s->egid = u[1];
-	} else if (sscanf(line, "RssAnon: %" SCNu64, &kb) == 1) {
-		s->rss_anon = kb * 1024;
-	} else if (sscanf(line, "VmSwap: %" SCNu64, &kb) == 1) {
-		s->swap = kb * 1024;
-	} else if (!strncmp(line, "NSpid:", 6)) {
-		const char *at = line + 6;
-
-		while (s->n_ns_pids < PYD_NS_DEPTH) {
-			char *end;
-			long v = strtol(at, &end, 10);
-
-			if (end == at)
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(line, known[i].name, len) || known[i].name[len])
+			continue;
+		switch (known[i].as) {
+		case PID:
+			*(pid_t *)known[i].to = (pid_t)strtol(at, NULL, 10);
+			break;
+		case INT:
+			*(int *)known[i].to = (int)strtol(at, NULL, 10);
+			break;
+		case HEX:
+			*(uint64_t *)known[i].to = strtoull(at, NULL, 16);
+			break;
+		case KB:
+			*(uint64_t *)known[i].to =
+				strtoull(at, NULL, 10) * 1024;
+			break;
+		case UIDS:
+		case GIDS:
+			for (int k = 0; k < 3; k++)
+				u[k] = (unsigned int)strtoul(at, &at, 10);
+			if (known[i].as == GIDS) {
+				s->gid = u[0];
+				s->egid = u[1];
 				break;
-			s->ns_pids[s->n_ns_pids++] = (pid_t)v;
-			at = end;
+			}
+			s->uid = u[0];
+			s->euid = u[1];
+			s->suid = u[2];
+			break;
+		case NS:
+			parse_ns_pids(s, at);
+			break;
 		}
+		return;
 	}
 }
 
