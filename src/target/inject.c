@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
@@ -197,6 +198,18 @@ static enum pyd_code write_words(pid_t tid, pyd_addr addr, const uint8_t *buf,
 	return PYD_OK;
 }
 
+/* In one call, or, where that one is refused, word by word. */
+static enum pyd_code write_bytes(pid_t tid, pyd_addr addr, uint8_t *buf,
+				 size_t len, struct pyd_err *err)
+{
+	struct iovec local = { buf, len };
+	struct iovec remote = { (void *)(uintptr_t)addr, len };
+	ssize_t n = process_vm_writev(tid, &local, 1, &remote, 1, 0);
+
+	return n == (ssize_t)len ? PYD_OK
+				 : write_words(tid, addr, buf, len, err);
+}
+
 /* What is there before and is put back after. */
 struct guard {
 	uint8_t frame[PYD_FRAME_MAX];
@@ -220,7 +233,7 @@ static enum pyd_code put_guard(struct pyd_target *t, const struct pyd_tracee *e,
 	    pyd_target_read(t, g->addr, g->before, g->len, NULL))
 		return pyd_err_set(err, PYD_UNSUPPORTED,
 				   "the stack of thread %d is full", e->t.tid);
-	return write_words(e->t.tid, g->addr, g->frame, g->len, err);
+	return write_bytes(e->t.tid, g->addr, g->frame, g->len, err);
 }
 
 /*
@@ -265,7 +278,7 @@ static enum pyd_code call_and_back(struct pyd_tracee *e,
 	back = pyd_arch_set_regs(e->t.tid, saved, e_back);
 	(void)ptrace(PTRACE_SETOPTIONS, e->t.tid, NULL, NULL);
 	if (!back)
-		back = write_words(e->t.tid, guard->addr, guard->before,
+		back = write_bytes(e->t.tid, guard->addr, guard->before,
 				   guard->len, e_back);
 	if (!back)
 		back = stop_again(e, e_back);

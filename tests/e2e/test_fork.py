@@ -278,44 +278,69 @@ def test_the_snapshot_ends_with_the_dumper(one: Interpreter, tmp_path: Path) -> 
             assert target.ask("") == "no child"
 
 
-@pytest.mark.slow
-def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
-    """SIGKILL at one ptrace request after the other: the target computes on, by itself."""
+#: The requests by which the target is handled: ptrace, and what is written.
+CALLS = ("ptrace", "process_vm_writev")
+
+
+def requests(target: Target, tmp_path: Path) -> tuple[list[str], list[tuple[str, str, int]]]:
+    """How to watch a dump by fork, and its requests: call, arguments, and the
+    how-many-eth of that call it is."""
     strace = shutil.which("strace")
     if not strace:
         pytest.skip("needs strace")
-    dump = [str(harness.PYDUMPD), "attach", "--capture=fork", "-q", "-o", str(tmp_path / "d")]
+    log = tmp_path / "log"
+    watch = [strace, "-f", "-qq", "-e", "trace=" + ",".join(CALLS), "-o", str(log)]
+    subprocess.run([*watch, *dump(target, tmp_path)], check=True, stdout=subprocess.DEVNULL)
+    found = []
+    counts = dict.fromkeys(CALLS, 0)
+    for line in log.read_text().splitlines():
+        call, bracket, arguments = line.partition(" ")[2].strip().partition("(")
+        if bracket and call in counts:
+            counts[call] += 1
+            found.append((call, arguments, counts[call]))
+    # The frame is written and taken away for each of two calls.
+    assert counts["process_vm_writev"] == 4
+    return watch, found
+
+
+def dump(target: Target, tmp_path: Path) -> list[str]:
+    argv = [str(harness.PYDUMPD), "attach", "--capture=fork", "-q", "-o", str(tmp_path / "d")]
+    return [*argv, str(target.pid)]
+
+
+def killed(watch: list[str], call: str, number: int, argv: list[str]) -> bool:
+    """A dump whose dumper is killed as it makes that request."""
+    inject = ["-e", f"inject={call}:signal=SIGKILL:when={number}"]
+    done = subprocess.run(
+        [*watch, *inject, *argv], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    return done.returncode != 0
+
+
+def some(steps: list[Any]) -> list[Any]:
+    return steps[:: len(steps) // STEPS or 1]
+
+
+@pytest.mark.slow
+def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
+    """SIGKILL at one request after the other: the target computes on, by itself."""
     with start_code(one, BUSY) as target:
         target.line()
-        log = tmp_path / "log"
-        run = [strace, "-f", "-qq", "-e", "trace=ptrace", "-o", str(log)]
-        subprocess.run([*run, *dump, str(target.pid)], check=True, stdout=subprocess.DEVNULL)
-        lines = log.read_text().splitlines()
-        steps = [line.split("ptrace(")[1] for line in lines if "ptrace(" in line]
-        # The frame is written, the call made, the frame taken away: what comes
-        # after that depends on the signals of the moment.
-        pokes = [n for n, step in enumerate(steps, 1) if step.startswith("PTRACE_POKE")]
-        calls = [n for n in range(pokes[0], len(steps)) if n not in set(pokes)]
-        end = next(n for n in pokes if n > calls[0] + 10) + len(pokes) // 4
-        # Words that are written come by the hundred: every fiftieth.
-        wanted = [n for n in range(1, end) if n not in set(pokes) or n % 50 == 0]
-        killed = 0
-        wanted = wanted[:: len(wanted) // STEPS or 1]
-        for number in wanted:
-            inject = ["-e", f"inject=ptrace:signal=SIGKILL:when={number}"]
-            done = subprocess.run(
-                [*run, *inject, *dump, str(target.pid)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            killed += done.returncode != 0
-            assert target.ask("") == "0", number
+        watch, steps = requests(target, tmp_path)
+        writes = [n for n, step in enumerate(steps) if step[0] != "ptrace"]
+        # Up to the frame's end; what comes after depends on the signals of
+        # the moment.
+        wanted = some(steps[: writes[0]]) + steps[writes[0] : writes[1] + 4]
+        hit = 0
+        for call, _, number in wanted:
+            hit += killed(watch, call, number, dump(target, tmp_path))
+            assert target.ask("") == "0", (call, number)
             deadline = time.monotonic() + 30
             while not target.unharmed():
-                assert time.monotonic() < deadline, number
+                assert time.monotonic() < deadline, (call, number)
             for left in tmp_path.iterdir():
                 left.unlink()
-        assert killed > len(wanted) // 2
+        assert hit > len(wanted) // 2
         target.close_input()
         assert target.line() == "0 True"
         assert target.wait() == 0
@@ -324,42 +349,20 @@ def test_killed_at_each_step(one: Interpreter, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_killed_while_collecting(one: Interpreter, tmp_path: Path) -> None:
     """The same at the end, when a thread is made to collect the snapshot."""
-    strace = shutil.which("strace")
-    if not strace:
-        pytest.skip("needs strace")
-    dump = [str(harness.PYDUMPD), "attach", "--capture=fork", "-q", "-o", str(tmp_path / "d")]
     with large(one) as target:
         target.line()
-        log = tmp_path / "log"
-        run = [strace, "-f", "-qq", "-e", "trace=ptrace", "-o", str(log)]
-        subprocess.run([*run, *dump, str(target.pid)], check=True, stdout=subprocess.DEVNULL)
-        lines = log.read_text().splitlines()
-        steps = [line.split("ptrace(")[1] for line in lines if "ptrace(" in line]
-        pokes = [n for n, step in enumerate(steps, 1) if step.startswith("PTRACE_POKE")]
-        # Words are written four times: before and after each of the two calls.
-        groups = [n for n, before in zip(pokes[1:], pokes) if n - before > 3]
-        assert len(groups) == 3, groups
-        wanted = [
-            n
-            for n in range(groups[1] - 8, len(steps) + 1)
-            if n not in set(pokes) or n % 50 == 0
-        ]
-        killed = 0
-        for number in wanted[:: len(wanted) // STEPS or 1]:
-            done = subprocess.run(
-                [*run, "-e", f"inject=ptrace:signal=SIGKILL:when={number}", *dump]
-                + [str(target.pid)],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            killed += done.returncode != 0
+        watch, steps = requests(target, tmp_path)
+        writes = [n for n, step in enumerate(steps) if step[0] != "ptrace"]
+        hit = 0
+        for call, _, number in some(steps[writes[2] - 8 :]):
+            hit += killed(watch, call, number, dump(target, tmp_path))
             deadline = time.monotonic() + 30
             while target.children() or not target.unharmed():
-                assert time.monotonic() < deadline, number
-            assert target.ask("") == "no child", number
+                assert time.monotonic() < deadline, (call, number)
+            assert target.ask("") == "no child", (call, number)
             for left in tmp_path.iterdir():
                 left.unlink()
-        assert killed > 3
+        assert hit > 3
 
 
 # Memory that a fork does not get, or gets as zeros, or that others have too.
