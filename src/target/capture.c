@@ -48,6 +48,7 @@ struct pyd_capture {
 	int *fds;   /* those in files, once each */
 	size_t nfds;
 	struct pyd_capture_stats stats;
+	uint64_t planned; /* bytes, before the stop */
 	uint64_t deadline_ns;
 	uint8_t taken;
 };
@@ -109,6 +110,7 @@ static enum pyd_code plan_region(struct pyd_capture *c,
 		return add_run(c, r->start, r->end, err);
 
 	c->pages.n = 0;
+	c->pm.want_file = r->inode != 0;
 
 	enum pyd_code code =
 		pyd_pagemap_scan(&c->pm, r->start, r->end, &c->pages, err);
@@ -248,6 +250,7 @@ static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 	if (code)
 		return code;
 
+	c->planned = bytes;
 	/* It goes on allocating until it is stopped. */
 	uint64_t want = bytes + bytes / 16 + 8 * MIB;
 	uint64_t have = pyd_capture_memory();
@@ -439,14 +442,17 @@ static enum pyd_code add_rest(struct pyd_capture *c, struct pyd_err *err)
 				       &c->parts.rest, err);
 }
 
+uint64_t pyd_capture_planned(const struct pyd_capture *c)
+{
+	return c->planned;
+}
+
 void pyd_capture_deadline(struct pyd_capture *c, uint64_t ns)
 {
 	c->deadline_ns = ns;
 }
 
-enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_target **ret,
-			       struct pyd_capture_stats *stats,
-			       struct pyd_err *err)
+enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_err *err)
 {
 	uint64_t begin = pyd_now_ns();
 	uint64_t bytes = 0;
@@ -463,11 +469,18 @@ enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_target **ret,
 		code = take_runs(c, bytes, err);
 	c->stats.begin_ns = begin;
 	c->stats.end_ns = pyd_now_ns();
-	c->stats.segments = c->parts.nsegments;
-	if (!code)
-		code = add_rest(c, err);
+	return code;
+}
+
+enum pyd_code pyd_capture_target(struct pyd_capture *c, struct pyd_target **ret,
+				 struct pyd_capture_stats *stats,
+				 struct pyd_err *err)
+{
+	enum pyd_code code = add_rest(c, err);
+
 	if (code)
 		return code;
+	c->stats.segments = c->parts.nsegments;
 	c->parts.name = "copy";
 	c->parts.pid = c->p->pid;
 	code = pyd_target_copy_create(&c->parts, ret, err);

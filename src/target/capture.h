@@ -5,9 +5,9 @@
  *	pyd_process_open, pyd_target_process_create, find the runtime
  *	pyd_capture_prepare	estimate, allocate and pre-fault (unstopped)
  *	pyd_stop_all
- *	pyd_capture_take	re-read maps, copy; gives the frozen target
+ *	pyd_capture_take	re-read maps, copy
  *	pyd_stop_release
- *	walk the frozen target
+ *	pyd_capture_target	the frozen target, which is walked
  *
  * Frozen is what a program can change: private memory that is anonymous,
  * writable, or was written. What is read beyond that (text, constants, shared
@@ -38,6 +38,9 @@ PYD_MUST_CHECK enum pyd_code pyd_capture_prepare(struct pyd_process *p,
 						 struct pyd_capture **ret,
 						 struct pyd_err *err);
 
+/* Bytes that are likely to be copied. */
+uint64_t pyd_capture_planned(const struct pyd_capture *c);
+
 struct pyd_capture_stats {
 	uint64_t bytes;	     /* copied */
 	uint64_t unreadable; /* bytes that should have been copied */
@@ -51,12 +54,15 @@ struct pyd_capture_stats {
 /* Copying is to be over by then (CLOCK_MONOTONIC; 0: no matter), else
  * pyd_capture_take fails with PYD_LIMIT. */
 void pyd_capture_deadline(struct pyd_capture *c, uint64_t ns);
-/* Once per capture. The target owns what it needs; the capture may be
- * destroyed before it. */
+/* While it stands still. Once per capture. */
 PYD_MUST_CHECK enum pyd_code pyd_capture_take(struct pyd_capture *c,
-					      struct pyd_target **ret,
-					      struct pyd_capture_stats *stats,
 					      struct pyd_err *err);
+/* What was taken; it may run again. Once. The target owns what it needs; the
+ * capture may be destroyed before it. stats may be NULL. */
+PYD_MUST_CHECK enum pyd_code pyd_capture_target(struct pyd_capture *c,
+						struct pyd_target **ret,
+						struct pyd_capture_stats *stats,
+						struct pyd_err *err);
 /* Accepts NULL. */
 void pyd_capture_destroy(struct pyd_capture *c);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,12 +53,9 @@ static void offer_to_oom(pid_t pid)
 
 static enum pyd_code hold(struct pyd_fork *f, struct pyd_err *err)
 {
-	struct pyd_proc_status status;
-	struct pyd_err ignored;
 	int st;
 	pid_t got;
 
-	f->ns_child = f->child;
 	do
 		got = waitpid(f->child, &st, __WALL);
 	while (got < 0 && errno == EINTR);
@@ -66,11 +64,22 @@ static enum pyd_code hold(struct pyd_fork *f, struct pyd_err *err)
 		   (void *)(uintptr_t)PTRACE_O_EXITKILL))
 		return pyd_err_set(err, PYD_UNSUPPORTED,
 				   "the snapshot was killed when it was made");
+	return PYD_OK;
+}
+
+void pyd_fork_settle(struct pyd_fork *f)
+{
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
+
 	offer_to_oom(f->child);
+	/* To end it takes the kernel a while, as much as to make it, of the
+	 * processor time of the program's own control group. */
+	(void)setpriority(PRIO_PROCESS, (id_t)f->child, 19);
+	f->ns_child = f->child;
 	if (!pyd_procfs_status(f->child, 0, &status, &ignored) &&
 	    status.n_ns_pids)
 		f->ns_child = status.ns_pids[status.n_ns_pids - 1];
-	return PYD_OK;
 }
 
 enum pyd_code pyd_fork_may(const struct pyd_process *p,
@@ -152,6 +161,7 @@ enum pyd_code pyd_fork_make(const struct pyd_process *p, struct pyd_tracee *v,
 	if (code && f->child) {
 		struct pyd_err ignored;
 
+		pyd_fork_settle(f);
 		pyd_fork_kill(f);
 		if (e->state == PYD_TRACEE_STOPPED &&
 		    pyd_fork_reap(f, e, &ignored))

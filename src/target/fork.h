@@ -26,6 +26,9 @@ PYD_MUST_CHECK enum pyd_code pyd_fork_make(const struct pyd_process *p,
 					   struct pyd_tracee *v, size_t n,
 					   struct pyd_fork *f,
 					   struct pyd_err *err);
+/* What of it can wait until the target runs again: it is the first to go when
+ * memory is short, its end comes after what others do, and ns_child. */
+void pyd_fork_settle(struct pyd_fork *f);
 /* PYD_OK when a stopped thread can be made to fork, to collect, and to return
  * from both when left alone. PYD_UNSUPPORTED: seccomp forbids it; PYD_BUSY: not
  * this one, not now. */

@@ -116,7 +116,9 @@ static enum pyd_code scan_fast(struct pyd_pagemap *pm, pyd_addr start,
 			.vec = (uint64_t)(uintptr_t)vec,
 			.vec_len = SCAN_REGIONS,
 			.category_anyof_mask = want,
-			.return_mask = want | IS_FILE | IS_ZERO,
+			/* To tell a file's page the kernel looks at each. */
+			.return_mask =
+				want | IS_ZERO | (pm->want_file ? IS_FILE : 0),
 		};
 		int n = ioctl(pm->fd, SCAN_REQUEST, &arg);
 

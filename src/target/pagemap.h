@@ -14,7 +14,7 @@ struct pyd_page_run {
 	pyd_addr start;
 	pyd_addr end;
 	uint8_t guard; /* faults for the process itself: a guard page */
-	uint8_t file;  /* still the page of the mapped file */
+	uint8_t file;  /* still the mapped file's; only with want_file */
 	uint8_t zero;  /* the kernel's page of zeros */
 };
 
@@ -30,6 +30,7 @@ struct pyd_pagemap {
 	uint64_t *entries; /* buffer of the slow way */
 	uint8_t no_scan;   /* PAGEMAP_SCAN is not known here */
 	uint8_t no_guard;  /* it does not know guard pages */
+	uint8_t want_file; /* by the caller: runs are to tell file */
 };
 
 /* Never fails for lack of permission: then fd is -1. */

@@ -344,6 +344,26 @@ static void collect(struct release *r, const struct pyd_fork *snapshot)
 	watch(r);
 }
 
+static void ask_main(struct release *r)
+{
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
+
+	if (r->main &&
+	    !pyd_procfs_status(r->p->pid, r->p->pid, &status, &ignored))
+		r->main_blocks = status.sig_blocked;
+}
+
+/* Is there a signal that the main thread might be given? */
+static bool has_signal(const struct release *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].state == PYD_TRACEE_STOPPED && r->v[i].sig &&
+		    &r->v[i] != r->main)
+			return true;
+	return false;
+}
+
 void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
 			size_t n, const struct pyd_fork *snapshot,
 			void (*resumed)(void *ctx), void *ctx)
@@ -354,14 +374,14 @@ void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
 		.n = n,
 		.begin_ns = pyd_now_ns(),
 	};
-	struct pyd_proc_status status;
-	struct pyd_err ignored;
+	bool early;
 
 	for (size_t i = 0; i < n; i++)
 		if (v[i].t.tid == p->pid && v[i].state != PYD_TRACEE_GONE)
 			r.main = &v[i];
-	if (r.main && !pyd_procfs_status(p->pid, p->pid, &status, &ignored))
-		r.main_blocks = status.sig_blocked;
+	early = has_signal(&r);
+	if (early)
+		ask_main(&r);
 
 	/* The main thread first: it is likely to win. */
 	if (r.main && r.main->state == PYD_TRACEE_STOPPED)
@@ -370,6 +390,8 @@ void pyd_tracees_resume(const struct pyd_process *p, struct pyd_tracee *v,
 		if (v[i].state == PYD_TRACEE_STOPPED)
 			serve(&r, &v[i]);
 	resumed(ctx);
+	if (!early)
+		ask_main(&r);
 	watch(&r);
 	if (!snapshot->child)
 		return;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "target/stop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/map.h"
+#include "base/pace.h"
 #include "target/fork.h"
 #include "target/tracee.h"
 
@@ -27,8 +26,6 @@
 enum phase {
 	PHASE_STOPPING,
 	PHASE_STOPPED,
-	PHASE_FORK, /* asked for by pyd_stop_fork() */
-	PHASE_FORKED,
 	PHASE_RELEASE, /* asked for by pyd_stop_release() */
 	PHASE_RESUMED,
 };
@@ -40,8 +37,7 @@ enum phase {
  */
 struct pyd_stop {
 	const struct pyd_process *p;
-	const struct pyd_stop_owner *owner; /* NULL: we trace it ourselves */
-	bool disarm;
+	struct pyd_stop_options opts;
 	/* Of the tracer thread until PHASE_STOPPED. */
 	struct pyd_tracee *v;
 	size_t n;
@@ -52,7 +48,7 @@ struct pyd_stop {
 	uint64_t deadline_ns; /* from the first interrupt on */
 	uint64_t begin_ns;
 	uint64_t end_ns;
-	int old_nice; /* of the thread that asked for the stop */
+	struct pyd_pace old; /* of the thread that asked for the stop */
 
 	pthread_t tracer;
 	bool started;
@@ -323,49 +319,60 @@ static enum phase await(struct pyd_stop *s, enum phase phase)
 	return now;
 }
 
+/* All stand still. True: it is done, and they may go on at once. */
+static bool work(struct pyd_stop *s)
+{
+	const struct pyd_stop_work *w = s->opts.work;
+
+	if (!w)
+		return false;
+	if (w->fork) {
+		s->fork.target = w->fork;
+		s->fork.gadgets = *w->gadgets;
+		s->code = pyd_fork_make(s->p, s->v, s->n, &s->fork, &s->err);
+		if (s->code)
+			return true;
+	}
+	return w->run(w->ctx, &s->threads, s->fork.child);
+}
+
+struct tracing {
+	struct pyd_stop *s;
+	struct pyd_pace old;
+};
+
 static void resumed(void *ctx)
 {
-	enter(ctx, PHASE_RESUMED);
+	struct tracing *t = ctx;
+
+	enter(t->s, PHASE_RESUMED);
+	pyd_pace_restore(&t->old);
+	if (t->s->fork.child)
+		pyd_fork_settle(&t->s->fork);
 }
 
 static void *tracer(void *arg)
 {
 	struct pyd_stop *s = arg;
+	struct tracing t = { .s = s };
 
+	/* A hundred busy threads of the target, or others, would else leave us
+	 * a hundredth of the processor. */
+	pyd_pace_hurry(s->opts.work && s->opts.work->brief, &t.old);
 	s->code = stop_rounds(s, &s->err);
 	/* What is traced cannot be recycled any more: now it is certain. */
 	if (!s->code)
 		s->code = pyd_process_check(s->p, &s->err);
 	if (!s->code)
 		s->code = save_registers(s, &s->err);
-	if (s->disarm)
+	if (s->opts.disarm)
 		disarm_all(s);
-	if (!s->code) {
+	if (!s->code && !work(s)) {
 		enter(s, PHASE_STOPPED);
-		if (await(s, PHASE_FORK) == PHASE_FORK) {
-			s->code = pyd_fork_make(s->p, s->v, s->n, &s->fork,
-						&s->err);
-			enter(s, PHASE_FORKED);
-			await(s, PHASE_RELEASE);
-		}
+		await(s, PHASE_RELEASE);
 	}
-	pyd_tracees_resume(s->p, s->v, s->n, &s->fork, resumed, s);
+	pyd_tracees_resume(s->p, s->v, s->n, &s->fork, resumed, &t);
 	return NULL;
-}
-
-/*
- * Ahead of others while the target stands: a hundred busy threads of it would
- * else leave us a hundredth of the processor. Only where we may.
- */
-static void hurry(struct pyd_stop *s)
-{
-	s->old_nice = getpriority(PRIO_PROCESS, 0);
-	(void)setpriority(PRIO_PROCESS, 0, -20);
-}
-
-static void calm_down(const struct pyd_stop *s)
-{
-	(void)setpriority(PRIO_PROCESS, 0, s->old_nice);
 }
 
 static enum pyd_code start_tracer(struct pyd_stop *s, struct pyd_err *err)
@@ -387,11 +394,19 @@ static enum pyd_code start_tracer(struct pyd_stop *s, struct pyd_err *err)
 
 static enum pyd_code hold_by_owner(struct pyd_stop *s, struct pyd_err *err)
 {
+	const struct pyd_stop_work *w = s->opts.work;
+	enum pyd_code code;
+
+	if (w && w->fork)
+		return pyd_err_set(err, PYD_UNSUPPORTED,
+				   "process %d is watched, and cannot be "
+				   "forked meanwhile",
+				   s->p->pid);
 	s->begin_ns = pyd_now_ns();
-
-	enum pyd_code code = s->owner->hold(s->owner->ctx, &s->threads, err);
-
+	code = s->opts.owner->hold(s->opts.owner->ctx, &s->threads, err);
 	s->phase = code ? PHASE_RESUMED : PHASE_STOPPED;
+	if (!code && w && w->run(w->ctx, &s->threads, 0))
+		pyd_stop_release(s);
 	return code;
 }
 
@@ -401,8 +416,8 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 {
 	unsigned int ms = opts && opts->timeout_ms ? opts->timeout_ms
 						   : DEFAULT_TIMEOUT_MS;
-	const struct pyd_stop_owner *owner = opts ? opts->owner : NULL;
-	enum pyd_code code = owner ? PYD_OK : pyd_process_untraced(p, err);
+	bool owned = opts && opts->owner;
+	enum pyd_code code = owned ? PYD_OK : pyd_process_untraced(p, err);
 
 	if (code)
 		return code;
@@ -412,14 +427,16 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 	if (!s)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	s->p = p;
-	s->owner = owner;
-	s->disarm = opts && opts->disarm;
+	if (opts)
+		s->opts = *opts;
 	s->timeout_ns = (uint64_t)ms * 1000000U;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->change, NULL);
-	hurry(s); /* the new thread too */
-	code = owner ? hold_by_owner(s, err) : start_tracer(s, err);
-	if (!code && !owner) {
+	/* It works while they stand, as owner or when the tracer is done. */
+	if (owned || !s->opts.work)
+		pyd_pace_hurry(false, &s->old);
+	code = owned ? hold_by_owner(s, err) : start_tracer(s, err);
+	if (!code && !owned) {
 		await(s, PHASE_STOPPED);
 		code = s->code;
 		if (code && err)
@@ -429,8 +446,7 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 		pyd_stop_destroy(s);
 		return code;
 	}
-	pyd_log_debug("stopped %zu threads in %.1f ms", s->threads.n,
-		      (double)(pyd_now_ns() - s->begin_ns) / 1e6);
+	pyd_log_debug("stopped %zu threads", s->threads.n);
 	*ret = s;
 	return PYD_OK;
 }
@@ -450,46 +466,23 @@ uint64_t pyd_stop_end_ns(const struct pyd_stop *s)
 	return s->end_ns;
 }
 
-enum pyd_code pyd_stop_fork(struct pyd_stop *s, struct pyd_target *t,
-			    const struct pyd_gadgets *gadgets, pid_t *ret,
-			    struct pyd_err *err)
-{
-	assert(s->phase == PHASE_STOPPED);
-	if (s->owner)
-		return pyd_err_set(err, PYD_UNSUPPORTED,
-				   "process %d is watched, and cannot be "
-				   "forked meanwhile",
-				   s->p->pid);
-	s->fork.target = t;
-	s->fork.gadgets = *gadgets;
-	enter(s, PHASE_FORK);
-	await(s, PHASE_FORKED);
-	if (s->code) {
-		if (err)
-			*err = s->err;
-		return s->code;
-	}
-	*ret = s->fork.child;
-	return PYD_OK;
-}
-
 void pyd_stop_release(struct pyd_stop *s)
 {
 	bool first;
 
-	if (s->owner) {
+	if (s->opts.owner) {
 		if (s->phase != PHASE_STOPPED)
 			return;
-		s->owner->release(s->owner->ctx);
+		s->opts.owner->release(s->opts.owner->ctx);
 		s->phase = PHASE_RESUMED;
 		s->end_ns = pyd_now_ns();
-		calm_down(s);
+		pyd_pace_restore(&s->old);
 		return;
 	}
 	if (!s->started)
 		return;
 	pthread_mutex_lock(&s->lock);
-	first = s->phase == PHASE_STOPPED || s->phase == PHASE_FORKED;
+	first = s->phase == PHASE_STOPPED;
 	if (first) {
 		s->phase = PHASE_RELEASE;
 		pthread_cond_broadcast(&s->change);
@@ -497,7 +490,7 @@ void pyd_stop_release(struct pyd_stop *s)
 	pthread_mutex_unlock(&s->lock);
 	await(s, PHASE_RESUMED);
 	if (first)
-		calm_down(s);
+		pyd_pace_restore(&s->old);
 }
 
 /* The end of a thread is seen a moment before the kernel has detached what it
@@ -526,7 +519,7 @@ void pyd_stop_destroy(struct pyd_stop *s)
 		pthread_join(s->tracer, NULL);
 		await_detached(s);
 	}
-	calm_down(s);
+	pyd_pace_restore(&s->old);
 	pthread_cond_destroy(&s->change);
 	pthread_mutex_destroy(&s->lock);
 	pyd_map_deinit(&s->known);

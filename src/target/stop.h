@@ -30,6 +30,7 @@ struct pyd_threads {
 
 struct pyd_gadgets;
 struct pyd_stop;
+struct pyd_target;
 
 /*
  * Who traces the process already, and stops it for us: a tracer elsewhere in
@@ -46,9 +47,26 @@ struct pyd_stop_owner {
 	void *ctx;
 };
 
+/* What is to be done while all stand still, in the thread that stopped them: a
+ * target that stands waits for no other thread to wake up. */
+struct pyd_stop_work {
+	/* The process, live, which outlives the stop: it is made to fork a
+	 * snapshot of itself first. That never runs, and is there until
+	 * pyd_stop_destroy(); the process is traced meanwhile. NULL: no. */
+	struct pyd_target *fork;
+	const struct pyd_gadgets *gadgets; /* with fork */
+	/* True lets all go on at once; false leaves them stopped, until
+	 * pyd_stop_release(). snapshot is 0 without fork. */
+	bool (*run)(void *ctx, const struct pyd_threads *threads,
+		    pid_t snapshot);
+	void *ctx;
+	bool brief; /* all of it takes milliseconds */
+};
+
 struct pyd_stop_options {
 	unsigned int timeout_ms;	    /* for threads that run; 0: 2000 */
 	const struct pyd_stop_owner *owner; /* NULL: nobody */
+	const struct pyd_stop_work *work;   /* NULL: none; until it is run */
 	/* Takes away hardware breakpoints that a dead tracer left. */
 	bool disarm;
 };
@@ -58,7 +76,9 @@ struct pyd_stop_options {
  * disk, a network file system, vfork), is waited for 100 ms while the others
  * stand still, and then left asleep. PYD_BUSY: traced by another (named), or a
  * thread does not stop in time (named); PYD_PERM: with reason and cure;
- * PYD_GONE; PYD_INTERRUPTED. On failure everything is let go again.
+ * PYD_GONE; PYD_INTERRUPTED. With a fork also PYD_UNSUPPORTED, PYD_NOMEM: it
+ * cannot be forked, or not while an owner has it. On failure everything is let
+ * go again, and nothing has changed.
  */
 PYD_MUST_CHECK enum pyd_code pyd_stop_all(const struct pyd_process *p,
 					  const struct pyd_stop_options *opts,
@@ -70,16 +90,6 @@ const struct pyd_threads *pyd_stop_threads(const struct pyd_stop *s);
  * not yet), CLOCK_MONOTONIC ns. */
 uint64_t pyd_stop_begin_ns(const struct pyd_stop *s);
 uint64_t pyd_stop_end_ns(const struct pyd_stop *s);
-/*
- * Makes the stopped process fork a snapshot of itself that never runs, which
- * is there until pyd_stop_destroy(); the process is traced meanwhile. t is
- * the process, live, and outlives it. PYD_UNSUPPORTED, PYD_NOMEM, PYD_BUSY: it
- * cannot, with the reason; nothing has changed. A stop with an owner cannot.
- */
-PYD_MUST_CHECK enum pyd_code pyd_stop_fork(struct pyd_stop *s,
-					   struct pyd_target *t,
-					   const struct pyd_gadgets *gadgets,
-					   pid_t *ret, struct pyd_err *err);
 /* Lets all threads go, with the signals that arrived. Returns when they run;
  * for a moment they are still traced, so that no signal goes astray. */
 void pyd_stop_release(struct pyd_stop *s);

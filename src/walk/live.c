@@ -18,16 +18,22 @@
 #include "walk/subject.h"
 
 enum {
-	/* A walk this shallow is over before a copy of much memory is. */
+	/* A walk this shallow is over before a copy of much memory is, or a
+	 * fork of very much. */
 	SHALLOW_OBJECTS = 20000,
 	SMALL_BYTES = 64 << 20,
-	/* A copy of this much takes longer than a fork. */
-	FORK_BYTES = 32 << 20,
+	/* A copy of this much takes longer than a fork, which in turn needs
+	 * threads of the process to run four times. */
+	FORK_BYTES = 8 << 20,
+	/* Copied in milliseconds. */
+	BRIEF_BYTES = 64 << 20,
 	/* Of its memory a busy process may change one part in so many while
 	 * there is a snapshot. */
 	FORK_SHARE = 4,
 	PROC_MAX = 8 << 20,
 };
+
+#define HUGE_BYTES ((uint64_t)4 << 30)
 
 const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
 {
@@ -56,7 +62,7 @@ enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 		limits->depth == 1 ||
 		(limits->max_objects && limits->max_objects <= SHALLOW_OBJECTS);
 
-	if (shallow && estimate > SMALL_BYTES) {
+	if (shallow && estimate > (may_fork ? HUGE_BYTES : SMALL_BYTES)) {
 		*ret_why = "the walk is shallow and the memory large";
 		return PYD_CAPTURE_STOP;
 	}
@@ -83,6 +89,9 @@ struct live {
 	enum pyd_capture_mode mode;
 	struct pyd_capture *capture;
 	struct pyd_stop *stop;
+	/* Of what was done while it stood still. */
+	enum pyd_code code;
+	struct pyd_err err;
 	/* Mode live. */
 	struct pyd_threads listed;
 	struct pyd_syscall *calls;
@@ -91,6 +100,7 @@ struct live {
 	/* Mode fork. */
 	struct pyd_gadgets gadgets;
 	bool no_fork; /* it was refused */
+	pid_t snapshot;
 	struct pyd_process child;
 	struct pyd_target *child_live;
 	struct pyd_outside outside;
@@ -138,21 +148,69 @@ static enum pyd_code prepare(struct live *s, struct pyd_err *err)
 	return code;
 }
 
+/* -- while it stands still -- */
+
+static void note_time(struct pyd_subject *s)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	s->taken_real_ns =
+		(uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+	s->taken_ns = pyd_now_ns();
+}
+
+/* In the thread that stopped it. True: it may go on. */
+static bool while_stopped(void *ctx, const struct pyd_threads *threads,
+			  pid_t snapshot)
+{
+	struct live *s = ctx;
+
+	(void)threads;
+	note_time(&s->base);
+	s->snapshot = snapshot;
+	if (s->mode == PYD_CAPTURE_FORK)
+		s->code = pyd_outside_take(&s->process, snapshot, &s->outside,
+					   &s->err);
+	else if (s->mode == PYD_CAPTURE_COPY)
+		s->code = pyd_capture_take(s->capture, &s->err);
+	/* Its time is over: the stacks can still be read. */
+	return s->mode != PYD_CAPTURE_STOP &&
+	       (s->code != PYD_LIMIT || s->mode != PYD_CAPTURE_COPY);
+}
+
+static enum pyd_code stop(struct live *s, struct pyd_err *err)
+{
+	const struct pyd_stop_work work = {
+		.fork = s->mode == PYD_CAPTURE_FORK ? s->base.target : NULL,
+		.gadgets = &s->gadgets,
+		.run = while_stopped,
+		.ctx = s,
+		.brief = s->mode == PYD_CAPTURE_FORK ||
+			 (s->mode == PYD_CAPTURE_COPY &&
+			  pyd_capture_planned(s->capture) < BRIEF_BYTES),
+	};
+	struct pyd_stop_options opts = s->opts->stop;
+	enum pyd_code code;
+
+	if (s->mode != PYD_CAPTURE_STOP)
+		opts.work = &work;
+	code = pyd_stop_all(&s->process, &opts, &s->stop, err);
+	if (code)
+		return code;
+	s->base.threads = pyd_stop_threads(s->stop);
+	if (s->mode == PYD_CAPTURE_STOP)
+		note_time(&s->base);
+	return PYD_OK;
+}
+
 /* Its memory is the snapshot's, which nobody changes. */
 static enum pyd_code take_fork(struct live *s, struct pyd_err *err)
 {
-	pid_t child;
-	enum pyd_code code = pyd_stop_fork(s->stop, s->base.target, &s->gadgets,
-					   &child, err);
+	enum pyd_code code = pyd_outside_look(s->snapshot, &s->outside, err);
 
 	if (!code)
-		code = pyd_outside_take(&s->process, child, &s->outside, err);
-	pyd_stop_release(s->stop);
-	if (!code)
-		code = pyd_outside_look(child, &s->outside, err);
-	if (code)
-		return code;
-	code = pyd_process_open(child, &s->child, err);
+		code = pyd_process_open(s->snapshot, &s->child, err);
 	if (code)
 		return code;
 	/* process_vm_readv would make a copy of every page, for the child. */
@@ -174,16 +232,6 @@ static enum pyd_code without_copy(struct live *s, struct pyd_err *err)
 	if (s->stop)
 		s->mode = PYD_CAPTURE_STOP;
 	return pyd_target_cache_create(s->base.target, 0, &s->base.frozen, err);
-}
-
-static void note_time(struct pyd_subject *s)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	s->taken_real_ns =
-		(uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-	s->taken_ns = pyd_now_ns();
 }
 
 /* -- what threads do while nobody stops them -- */
@@ -221,40 +269,12 @@ static void look_again(struct live *s)
 	}
 }
 
-/* Stops the target as long as the mode needs it. */
-static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
-			       struct pyd_err *err)
+static enum pyd_code take_copy(struct live *s, struct pyd_err *err)
 {
 	struct pyd_capture_stats got = { 0 };
-	enum pyd_code code;
+	enum pyd_code code =
+		pyd_capture_target(s->capture, &s->base.frozen, &got, err);
 
-	if (s->mode == PYD_CAPTURE_LIVE) {
-		code = pyd_threads_list(&s->process, &s->listed, err);
-		s->base.threads = &s->listed;
-		if (!code)
-			code = look_at_calls(s, err);
-		if (code)
-			return code;
-	} else {
-		code = pyd_stop_all(&s->process, &s->opts->stop, &s->stop, err);
-		if (code)
-			return code;
-		s->base.threads = pyd_stop_threads(s->stop);
-	}
-	note_time(&s->base);
-	if (s->mode == PYD_CAPTURE_STOP)
-		return pyd_target_cache_create(s->base.target, 0,
-					       &s->base.frozen, err);
-	if (s->mode == PYD_CAPTURE_FORK)
-		return take_fork(s, err);
-	pyd_capture_deadline(s->capture, deadline_ns);
-	code = pyd_capture_take(s->capture, &s->base.frozen, &got, err);
-	if (s->calls)
-		look_again(s);
-	if (code == PYD_LIMIT)
-		return without_copy(s, err);
-	if (s->stop)
-		pyd_stop_release(s->stop);
 	if (code)
 		return code;
 	s->base.captured_bytes = got.bytes;
@@ -262,6 +282,46 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 		pyd_log_notice("%llu bytes of memory could not be copied",
 			       (unsigned long long)got.unreadable);
 	return PYD_OK;
+}
+
+static enum pyd_code take_live(struct live *s, struct pyd_err *err)
+{
+	enum pyd_code code = pyd_threads_list(&s->process, &s->listed, err);
+
+	s->base.threads = &s->listed;
+	if (!code)
+		code = look_at_calls(s, err);
+	if (code)
+		return code;
+	note_time(&s->base);
+	s->code = pyd_capture_take(s->capture, &s->err);
+	look_again(s);
+	return PYD_OK;
+}
+
+/* Stops the target as long as the mode needs it. */
+static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
+			       struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	if (s->capture)
+		pyd_capture_deadline(s->capture, deadline_ns);
+	s->code = PYD_OK;
+	code = s->mode == PYD_CAPTURE_LIVE ? take_live(s, err) : stop(s, err);
+	if (code)
+		return code;
+	if (s->mode == PYD_CAPTURE_STOP)
+		return pyd_target_cache_create(s->base.target, 0,
+					       &s->base.frozen, err);
+	if (s->code == PYD_LIMIT && s->capture)
+		return without_copy(s, err);
+	if (s->code) {
+		*err = s->err;
+		return s->code;
+	}
+	return s->mode == PYD_CAPTURE_FORK ? take_fork(s, err)
+					   : take_copy(s, err);
 }
 
 /* What is read is the capture, but for what lies outside of it. */

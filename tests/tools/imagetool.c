@@ -103,8 +103,10 @@ static int record(const char *pid, const char *path)
 	if (!code)
 		code = pyd_stop_all(&p, NULL, &stop, &err);
 	if (!code)
-		code = pyd_capture_take(capture, &copy, &stats, &err);
+		code = pyd_capture_take(capture, &err);
 	pyd_stop_destroy(stop);
+	if (!code)
+		code = pyd_capture_target(capture, &copy, &stats, &err);
 	if (!code)
 		code = pyd_image_save(copy, rt.addr, path, &err);
 	pyd_target_destroy(copy);

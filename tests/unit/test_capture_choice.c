@@ -32,9 +32,11 @@ Test(capture_choice, modes)
 		{ GIB, 0, 0, 8 * GIB, 200 * MIB, true, PYD_CAPTURE_COPY },
 		{ GIB, 0, 0, GIB, 200 * MIB, true, PYD_CAPTURE_STOP },
 		{ GIB, 0, 0, 8 * GIB, 0, true, PYD_CAPTURE_COPY },
-		/* Shallow walks of large ones are over before a copy is. */
-		{ GIB, 1000, 0, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_STOP },
-		{ GIB, 0, 1, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_STOP },
+		/* Shallow walks of large ones are over before a copy is, or a
+		 * fork of very large ones. */
+		{ GIB, 1000, 0, 8 * GIB, UINT64_MAX, false, PYD_CAPTURE_STOP },
+		{ GIB, 0, 1, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_FORK },
+		{ 5 * GIB, 0, 1, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_STOP },
 		{ GIB, 0, 2, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_FORK },
 		{ 8 * MIB, 1000, 0, GIB, GIB, true, PYD_CAPTURE_COPY },
 	};

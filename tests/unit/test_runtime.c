@@ -198,7 +198,8 @@ static void check_one(const char *path)
 
 	cr_assert_eq(pyd_capture_prepare(&p, &cap, &err), PYD_OK);
 	cr_assert_eq(pyd_stop_all(&p, NULL, &s, &err), PYD_OK, "%s", err.msg);
-	cr_assert_eq(pyd_capture_take(cap, &copy, NULL, &err), PYD_OK);
+	cr_assert_eq(pyd_capture_take(cap, &err), PYD_OK);
+	cr_assert_eq(pyd_capture_target(cap, &copy, NULL, &err), PYD_OK);
 	pyd_stop_release(s);
 	pyd_capture_destroy(cap);
 	list_threads(&rt, copy, pyd_stop_threads(s));

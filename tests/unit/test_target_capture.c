@@ -170,7 +170,8 @@ static struct taken take(int no_vm_readv)
 	child_go(&x.c);
 	child_listen(&x.c);
 	cr_assert_eq(pyd_stop_all(&x.p, NULL, &s, &err), PYD_OK, "%s", err.msg);
-	cr_assert_eq(pyd_capture_take(cap, &x.copy, &x.stats, &err), PYD_OK,
+	cr_assert_eq(pyd_capture_take(cap, &err), PYD_OK, "%s", err.msg);
+	cr_assert_eq(pyd_capture_target(cap, &x.copy, &x.stats, &err), PYD_OK,
 		     "%s", err.msg);
 	pyd_capture_destroy(cap);
 	pyd_stop_destroy(s);
@@ -246,7 +247,8 @@ Test(capture, pages_that_cannot_be_read)
 	cr_assert_eq(pyd_process_open(c.pid, &p, &err), PYD_OK);
 	cr_assert_eq(pyd_capture_prepare(&p, &cap, &err), PYD_OK);
 	cr_assert_eq(pyd_stop_all(&p, NULL, &s, &err), PYD_OK);
-	cr_assert_eq(pyd_capture_take(cap, &copy, &stats, &err), PYD_OK, "%s",
+	cr_assert_eq(pyd_capture_take(cap, &err), PYD_OK, "%s", err.msg);
+	cr_assert_eq(pyd_capture_target(cap, &copy, &stats, &err), PYD_OK, "%s",
 		     err.msg);
 	pyd_capture_destroy(cap);
 	pyd_stop_destroy(s);
