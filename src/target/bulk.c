@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -11,12 +12,14 @@
 enum {
 	IOVS = 1024, /* UIO_MAXIOV */
 	MAX_WORKERS = 8,
+	STACK_BYTES = 256 << 10,
 };
 
 /* What one call reads: enough to be fast, little enough to share evenly. */
-#define SHARE ((size_t)16 << 20)
-/* Threads cost some 100 us, in which this much is read. */
-#define ALONE ((size_t)32 << 20)
+#define SHARE_MAX ((size_t)16 << 20)
+#define SHARE_MIN ((size_t)512 << 10)
+/* A thread costs some 50 us, in which a tenth of this is read. */
+#define ALONE ((size_t)2 << 20)
 
 struct bulk {
 	const struct pyd_process *p;
@@ -24,6 +27,7 @@ struct bulk {
 	size_t n;
 	uint64_t deadline_ns;
 	size_t page;
+	size_t share;
 	pthread_mutex_t lock; /* of all below */
 	size_t next;
 	struct pyd_vec *bad;
@@ -56,7 +60,7 @@ static bool take(struct work *w)
 
 	w->n = 0;
 	pthread_mutex_lock(&b->lock);
-	while (!b->code && b->next < b->n && w->n < IOVS && bytes < SHARE) {
+	while (!b->code && b->next < b->n && w->n < IOVS && bytes < b->share) {
 		const struct pyd_piece *p = &b->pieces[b->next++];
 
 		w->local[w->n] = (struct iovec) { p->to, p->len };
@@ -193,7 +197,7 @@ static bool in_time(struct bulk *b)
 
 static void *run(void *arg)
 {
-	/* 32 KiB: fits on the stack of any thread. */
+	/* 32 KiB of a stack. */
 	struct work w = { .b = arg };
 
 	while (in_time(w.b) && take(&w) && read_work(&w))
@@ -201,16 +205,30 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static size_t workers_for(const struct pyd_piece *pieces, size_t n)
+/* How many threads, and how much each takes at a time. */
+static size_t divide(struct bulk *b)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t cpus;
+	size_t n = 1;
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < n && bytes <= ALONE; i++)
-		bytes += pieces[i].len;
-	if (bytes <= ALONE || cpus < 2)
-		return 1;
-	return cpus < MAX_WORKERS ? (size_t)cpus : MAX_WORKERS;
+	/* Not sysconf(), which reads a file for it. */
+	if (!sched_getaffinity(0, sizeof(cpus), &cpus))
+		n = (size_t)CPU_COUNT(&cpus);
+
+	for (size_t i = 0; i < b->n; i++)
+		bytes += b->pieces[i].len;
+	if (n > MAX_WORKERS)
+		n = MAX_WORKERS;
+	if (n > bytes / ALONE)
+		n = bytes / ALONE;
+	n = n ? n : 1;
+	b->share = bytes / (4 * n);
+	if (b->share > SHARE_MAX)
+		b->share = SHARE_MAX;
+	if (b->share < SHARE_MIN)
+		b->share = SHARE_MIN;
+	return n;
 }
 
 enum pyd_code pyd_bulk_read(const struct pyd_process *p,
@@ -228,17 +246,21 @@ enum pyd_code pyd_bulk_read(const struct pyd_process *p,
 		.bad = bad,
 	};
 	pthread_t threads[MAX_WORKERS];
-	size_t wanted = workers_for(pieces, n);
+	size_t wanted = divide(&b);
 	size_t started = 0;
+	pthread_attr_t attr;
 	sigset_t all;
 	sigset_t old;
 
 	/* Signals are for the thread that looks at the flag they set. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	while (started + 1 < wanted &&
-	       !pthread_create(&threads[started], NULL, run, &b))
+	       !pthread_create(&threads[started], &attr, run, &b))
 		started++;
+	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	run(&b);
 	for (size_t i = 0; i < started; i++)
