@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "base/pace.h"
 #include "dump/column.h"
 #include "dump/mp.h"
 
@@ -53,7 +54,7 @@ struct pyd_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* something to take, or stop */
 	pthread_cond_t room; /* something written, or failed */
-	bool stop, writing, failed;
+	bool stop, yield, writing, failed;
 	struct pyd_err err;
 
 	/* Jobs have numbers; job n is in slot n % nslots. */
@@ -437,9 +438,14 @@ static void *work(void *arg)
 {
 	struct worker *w = arg;
 	struct pyd_queue *q = w->q;
+	bool yields = false;
 
 	pthread_mutex_lock(&q->lock);
 	while (!q->stop) {
+		if (q->yield && !yields) {
+			pyd_pace_yield();
+			yields = true;
+		}
 		if (q->taken == q->submitted)
 			pthread_cond_wait(&q->work, &q->lock);
 		else
@@ -597,6 +603,13 @@ static void start(struct pyd_queue *q, unsigned int threads)
 		q->nthreads++;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void pyd_queue_yield(struct pyd_queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->yield = true;
+	pthread_mutex_unlock(&q->lock);
 }
 
 enum pyd_code pyd_queue_create(struct pyd_file *file, int level,

@@ -43,6 +43,8 @@ PYD_MUST_CHECK enum pyd_code pyd_queue_create(struct pyd_file *file, int level,
 					      unsigned int threads,
 					      struct pyd_queue **ret,
 					      struct pyd_err *err);
+/* From here on the threads let others go first (pyd_pace_yield). */
+void pyd_queue_yield(struct pyd_queue *q);
 /* Takes the job over, also when it fails. The number of its first frame in the
  * file goes to *ret_frame (may be NULL). */
 PYD_MUST_CHECK enum pyd_code pyd_queue_submit(struct pyd_queue *q,

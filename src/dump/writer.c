@@ -131,6 +131,11 @@ void pyd_writer_destroy(struct pyd_writer *w)
 	free(w);
 }
 
+void pyd_writer_yield(struct pyd_writer *w)
+{
+	pyd_queue_yield(w->queue);
+}
+
 enum pyd_code pyd_writer_settle(struct pyd_writer *w, struct pyd_err *err)
 {
 	/* After it no other thread is at the file. */

@@ -116,6 +116,8 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_flush(struct pyd_writer *w,
 /* Seekable table, fsync, rename to the final name. */
 PYD_MUST_CHECK enum pyd_code pyd_writer_finish(struct pyd_writer *w,
 					       struct pyd_err *err);
+/* From here on its threads let others go first. */
+void pyd_writer_yield(struct pyd_writer *w);
 /* Frees; removes the partial file unless it was finished. Accepts NULL. */
 void pyd_writer_destroy(struct pyd_writer *w);
 

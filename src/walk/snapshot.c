@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/pace.h"
 #include "layout/ctype.h"
 #include "runtime/runtime.h"
 #include "target/elf.h"
@@ -507,6 +508,11 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	code = capture(&s, err);
 	if (code)
 		goto out;
+	/* It runs, and has the processors first. */
+	if (s.subject->process && !stands(&s)) {
+		pyd_pace_yield();
+		pyd_writer_yield(s.writer);
+	}
 
 	if (opts->rules) {
 		code = pyd_redact_create(opts->rules, &s.redact, err);
