@@ -21,15 +21,15 @@ EVERY = discover()
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "interpreter" in metafunc.fixturenames:
+        some = metafunc.definition.get_closest_marker("versions")
+        chosen = [i for i in EVERY if not some or i.version[:2] in some.args]
         metafunc.parametrize(
-            "interpreter", EVERY, ids=[i.key for i in EVERY], scope="session"
+            "interpreter", chosen, ids=[i.key for i in chosen], scope="session"
         )
     if "shared_root" in metafunc.fixturenames:
         # Where a test needs no more than each version once, on our own files.
-        chosen = {i.short: i for i in EVERY if i.root is None}
-        metafunc.parametrize(
-            "shared_root", chosen.values(), ids=list(chosen), scope="session"
-        )
+        own = {i.short: i for i in EVERY if i.root is None}
+        metafunc.parametrize("shared_root", own.values(), ids=list(own), scope="session")
 
 
 @pytest.fixture

@@ -34,11 +34,10 @@ def own_memory(pid: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["copy", "fork", "stop", "live"])
+@pytest.mark.versions((3, 7), (3, 11), (3, 14))  # it is the same for all
 def test_checks_itself(
     interpreter: Interpreter, tmp_path: Path, mode: str, registers: list[str]
 ) -> None:
-    if interpreter.version[:2] not in ((3, 7), (3, 11), (3, 14)):
-        pytest.skip("what is tested is the same for all")
     args = [] if interpreter.root else registers
     with start_script(interpreter, "selfcheck.py", *args) as target:
         assert target.line() == "ready"
