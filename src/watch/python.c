@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch/python.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "read/frame.h"
 #include "target/elf.h"
-#include "walk/stacks.h"
+#include "watch/frames.h"
 #include "watch/watch.h"
 
-enum {
-	LOADER_HITS_MAX = 200, /* of the loader of a program without Python */
-	BASES_MAX = 64,
-	THREADS_MAX = 1 << 16,
-	SHIMS_MAX = 8,
-	FORK_FRAMES = 16,
-};
+enum { FORK_FRAMES = 16 };
 
 /* Include/cpython/object.h: tp_dictoffset, tp_init, tp_alloc, tp_new; and
  * Include/methodobject.h: ml_name, ml_meth. So in 3.7 to 3.15. */
@@ -83,9 +75,7 @@ static pyd_addr find_symbol(const struct pyd_modules *m, const char *name)
 	return 0;
 }
 
-/* Waits where Python makes _io, when it is mapped; else where the loader tells
- * that more is. */
-static void await_start(struct pyd_python *y)
+void pyd_python_await(struct pyd_python *y)
 {
 	struct pyd_modules modules = { 0 };
 	struct pyd_err err = { 0 };
@@ -116,7 +106,7 @@ void pyd_python_exec(struct pyd_python *y, pid_t pid)
 		pyd_log_debug("%s", err.msg);
 		return;
 	}
-	await_start(y);
+	pyd_python_await(y);
 }
 
 /* -- where to wait for exceptions -- */
@@ -277,33 +267,6 @@ enum pyd_code pyd_python_find(struct pyd_python *y, pid_t pid,
 
 /* -- thread states -- */
 
-static uint64_t field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
-{
-	struct pyd_err ignored;
-	uint64_t v = 0;
-
-	if (r->lay->off[f] == PYD_ABSENT || !base ||
-	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
-				&ignored))
-		return 0;
-	return v;
-}
-
-/* The thread state of the main interpreter that a stopped thread has. */
-static pyd_addr thread_state(struct pyd_python *y, struct pyd_reader *r,
-			     const struct pyd_regs *regs)
-{
-	pyd_addr at = field(r, y->interp, PYD_F_interp_threads_head);
-
-	for (int i = 0; at && i < THREADS_MAX; i++) {
-		if (pyd_arch_is_pthread_self(
-			    regs, field(r, at, PYD_F_tstate_thread_id)))
-			return at;
-		at = field(r, at, PYD_F_tstate_next);
-	}
-	return 0;
-}
-
 void pyd_python_main(struct pyd_python *y, const struct pyd_regs *regs)
 {
 	struct pyd_reader r;
@@ -311,65 +274,8 @@ void pyd_python_main(struct pyd_python *y, const struct pyd_regs *regs)
 
 	if (y->state != PYD_PYTHON_READY || pyd_python_reader(y, &r, &ignored))
 		return;
-	y->main_tstate = thread_state(y, &r, regs);
+	y->main_tstate = pyd_py_thread_state(y, &r, regs);
 	pyd_reader_deinit(&r);
-}
-
-/* Memory that was mapped since is not known to be there. */
-static void refresh(struct pyd_python *y)
-{
-	struct pyd_err err = { 0 };
-
-	if (pyd_target_process_refresh(y->target, &err))
-		pyd_log_debug("%s", err.msg);
-}
-
-/* The newest frame of Python code. False: there is none. */
-static bool newest_frame(struct pyd_reader *r, pyd_addr tstate,
-			 struct pyd_frame *f)
-{
-	struct pyd_err ignored;
-	pyd_addr at = 0;
-
-	if (pyd_stack_newest(r, tstate, &at, &ignored))
-		return false;
-	for (int i = 0; at && i < SHIMS_MAX; i++) {
-		if (pyd_read_frame(r, at, f, &ignored))
-			return false;
-		if (!f->shim)
-			return true;
-		at = f->previous;
-	}
-	return false;
-}
-
-static bool next_frame(struct pyd_reader *r, struct pyd_frame *f)
-{
-	struct pyd_err ignored;
-	pyd_addr at = f->previous;
-
-	for (int i = 0; at && i < SHIMS_MAX; i++) {
-		if (pyd_read_frame(r, at, f, &ignored))
-			return false;
-		if (!f->shim)
-			return true;
-		at = f->previous;
-	}
-	return false;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n >= m && !strcmp(text + n - m, end);
-}
-
-static bool is_frame(const struct pyd_frame *f, const char *file,
-		     const char *name)
-{
-	return f->code && ends_with(f->code->filename_text, file) &&
-	       (!name || !strcmp(f->code->name_text, name));
 }
 
 /* A process that multiprocessing forks runs the code of it. */
@@ -377,12 +283,14 @@ static bool is_forked_worker(struct pyd_reader *r, pyd_addr tstate)
 {
 	struct pyd_frame f = { 0 };
 	bool found = false;
-	bool more = newest_frame(r, tstate, &f);
+	bool more = pyd_py_newest_frame(r, tstate, &f);
 
 	for (int i = 0; more && i < FORK_FRAMES && !found; i++) {
-		found = is_frame(&f, "/multiprocessing/popen_fork.py", NULL) ||
-			is_frame(&f, "/multiprocessing/forkserver.py", NULL);
-		more = next_frame(r, &f);
+		found = pyd_py_is_frame(&f, "/multiprocessing/popen_fork.py",
+					NULL) ||
+			pyd_py_is_frame(&f, "/multiprocessing/forkserver.py",
+					NULL);
+		more = pyd_py_next_frame(r, &f);
 	}
 	pyd_frame_deinit(&f);
 	return found;
@@ -412,7 +320,7 @@ void pyd_python_fork(struct pyd_python *y, const struct pyd_python *parent,
 		set_slot(y, 3, 0, false, PYD_SLOT_NONE);
 	if (y->state != PYD_PYTHON_READY || pyd_python_reader(y, &r, &err))
 		return;
-	y->main_tstate = thread_state(y, &r, regs);
+	y->main_tstate = pyd_py_thread_state(y, &r, regs);
 	if (!y->multiprocessing && y->main_tstate &&
 	    o->triggers & PYD_ON_EXCEPTION &&
 	    is_forked_worker(&r, y->main_tstate)) {
@@ -420,292 +328,4 @@ void pyd_python_fork(struct pyd_python *y, const struct pyd_python *parent,
 		set_last_slot(y, &r, o);
 	}
 	pyd_reader_deinit(&r);
-}
-
-/* -- exceptions -- */
-
-static pyd_addr type_of(struct pyd_reader *r, pyd_addr object)
-{
-	return field(r, object, PYD_F_object_ob_type);
-}
-
-static bool type_name(struct pyd_reader *r, pyd_addr type, char *buf,
-		      size_t cap)
-{
-	struct pyd_err ignored;
-
-	return !pyd_target_read_cstr(r->target,
-				     field(r, type, PYD_F_type_tp_name), buf,
-				     cap, NULL, &ignored);
-}
-
-static bool matches(const char *name, const struct pyd_watch_options *o)
-{
-	static const char *const always[] = { "SystemExit",
-					      "KeyboardInterrupt" };
-	const char *last = strrchr(name, '.');
-
-	last = last ? last + 1 : name;
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		if (!strcmp(last, always[i]))
-			return true;
-	for (size_t i = 0; i < o->exclude.n; i++)
-		if (!fnmatch(o->exclude.v[i], name, 0) ||
-		    !fnmatch(o->exclude.v[i], last, 0))
-			return true;
-	return false;
-}
-
-/* It, or what it is derived from, was asked to be left out. */
-static bool is_excluded(struct pyd_reader *r, pyd_addr type,
-			const struct pyd_watch_options *o)
-{
-	char name[256];
-
-	for (int i = 0; type && i < BASES_MAX; i++) {
-		if (!type_name(r, type, name, sizeof(name)))
-			return false;
-		if (matches(name, o))
-			return true;
-		type = field(r, type, PYD_F_type_tp_base);
-	}
-	return false;
-}
-
-static bool tell(struct pyd_python *y, struct pyd_reader *r, pyd_addr value,
-		 bool main, const struct pyd_watch_options *o,
-		 struct pyd_uncaught *ret)
-{
-	pyd_addr type = type_of(r, value);
-
-	if (!value || !type || value == y->seen || is_excluded(r, type, o) ||
-	    !type_name(r, type, ret->type, sizeof(ret->type)) ||
-	    !strcmp(ret->type, "NoneType"))
-		return false;
-	y->seen = value;
-	ret->value = value;
-	ret->main = main;
-	return true;
-}
-
-/* What a thread handles, as sys.exc_info() has it. */
-static pyd_addr handled(struct pyd_reader *r, pyd_addr tstate)
-{
-	pyd_addr item = field(r, tstate, PYD_F_tstate_exc_info);
-	char name[32];
-
-	for (int i = 0; item && i < BASES_MAX; i++) {
-		pyd_addr value = field(r, item, PYD_F_excinfo_exc_value);
-
-		if (value &&
-		    type_name(r, type_of(r, value), name, sizeof(name)) &&
-		    strcmp(name, "NoneType"))
-			return value;
-		item = field(r, item, PYD_F_excinfo_previous_item);
-	}
-	return 0;
-}
-
-static bool has_frames(struct pyd_reader *r, pyd_addr tstate)
-{
-	struct pyd_frame f = { 0 };
-	bool has = newest_frame(r, tstate, &f);
-
-	pyd_frame_deinit(&f);
-	return has;
-}
-
-/* Item i of a tuple, or of a struct sequence. */
-static pyd_addr item(struct pyd_reader *r, pyd_addr tuple, unsigned int i)
-{
-	struct pyd_err ignored;
-	uint64_t v = 0;
-
-	if (!tuple ||
-	    pyd_target_read_u64(
-		    r->target,
-		    tuple + (uint64_t)PYD_OFF(r->lay, tuple, ob_item) + 8 * i,
-		    &v, &ignored))
-		return 0;
-	return v;
-}
-
-static enum pyd_code last_exception(struct pyd_python *y, struct pyd_reader *r,
-				    pyd_addr *ret)
-{
-	struct pyd_err ignored;
-	enum pyd_code code =
-		pyd_read_dict_str(r, y->sysdict, "last_exc", ret, &ignored);
-
-	if (!code && !*ret)
-		code = pyd_read_dict_str(r, y->sysdict, "last_value", ret,
-					 &ignored);
-	return code;
-}
-
-/* The number of items is written in the middle of a change: what does not hold
- * up does so some instructions later. */
-static bool on_last(struct pyd_python *y, struct pyd_reader *r, pyd_addr tstate,
-		    const struct pyd_watch_options *o, struct pyd_uncaught *ret)
-{
-	pyd_addr value = 0;
-
-	if (!tstate)
-		return false;
-	if (last_exception(y, r, &value)) {
-		if (!ret->steps)
-			refresh(y);
-		if (last_exception(y, r, &value)) {
-			ret->unsettled = true;
-			return false;
-		}
-	}
-	if (!value || value == y->seen)
-		return false;
-	/* Code that sets them itself has a frame: test runners, shells. */
-	refresh(y);
-	return !has_frames(r, tstate) && tell(y, r, value, true, o, ret);
-}
-
-static bool on_hook_args(struct pyd_python *y, struct pyd_reader *r,
-			 pyd_addr tstate, pyd_addr type,
-			 const struct pyd_watch_options *o,
-			 struct pyd_uncaught *ret)
-{
-	char name[64];
-
-	if (type != y->hook_args) {
-		if (!type_name(r, type, name, sizeof(name)) ||
-		    !ends_with(name, "ExceptHookArgs"))
-			return false;
-		y->hook_args = type;
-	}
-	refresh(y);
-	return tell(y, r, handled(r, tstate), false, o, ret);
-}
-
-static bool on_unraisable(struct pyd_python *y, struct pyd_reader *r,
-			  pyd_addr args, const struct pyd_watch_options *o,
-			  struct pyd_uncaught *ret)
-{
-	struct pyd_err ignored;
-	char text[128];
-
-	/* type, value, traceback, message, object */
-	if (pyd_read_str(r, item(r, args, 3), text, sizeof(text), &ignored) ||
-	    !strstr(text, "in thread started by"))
-		return false;
-	return tell(y, r, item(r, args, 1), false, o, ret);
-}
-
-enum caller {
-	CALLER_UNREADABLE,
-	CALLER_OTHER,
-	CALLER_THREAD,	/* threading, at the end of a thread (3.7) */
-	CALLER_PROCESS, /* multiprocessing, at the end of a process */
-};
-
-/* For whom is the module traceback about to print an exception? */
-static enum caller caller_of_traceback(struct pyd_reader *r, pyd_addr tstate)
-{
-	struct pyd_frame f = { 0 };
-	enum caller c = CALLER_OTHER;
-
-	if (!newest_frame(r, tstate, &f))
-		c = CALLER_UNREADABLE;
-	else if (!is_frame(&f, "/traceback.py", NULL))
-		c = CALLER_OTHER;
-	else if (!next_frame(r, &f))
-		c = CALLER_UNREADABLE;
-	else if (is_frame(&f, "/threading.py", "_bootstrap_inner"))
-		c = CALLER_THREAD;
-	else if (is_frame(&f, "/multiprocessing/process.py", "_bootstrap"))
-		c = CALLER_PROCESS;
-	pyd_frame_deinit(&f);
-	return c;
-}
-
-static bool on_exc_info(struct pyd_python *y, struct pyd_reader *r,
-			pyd_addr tstate, const struct pyd_watch_options *o,
-			struct pyd_uncaught *ret)
-{
-	enum caller c = caller_of_traceback(r, tstate);
-	struct pyd_err ignored;
-
-	if (c == CALLER_UNREADABLE) {
-		/* A reader keeps what it could not read. */
-		refresh(y);
-		pyd_reader_deinit(r);
-		if (pyd_python_reader(y, r, &ignored))
-			return false;
-		c = caller_of_traceback(r, tstate);
-	}
-	if (c < CALLER_THREAD)
-		return false;
-	return tell(y, r, handled(r, tstate), c == CALLER_PROCESS, o, ret);
-}
-
-bool pyd_python_hit(struct pyd_python *y, unsigned int i, pid_t tid,
-		    const struct pyd_layouts *tables,
-		    const struct pyd_watch_options *o, struct pyd_uncaught *ret,
-		    bool *ret_changed)
-{
-	const enum pyd_slot_kind kind = y->kinds[i];
-	struct pyd_err err = { 0 };
-	struct pyd_regs regs;
-	struct pyd_reader r;
-	pyd_addr tstate;
-	bool told = false;
-
-	if (kind == PYD_SLOT_LOADER) {
-		await_start(y);
-		if (y->kinds[1] == PYD_SLOT_LOADER &&
-		    ++y->loader_hits > LOADER_HITS_MAX)
-			pyd_python_deinit(y);
-		*ret_changed = y->kinds[1] != PYD_SLOT_LOADER;
-		return false;
-	}
-	if (kind == PYD_SLOT_STARTED) {
-		if (pyd_python_find(y, y->process.pid, tables, o, &err)) {
-			pyd_log_debug("%s", err.msg);
-			pyd_python_deinit(y);
-		}
-		*ret_changed = true;
-		return false;
-	}
-	if (kind == PYD_SLOT_NONE || kind == PYD_SLOT_PROGRESS ||
-	    pyd_arch_get_regs(tid, &regs, &err))
-		return false;
-	/* Most of these make other things: nothing is opened for them. */
-	if (kind == PYD_SLOT_HOOKARGS && y->hook_args &&
-	    pyd_arch_arg(&regs, 0) != y->hook_args)
-		return false;
-	if (pyd_python_reader(y, &r, &err))
-		return false;
-	tstate = thread_state(y, &r, &regs);
-	pyd_log_debug("thread %d: breakpoint of kind %d", tid, (int)kind);
-	switch (kind) {
-	case PYD_SLOT_LAST:
-		told = on_last(y, &r, tstate, o, ret);
-		break;
-	case PYD_SLOT_HOOKARGS:
-		told = tstate && on_hook_args(y, &r, tstate,
-					      pyd_arch_arg(&regs, 0), o, ret);
-		break;
-	case PYD_SLOT_UNRAISABLE:
-		told = on_unraisable(y, &r, pyd_arch_arg(&regs, 1), o, ret);
-		break;
-	case PYD_SLOT_EXCEPTHOOK:
-		told = tstate && !has_frames(&r, tstate) &&
-		       tell(y, &r, item(&r, pyd_arch_arg(&regs, 1), 1), false,
-			    o, ret);
-		break;
-	case PYD_SLOT_EXC_INFO:
-		told = tstate && on_exc_info(y, &r, tstate, o, ret);
-		break;
-	default:
-		break;
-	}
-	pyd_reader_deinit(&r);
-	return told;
 }

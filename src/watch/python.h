@@ -83,6 +83,9 @@ void pyd_python_deinit(struct pyd_python *y);
  * in it. What can be said of it is no failure.
  */
 void pyd_python_exec(struct pyd_python *y, pid_t pid);
+/* Waits where Python makes _io, when it is mapped; else where the loader tells
+ * that more is. */
+void pyd_python_await(struct pyd_python *y);
 /* A running process. PYD_NOTPYTHON and others, when it has none (yet). */
 PYD_MUST_CHECK enum pyd_code pyd_python_find(struct pyd_python *y, pid_t pid,
 					     const struct pyd_layouts *tables,
@@ -93,8 +96,8 @@ void pyd_python_fork(struct pyd_python *y, const struct pyd_python *parent,
 		     pid_t pid, const struct pyd_regs *regs,
 		     const struct pyd_watch_options *o);
 /*
- * A thread is stopped in slot i. True: ret is told. Sets *ret_changed when the
- * breakpoints of all threads are to be set anew.
+ * uncaught.c: a thread is stopped in slot i. True: ret is told. Sets
+ * *ret_changed when the breakpoints of all threads are to be set anew.
  */
 bool pyd_python_hit(struct pyd_python *y, unsigned int i, pid_t tid,
 		    const struct pyd_layouts *tables,

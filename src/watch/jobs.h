@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dumps as the tracer has them: begun, held and let go on, reported.
+ */
+#ifndef PYD_WATCH_JOBS_H
+#define PYD_WATCH_JOBS_H
+
+#include "watch/tracing.h"
+
+/* NULL: there is to be none, and that has been said. */
+struct pyd_dumping *pyd_job_begin(struct pyd_tracing *w, struct pyd_watched *p,
+				  const char *kind, const char *what);
+/* The stopped thread that it is about waits until the dump is done. */
+void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th);
+/* SIGKILL, and a line about it. */
+void pyd_job_kill(const struct pyd_watched *p);
+/* All threads of a process go on, as far as nothing else holds them. */
+void pyd_job_release(struct pyd_watched *p);
+/* Does what jobs wait for. */
+void pyd_jobs_serve(struct pyd_tracing *w);
+
+#endif

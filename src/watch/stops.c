@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "watch/stops.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "watch/arming.h"
+#include "watch/jobs.h"
+#include "watch/triggers.h"
+
+#define MS 1000000ULL
+
+enum {
+	FORWARD_MS = 100, /* as in release.c */
+	STEPS_MAX = 100,  /* instructions in which a dict gets consistent */
+};
+
+/* One instruction on. False: something else came. */
+static bool step(struct pyd_watched_thread *th)
+{
+	int status;
+	pid_t got;
+
+	if (ptrace(PTRACE_SINGLESTEP, th->e.t.tid, NULL, NULL))
+		return false;
+	do
+		got = waitpid(th->e.t.tid, &status, __WALL);
+	while (got < 0 && errno == EINTR);
+	if (got != th->e.t.tid || !WIFSTOPPED(status)) {
+		pyd_tracee_note(&th->e, got < 0, status);
+		return false;
+	}
+	pyd_tracee_note(&th->e, false, status);
+	if (th->e.sig != SIGTRAP)
+		return false;
+	th->e.sig = 0;
+	(void)pyd_arch_hwbreaks_hit(th->e.t.tid);
+	return true;
+}
+
+static void on_hit(struct pyd_tracing *w, struct pyd_watched_thread *th,
+		   unsigned int hits)
+{
+	struct pyd_watched *p = th->p;
+
+	for (unsigned int i = 0; i < PYD_HWBREAKS; i++) {
+		struct pyd_uncaught u = { 0 };
+		struct pyd_regs regs;
+		struct pyd_err ignored;
+		bool changed = false;
+
+		if (!(hits >> i & 1))
+			continue;
+		if (p->python.kinds[i] == PYD_SLOT_PROGRESS) {
+			pyd_hang_progress(&p->hang);
+			p->python.breaks[i].addr = 0;
+			p->python.kinds[i] = PYD_SLOT_NONE;
+			th->rearm = true;
+			pyd_arm(w, th);
+			continue;
+		}
+		if (p->python.kinds[i] == PYD_SLOT_EXIT) {
+			if (!pyd_arch_get_regs(th->e.t.tid, &regs, &ignored))
+				pyd_trigger_exit(w, th,
+						 (pyd_arch_arg(&regs, 0) & 0xff)
+							 << 8);
+			continue;
+		}
+		for (int steps = 0; steps < STEPS_MAX; steps++) {
+			u = (struct pyd_uncaught) { .steps = steps };
+			if (pyd_python_hit(&p->python, i, th->e.t.tid,
+					   &w->layouts, w->o, &u, &changed))
+				pyd_trigger_uncaught(w, th, &u);
+			if (!u.unsettled || !step(th))
+				break;
+		}
+		if (!changed)
+			continue;
+		if (!pyd_arch_get_regs(th->e.t.tid, &regs, &ignored) &&
+		    th->e.t.tid == p->pid)
+			pyd_python_main(&p->python, &regs);
+		pyd_arm_all(w, p);
+		return;
+	}
+}
+
+/* Has the main thread have what was for the process; see release.c. */
+static bool forward(struct pyd_watched_thread *th)
+{
+	struct pyd_watched *p = th->p;
+	struct pyd_proc_status status;
+	struct pyd_err ignored;
+
+	if (th->e.t.tid == p->pid || !p->released_ns ||
+	    pyd_now_ns() - p->released_ns > FORWARD_MS * MS ||
+	    p->nforwards == PYD_FORWARDS ||
+	    !pyd_signal_is_for_process(th->e.sig, &th->e.info) ||
+	    pyd_procfs_status(p->pid, p->pid, &status, &ignored) ||
+	    status.sig_blocked >> (th->e.sig - 1) & 1 ||
+	    syscall(SYS_tgkill, p->pid, p->pid, th->e.sig))
+		return false;
+	p->forwards[p->nforwards++] = th->e.info;
+	return true;
+}
+
+static void complete_forward(struct pyd_watched_thread *th)
+{
+	struct pyd_watched *p = th->p;
+
+	if (th->e.t.tid != p->pid || th->e.info.si_code != SI_TKILL)
+		return;
+	for (size_t i = 0; i < p->nforwards; i++) {
+		if (p->forwards[i].si_signo != th->e.sig)
+			continue;
+		th->e.info = p->forwards[i];
+		(void)ptrace(PTRACE_SETSIGINFO, th->e.t.tid, NULL,
+			     &p->forwards[i]);
+		p->forwards[i] = p->forwards[--p->nforwards];
+		return;
+	}
+}
+
+static void on_signal(struct pyd_tracing *w, struct pyd_watched_thread *th)
+{
+	if (th->e.sig == SIGTRAP && th->e.info.si_code == TRAP_HWBKPT) {
+		unsigned int hits = pyd_arch_hwbreaks_hit(th->e.t.tid);
+
+		/* Also one that was taken away a moment ago. */
+		th->e.sig = 0;
+		on_hit(w, th, hits);
+		return;
+	}
+	complete_forward(th);
+	if (forward(th))
+		th->e.sig = 0;
+	else
+		pyd_trigger_fatal(w, th);
+}
+
+/* The memory is another, and all other threads are gone. */
+static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
+{
+	struct pyd_watched *p = th->p;
+
+	for (size_t i = p->nthreads; i-- > 0;)
+		if (p->threads[i] != th)
+			pyd_tree_drop_thread(&w->tree, p->threads[i]);
+	pyd_armed_mark(w, p->pid, false);
+	p->hang = (struct pyd_hang) { 0 };
+	p->reported = false;
+	pyd_python_deinit(&p->python);
+	if (pyd_tracing_wants_python(w))
+		pyd_python_exec(&p->python, p->pid);
+	pyd_arm(w, th);
+}
+
+/* The first stop of a thread or process that a tracee made. */
+static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid)
+{
+	struct pyd_proc_status status;
+	struct pyd_proc_stat stat;
+	struct pyd_watched_thread *th;
+	struct pyd_watched *p, *parent;
+	struct pyd_regs regs;
+	struct pyd_err ignored;
+
+	if (pyd_procfs_status(tid, 0, &status, &ignored))
+		return NULL;
+	p = pyd_tree_process(&w->tree, status.tgid);
+	if (!p) {
+		p = pyd_tree_add(&w->tree, status.tgid);
+		if (!p)
+			return NULL;
+		parent = pyd_procfs_stat(tid, 0, &stat, &ignored)
+				 ? NULL
+				 : pyd_tree_process(&w->tree, stat.ppid);
+		if (parent && pyd_tracing_wants_python(w) &&
+		    !pyd_arch_get_regs(tid, &regs, &ignored) &&
+		    !pyd_arch_is_vfork(&regs))
+			pyd_python_fork(&p->python, &parent->python, p->pid,
+					&regs, w->o);
+	}
+	th = pyd_tree_add_thread(&w->tree, p, tid);
+	if (th)
+		pyd_arm(w, th);
+	return th;
+}
+
+static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
+{
+	struct pyd_watched_thread *th = pyd_tree_thread(&w->tree, tid);
+	unsigned long message = 0;
+	struct pyd_regs regs;
+	struct pyd_err ignored;
+
+	if (!th)
+		th = on_new(w, tid);
+	if (!th) {
+		(void)ptrace(PTRACE_CONT, tid, NULL, NULL);
+		return;
+	}
+	pyd_tracee_note(&th->e, false, status);
+	switch (status >> 16) {
+	case 0:
+		on_signal(w, th);
+		break;
+	case PTRACE_EVENT_EXEC:
+		on_exec(w, th);
+		break;
+	case PTRACE_EVENT_EXIT:
+		if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message))
+			pyd_trigger_exit(w, th, message);
+		break;
+	case PTRACE_EVENT_STOP:
+		if (!th->rearm)
+			break;
+		if (tid == th->p->pid && !th->p->python.main_tstate &&
+		    !pyd_arch_get_regs(tid, &regs, &ignored))
+			pyd_python_main(&th->p->python, &regs);
+		pyd_arm(w, th);
+		break;
+	default:
+		break;
+	}
+	if (th->e.state == PYD_TRACEE_GONE)
+		pyd_tree_drop_thread(&w->tree, th);
+	else
+		pyd_tracing_go_on(th);
+}
+
+void pyd_stops_drain(struct pyd_tracing *w)
+{
+	for (;;) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+		struct pyd_watched_thread *th;
+
+		if (tid < 0 && errno == EINTR)
+			continue;
+		if (tid <= 0)
+			return;
+		if (WIFSTOPPED(status)) {
+			on_stop(w, tid, status);
+			continue;
+		}
+		th = pyd_tree_thread(&w->tree, tid);
+		if (!th)
+			continue;
+		if (th->p->nthreads == 1)
+			pyd_armed_mark(w, th->p->pid, false);
+		pyd_tree_drop_thread(&w->tree, th);
+	}
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of the tracer process, which its files share, and what its only
+ * lasting thread does with a traced thread that has stopped.
+ */
+#ifndef PYD_WATCH_TRACING_H
+#define PYD_WATCH_TRACING_H
+
+#include "watch/budget.h"
+#include "watch/tracer.h"
+#include "watch/tree.h"
+
+struct pyd_tracing {
+	const struct pyd_watch_options *o;
+	struct pyd_tree tree;
+	struct pyd_layouts layouts;
+	struct pyd_budget budget;
+	struct pyd_armed *armed;
+	struct pyd_dumping *jobs;
+	size_t running;	   /* jobs */
+	uintptr_t options; /* of ptrace */
+	bool no_breaks;	   /* there are no hardware breakpoints */
+	bool ending;
+	bool timed_out;
+	uint64_t began_ns, hang_ns, rss_ns;
+};
+
+/* True when a trigger asks for what the interpreter does. */
+bool pyd_tracing_wants_python(const struct pyd_tracing *w);
+/* Lets a stopped thread run, unless something holds it. */
+void pyd_tracing_go_on(struct pyd_watched_thread *th);
+/* Stops a running one; it reports when it has. */
+void pyd_tracing_interrupt(struct pyd_watched_thread *th);
+
+#endif

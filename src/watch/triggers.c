@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "watch/triggers.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "watch/arming.h"
+#include "watch/dumping.h"
+#include "watch/fatal.h"
+#include "watch/jobs.h"
+
+#define MS 1000000ULL
+
+enum { RSS_LOOK_MS = 500 };
+
+void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th)
+{
+	struct pyd_watched *p = th->p;
+	const int sig = th->e.sig;
+	const siginfo_t *info = &th->e.info;
+	const bool fault = (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE ||
+			    sig == SIGILL) &&
+			   info->si_code > 0 && info->si_code != SI_KERNEL;
+	enum pyd_fate fate;
+	struct pyd_dumping *j;
+	char what[128];
+
+	if (!(w->o->triggers & PYD_ON_SIGNAL) ||
+	    !(w->o->signals >> (sig - 1) & 1))
+		return;
+	fate = pyd_fate_of(p->pid, th->e.t.tid, sig);
+	if (fate == PYD_FATE_HANDLED)
+		return;
+	if (p->job) {
+		/* That dump has this thread, too. */
+		th->parked = true;
+		return;
+	}
+	/* After faulthandler's the same comes again. */
+	if (p->reported)
+		return;
+	snprintf(what, sizeof(what), "%s%s",
+		 pyd_signal_name(sig) ? pyd_signal_name(sig) : "a signal",
+		 fate == PYD_FATE_FAULTHANDLER ? " (faulthandler)" : "");
+	if (fault)
+		snprintf(what + strlen(what), sizeof(what) - strlen(what),
+			 " at 0x%llx",
+			 (unsigned long long)(uintptr_t)info->si_addr);
+	j = pyd_job_begin(w, p, "signal", what);
+	if (!j)
+		return;
+	p->reported = true;
+	j->final = true;
+	j->trigger.signo = sig;
+	j->trigger.has_info = true;
+	j->trigger.si_code = info->si_code;
+	j->trigger.has_address = fault;
+	j->trigger.address = fault ? (pyd_addr)(uintptr_t)info->si_addr : 0;
+	j->trigger.faulthandler = fate == PYD_FATE_FAULTHANDLER;
+	pyd_job_thread(j, th);
+}
+
+void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
+			  const struct pyd_uncaught *u)
+{
+	char what[256];
+	struct pyd_dumping *j;
+
+	snprintf(what, sizeof(what), "%.128s in %s", u->type,
+		 u->main ? "the main program" : "a thread");
+	j = pyd_job_begin(w, th->p, "exception", what);
+	if (!j)
+		return;
+	th->p->reported = th->p->reported || u->main;
+	j->final = u->main;
+	j->trigger.exception = u->value;
+	snprintf(j->trigger.exception_type, sizeof(j->trigger.exception_type),
+		 "%s", u->type);
+	pyd_job_thread(j, th);
+}
+
+void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
+		      unsigned long status)
+{
+	struct pyd_watched *p = th->p;
+	const int code = (int)(status >> 8 & 0xff);
+	struct pyd_dumping *j;
+	char what[64];
+
+	/* A signal has been dumped before, or was not to be. */
+	if (!(w->o->triggers & PYD_ON_EXIT) || !code || p->reported)
+		return;
+	snprintf(what, sizeof(what), "exit status %d", code);
+	j = pyd_job_begin(w, p, "exit", what);
+	if (!j)
+		return;
+	p->reported = true;
+	j->final = true;
+	j->trigger.has_status = true;
+	j->trigger.status = code;
+	pyd_job_thread(j, th);
+}
+
+/* Of the whole process, which goes on, or is killed. */
+static void on_process(struct pyd_tracing *w, struct pyd_watched *p,
+		       const char *kind, const char *what, bool kill)
+{
+	struct pyd_dumping *j = pyd_job_begin(w, p, kind, what);
+
+	if (j)
+		j->kill = kill;
+	else if (kill && !p->job)
+		pyd_job_kill(p);
+	else if (kill)
+		p->job->kill = true;
+}
+
+void pyd_trigger_request(struct pyd_tracing *w)
+{
+	if (!(w->o->triggers & PYD_ON_REQUEST))
+		return;
+	for (struct pyd_watched *p = w->tree.first; p; p = p->next)
+		if (!p->ended)
+			on_process(w, p, "request", "asked for", false);
+}
+
+static void look_for_timeout(struct pyd_tracing *w, uint64_t now)
+{
+	char what[64];
+
+	if (!(w->o->triggers & PYD_ON_TIMEOUT) || w->timed_out ||
+	    now - w->began_ns < w->o->timeout_ns)
+		return;
+	w->timed_out = true;
+	snprintf(what, sizeof(what), "it runs for %.1f s",
+		 (double)w->o->timeout_ns / 1e9);
+	for (struct pyd_watched *p = w->tree.first; p; p = p->next)
+		if (!p->ended)
+			on_process(w, p, "timeout", what, w->o->kill);
+}
+
+static void look_for_size(struct pyd_tracing *w, uint64_t now)
+{
+	if (!(w->o->triggers & PYD_ON_RSS) ||
+	    now - w->rss_ns < RSS_LOOK_MS * MS)
+		return;
+	w->rss_ns = now;
+	for (struct pyd_watched *p = w->tree.first; p; p = p->next) {
+		struct pyd_proc_stat stat;
+		struct pyd_err ignored;
+		char what[64];
+
+		if (p->ended || pyd_procfs_stat(p->pid, 0, &stat, &ignored))
+			continue;
+		if (stat.rss < w->o->rss) {
+			/* Not again for every page. */
+			if (stat.rss < w->o->rss / 10 * 9)
+				p->rss_over = false;
+			continue;
+		}
+		if (p->rss_over)
+			continue;
+		p->rss_over = true;
+		snprintf(what, sizeof(what), "%llu MB in memory",
+			 (unsigned long long)stat.rss / 1000000);
+		on_process(w, p, "rss", what, false);
+	}
+}
+
+static void guard(struct pyd_tracing *w, struct pyd_watched *p,
+		  const struct pyd_hwbreak *slot)
+{
+	struct pyd_watched_thread *th = pyd_tree_thread(&w->tree, p->hang.tid);
+
+	if (!th || th->p != p ||
+	    (p->python.kinds[3] && p->python.kinds[3] != PYD_SLOT_PROGRESS))
+		return;
+	p->python.breaks[3] = *slot;
+	p->python.kinds[3] = PYD_SLOT_PROGRESS;
+	th->rearm = true;
+	pyd_tracing_interrupt(th);
+}
+
+static void look_for_hang(struct pyd_tracing *w, uint64_t now)
+{
+	if (!(w->o->triggers & PYD_ON_HANG) ||
+	    now - w->hang_ns < pyd_hang_period(w->o))
+		return;
+	w->hang_ns = now;
+	for (struct pyd_watched *p = w->tree.first; p; p = p->next) {
+		struct pyd_hwbreak slot = { 0 };
+		char what[320];
+
+		if (p->ended || p->job || p->python.state != PYD_PYTHON_READY)
+			continue;
+		switch (pyd_hang_look(&p->hang, &p->python, w->o, &slot)) {
+		case PYD_HANG_GUARD:
+			guard(w, p, &slot);
+			break;
+		case PYD_HANG_HUNG:
+			snprintf(what, sizeof(what),
+				 "%s%.200s at one instruction for %.1f s",
+				 w->o->thread ? "thread " : "the main thread",
+				 w->o->thread ? w->o->thread : "",
+				 (double)w->o->hang_ns / 1e9);
+			on_process(w, p, "hang", what, w->o->kill);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+void pyd_triggers_look(struct pyd_tracing *w)
+{
+	uint64_t now = pyd_now_ns();
+
+	look_for_timeout(w, now);
+	look_for_size(w, now);
+	look_for_hang(w, now);
+}
+
+uint64_t pyd_triggers_next(const struct pyd_tracing *w)
+{
+	uint64_t at = UINT64_MAX;
+	const struct {
+		unsigned int trigger;
+		uint64_t at;
+	} looks[] = {
+		{ PYD_ON_HANG, w->hang_ns + pyd_hang_period(w->o) },
+		{ PYD_ON_RSS, w->rss_ns + RSS_LOOK_MS * MS },
+		{ w->timed_out ? 0 : PYD_ON_TIMEOUT,
+		  w->began_ns + w->o->timeout_ns },
+	};
+
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+		if (w->o->triggers & looks[i].trigger && looks[i].at < at)
+			at = looks[i].at;
+	return at;
+}
