@@ -90,6 +90,8 @@ static int put_call(pid_t tid, const struct pyd_regs *regs)
 	return 0;
 }
 
+const bool pyd_arch_has_hwbreaks = true;
+
 /* DR7: an enabling bit for each, then type and length. */
 static enum pyd_code set_hwbreaks(pid_t tid, const struct pyd_hwbreak *v,
 				  struct pyd_err *err)
@@ -231,6 +233,8 @@ static int put_call(pid_t tid, const struct pyd_regs *regs)
 	return (int)ptrace(PTRACE_SETREGSET, tid, (void *)NT_ARM_SYSTEM_CALL,
 			   &iov);
 }
+
+const bool pyd_arch_has_hwbreaks = false;
 
 /* A breakpoint has to be stepped over there by its tracer. */
 static enum pyd_code set_hwbreaks(pid_t tid, const struct pyd_hwbreak *v,

@@ -66,6 +66,8 @@ int pyd_arch_in_call(const struct pyd_regs *regs);
 /* -- hardware breakpoints: nothing is written to the program -- */
 
 enum { PYD_HWBREAKS = 4 };
+/* False: pydumpd does not know this processor's. */
+extern const bool pyd_arch_has_hwbreaks;
 
 struct pyd_hwbreak {
 	pyd_addr addr; /* 0: none; of a write: a multiple of 8 */
@@ -73,7 +75,8 @@ struct pyd_hwbreak {
 			* instruction there */
 };
 /* Sets all of a stopped thread's; v may be NULL: none is left. They are the
- * thread's alone, and outlive its tracer. PYD_UNSUPPORTED: the processor, or
+ * thread's alone, and outlive its tracer; those of hwbreak.h do not.
+ * PYD_UNSUPPORTED: the processor, or
  * the machine that we are in, has none; PYD_GONE. */
 PYD_MUST_CHECK enum pyd_code pyd_arch_set_hwbreaks(
 	pid_t tid, const struct pyd_hwbreak v[PYD_HWBREAKS],

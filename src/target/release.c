@@ -82,6 +82,23 @@ void pyd_tracee_poll(struct pyd_tracee *e)
 		pyd_tracee_note(e, got < 0, status);
 }
 
+bool pyd_tracee_restart(struct pyd_tracee *e, bool interrupt)
+{
+	int status;
+	pid_t got;
+
+	if ((interrupt && ptrace(PTRACE_INTERRUPT, e->t.tid, NULL, NULL)) ||
+	    ptrace(PTRACE_CONT, e->t.tid, NULL, NULL)) {
+		e->state = PYD_TRACEE_DYING;
+		return false;
+	}
+	do
+		got = waitpid(e->t.tid, &status, __WALL);
+	while (got < 0 && errno == EINTR);
+	pyd_tracee_note(e, got < 0, status);
+	return e->state == PYD_TRACEE_STOPPED;
+}
+
 static void let_run(struct pyd_tracee *e, int sig)
 {
 	e->sig = 0;

@@ -38,6 +38,12 @@ void pyd_threads_sort(struct pyd_threads *t, pid_t pid);
 void pyd_tracee_poll(struct pyd_tracee *e);
 /* What waitpid() said of it. */
 void pyd_tracee_note(struct pyd_tracee *e, bool failed, int status);
+/*
+ * Has a stopped thread go on, without a signal, to its very next stop: before
+ * it runs any code of the program if interrupt is set, else with the signal
+ * that waits for it, if one does. False: it has ended.
+ */
+bool pyd_tracee_restart(struct pyd_tracee *e, bool interrupt);
 /* Was the signal for the process, and not for that very thread? Timers and
  * faults are a thread's, or cannot be told. */
 bool pyd_signal_is_for_process(int sig, const siginfo_t *info);

@@ -55,6 +55,7 @@ static void *work(void *arg)
 	const struct pyd_stop_owner owner = { hold, release, j };
 	struct pyd_snapshot_options so = *j->o->snapshot;
 
+	pyd_hwbreaker_leave(j->breaker);
 	so.pid = j->p->pid;
 	so.path = j->path;
 	so.trigger = &j->trigger;
@@ -70,7 +71,8 @@ static void *work(void *arg)
 }
 
 struct pyd_dumping *pyd_dumping_create(struct pyd_watched *p,
-				       const struct pyd_watch_options *o)
+				       const struct pyd_watch_options *o,
+				       const struct pyd_hwbreaker *breaker)
 {
 	struct pyd_dumping *j = calloc(1, sizeof(*j));
 
@@ -78,6 +80,7 @@ struct pyd_dumping *pyd_dumping_create(struct pyd_watched *p,
 		return NULL;
 	j->p = p;
 	j->o = o;
+	j->breaker = breaker;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_cond_init(&j->change, NULL);
 	return j;

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "target/hwbreak.h"
 #include "watch/tree.h"
 #include "watch/watch.h"
 
@@ -26,6 +27,7 @@ struct pyd_dumping {
 	struct pyd_dumping *next;
 	struct pyd_watched *p;
 	const struct pyd_watch_options *o;
+	const struct pyd_hwbreaker *breaker;
 	struct pyd_trigger trigger;
 	char what[256]; /* for messages: "SIGSEGV at 0x8" */
 	char path[4096];
@@ -48,7 +50,8 @@ struct pyd_dumping {
 };
 
 struct pyd_dumping *pyd_dumping_create(struct pyd_watched *p,
-				       const struct pyd_watch_options *o);
+				       const struct pyd_watch_options *o,
+				       const struct pyd_hwbreaker *breaker);
 /* From QUEUED on. False: there is no thread for it; it is DONE. */
 bool pyd_dumping_start(struct pyd_dumping *j);
 enum pyd_dumping_phase pyd_dumping_phase(struct pyd_dumping *j);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -56,7 +55,7 @@ struct pyd_dumping *pyd_job_begin(struct pyd_tracing *w, struct pyd_watched *p,
 				       p->pid, what, why);
 		return NULL;
 	}
-	j = pyd_dumping_create(p, w->o);
+	j = pyd_dumping_create(p, w->o, &w->breaker);
 	if (!j) {
 		pyd_log_error("%s (%d): %s; no dump: out of memory", p->name,
 			      p->pid, what);
@@ -80,40 +79,6 @@ void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th)
 	j->trigger.thread = th->e.t.tid;
 	j->trigger.has_regs =
 		!pyd_arch_get_regs(th->e.t.tid, &j->trigger.regs, &ignored);
-}
-
-static bool all_held(struct pyd_tracing *w, struct pyd_dumping *j,
-		     bool *ret_asleep)
-{
-	struct pyd_watched *p = j->p;
-	const struct pyd_process process = { .pid = p->pid };
-	struct pyd_vec tids = { 0 };
-	struct pyd_err ignored;
-	bool all = true;
-
-	*ret_asleep = true;
-	for (size_t i = 0; i < p->nthreads; i++) {
-		const struct pyd_watched_thread *th = p->threads[i];
-		struct pyd_thread now;
-
-		if (th->e.state != PYD_TRACEE_RUNS)
-			continue;
-		all = false;
-		if (pyd_thread_describe(&process, th->e.t.tid, &now) &&
-		    now.state != 'D')
-			*ret_asleep = false;
-	}
-	if (!all || pyd_procfs_tasks(p->pid, &tids, &ignored))
-		return all;
-	/* One that was started just now has still to report. */
-	for (size_t i = 0; i < tids.len; i++)
-		if (!pyd_tree_thread(&w->tree, (pid_t)tids.data[i])) {
-			all = *ret_asleep = false;
-			(void)ptrace(PTRACE_SEIZE, (pid_t)tids.data[i], NULL,
-				     (void *)w->options);
-		}
-	pyd_vec_deinit(&tids);
-	return all;
 }
 
 static enum pyd_code held_threads(const struct pyd_watched *p,
@@ -161,22 +126,10 @@ static enum pyd_code held_threads(const struct pyd_watched *p,
 	return PYD_OK;
 }
 
-void pyd_job_release(struct pyd_watched *p)
+static void release(struct pyd_watched *p)
 {
-	struct pyd_watched_thread *main = NULL;
-
 	p->hold = false;
-	p->released_ns = pyd_now_ns();
-	p->nforwards = 0;
-	/* The main thread first: it is likely to win; see release.c. */
-	for (size_t i = 0; i < p->nthreads; i++)
-		if (p->threads[i]->e.t.tid == p->pid)
-			main = p->threads[i];
-	if (main && main->e.state == PYD_TRACEE_STOPPED)
-		pyd_tracing_go_on(main);
-	for (size_t i = 0; i < p->nthreads; i++)
-		if (p->threads[i]->e.state == PYD_TRACEE_STOPPED)
-			pyd_tracing_go_on(p->threads[i]);
+	pyd_tracing_release(p);
 }
 
 static void serve_hold(struct pyd_tracing *w, struct pyd_dumping *j)
@@ -191,10 +144,9 @@ static void serve_hold(struct pyd_tracing *w, struct pyd_dumping *j)
 	if (!p->hold) {
 		p->hold = true;
 		j->deadline_ns = now + HOLD_MS * MS;
-		for (size_t i = 0; i < p->nthreads; i++)
-			pyd_tracing_interrupt(p->threads[i]);
+		pyd_tracing_interrupt_all(p);
 	}
-	if (!all_held(w, j, &asleep) &&
+	if (!pyd_tracing_all_stopped(w, p, &asleep) &&
 	    !(asleep &&
 	      now + (HOLD_MS - HOLD_ASLEEP_MS) * MS > j->deadline_ns)) {
 		if (now < j->deadline_ns)
@@ -207,7 +159,7 @@ static void serve_hold(struct pyd_tracing *w, struct pyd_dumping *j)
 	if (!code)
 		code = held_threads(p, &threads, &err);
 	if (code)
-		pyd_job_release(p);
+		release(p);
 	pyd_dumping_held(j, &threads, code, &err);
 }
 
@@ -244,7 +196,7 @@ static void end_job(struct pyd_tracing *w, struct pyd_dumping *j)
 		p->threads[i]->parked = false;
 	if (j->kill && !p->ended)
 		pyd_job_kill(p);
-	pyd_job_release(p);
+	release(p);
 	w->running--;
 	pyd_dumping_destroy(j);
 }
@@ -265,7 +217,7 @@ void pyd_jobs_serve(struct pyd_tracing *w)
 			serve_hold(w, j);
 			break;
 		case PYD_DUMPING_WANTS_RELEASE:
-			pyd_job_release(j->p);
+			release(j->p);
 			pyd_dumping_released(j);
 			break;
 		case PYD_DUMPING_DONE:

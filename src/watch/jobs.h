@@ -14,8 +14,6 @@ struct pyd_dumping *pyd_job_begin(struct pyd_tracing *w, struct pyd_watched *p,
 void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th);
 /* SIGKILL, and a line about it. */
 void pyd_job_kill(const struct pyd_watched *p);
-/* All threads of a process go on, as far as nothing else holds them. */
-void pyd_job_release(struct pyd_watched *p);
 /* Does what jobs wait for. */
 void pyd_jobs_serve(struct pyd_tracing *w);
 

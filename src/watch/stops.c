@@ -35,11 +35,10 @@ static bool step(struct pyd_watched_thread *th)
 		return false;
 	}
 	pyd_tracee_note(&th->e, false, status);
-	if (th->e.sig != SIGTRAP)
+	if (th->e.sig != SIGTRAP && th->e.sig != SIGURG)
 		return false;
-	th->e.sig = 0;
 	(void)pyd_arch_hwbreaks_hit(th->e.t.tid);
-	return true;
+	return pyd_arm_calm(th);
 }
 
 static void on_hit(struct pyd_tracing *w, struct pyd_watched_thread *th,
@@ -59,8 +58,7 @@ static void on_hit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 			pyd_hang_progress(&p->hang);
 			p->python.breaks[i].addr = 0;
 			p->python.kinds[i] = PYD_SLOT_NONE;
-			th->rearm = true;
-			pyd_arm(w, th);
+			pyd_arm_progress(w, th);
 			continue;
 		}
 		if (p->python.kinds[i] == PYD_SLOT_EXIT) {
@@ -126,11 +124,14 @@ static void complete_forward(struct pyd_watched_thread *th)
 
 static void on_signal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 {
-	if (th->e.sig == SIGTRAP && th->e.info.si_code == TRAP_HWBKPT) {
-		unsigned int hits = pyd_arch_hwbreaks_hit(th->e.t.tid);
+	unsigned int hits = 0;
+	bool sure;
 
+	if (pyd_hwbreak_is_hit(th->e.t.tid, &th->e.info, th->p->python.breaks,
+			       &hits, &sure)) {
 		/* Also one that was taken away a moment ago. */
-		th->e.sig = 0;
+		if (sure && !pyd_arm_calm(th))
+			return;
 		on_hit(w, th, hits);
 		return;
 	}
@@ -150,42 +151,63 @@ static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
 		if (p->threads[i] != th)
 			pyd_tree_drop_thread(&w->tree, p->threads[i]);
 	pyd_armed_mark(w, p->pid, false);
+	pyd_tree_close_events(p);
 	p->hang = (struct pyd_hang) { 0 };
 	p->reported = false;
+	p->looks = 0;
 	pyd_python_deinit(&p->python);
 	if (pyd_tracing_wants_python(w))
 		pyd_python_exec(&p->python, p->pid);
-	pyd_arm(w, th);
+	pyd_arm_all(w, p);
 }
 
-/* The first stop of a thread or process that a tracee made. */
-static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid)
+/* Whose new thread it is, without reading a file: programs may start many.
+ * NULL: it is none of a process that is known. */
+static struct pyd_watched *process_of(const struct pyd_tracing *w, pid_t tid)
 {
-	struct pyd_proc_status status;
+	for (struct pyd_watched *p = w->tree.first; p; p = p->next)
+		if (!p->ended &&
+		    (!syscall(SYS_tgkill, p->pid, tid, 0) || errno == EPERM))
+			return p;
+	return NULL;
+}
+
+static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid)
+{
+	struct pyd_watched *p = pyd_tree_add(&w->tree, pid);
+	struct pyd_watched *parent;
 	struct pyd_proc_stat stat;
-	struct pyd_watched_thread *th;
-	struct pyd_watched *p, *parent;
 	struct pyd_regs regs;
 	struct pyd_err ignored;
 
-	if (pyd_procfs_status(tid, 0, &status, &ignored))
+	if (!p || pyd_procfs_stat(pid, 0, &stat, &ignored))
+		return p;
+	parent = pyd_tree_process(&w->tree, stat.ppid);
+	if (parent && pyd_tracing_wants_python(w) &&
+	    !pyd_arch_get_regs(pid, &regs, &ignored) &&
+	    !pyd_arch_is_vfork(&regs))
+		pyd_python_fork(&p->python, &parent->python, pid, &regs, w->o);
+	return p;
+}
+
+/* The first stop of a thread or process that a tracee made. */
+static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
+					 int status)
+{
+	struct pyd_watched *p = process_of(w, tid);
+	const bool process = !p;
+	struct pyd_watched_thread *th;
+
+	/* The first thread of a process has its id. */
+	if (process)
+		p = new_process(w, tid);
+	th = p ? pyd_tree_add_thread(&w->tree, p, tid) : NULL;
+	if (!th)
 		return NULL;
-	p = pyd_tree_process(&w->tree, status.tgid);
-	if (!p) {
-		p = pyd_tree_add(&w->tree, status.tgid);
-		if (!p)
-			return NULL;
-		parent = pyd_procfs_stat(tid, 0, &stat, &ignored)
-				 ? NULL
-				 : pyd_tree_process(&w->tree, stat.ppid);
-		if (parent && pyd_tracing_wants_python(w) &&
-		    !pyd_arch_get_regs(tid, &regs, &ignored) &&
-		    !pyd_arch_is_vfork(&regs))
-			pyd_python_fork(&p->python, &parent->python, p->pid,
-					&regs, w->o);
-	}
-	th = pyd_tree_add_thread(&w->tree, p, tid);
-	if (th)
+	pyd_tracee_note(&th->e, false, status);
+	if (process)
+		pyd_arm_all(w, p);
+	else
 		pyd_arm(w, th);
 	return th;
 }
@@ -194,16 +216,13 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 {
 	struct pyd_watched_thread *th = pyd_tree_thread(&w->tree, tid);
 	unsigned long message = 0;
-	struct pyd_regs regs;
-	struct pyd_err ignored;
 
-	if (!th)
-		th = on_new(w, tid);
-	if (!th) {
+	if (th) {
+		pyd_tracee_note(&th->e, false, status);
+	} else if (!(th = on_new(w, tid, status))) {
 		(void)ptrace(PTRACE_CONT, tid, NULL, NULL);
 		return;
 	}
-	pyd_tracee_note(&th->e, false, status);
 	switch (status >> 16) {
 	case 0:
 		on_signal(w, th);
@@ -218,9 +237,7 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 	case PTRACE_EVENT_STOP:
 		if (!th->rearm)
 			break;
-		if (tid == th->p->pid && !th->p->python.main_tstate &&
-		    !pyd_arch_get_regs(tid, &regs, &ignored))
-			pyd_python_main(&th->p->python, &regs);
+		pyd_arm_find_main(th);
 		pyd_arm(w, th);
 		break;
 	default:

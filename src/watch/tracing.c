@@ -25,7 +25,8 @@ static void let_run(struct pyd_watched_thread *th)
 
 void pyd_tracing_go_on(struct pyd_watched_thread *th)
 {
-	if (!th->p->hold && !th->parked)
+	if (th->e.state == PYD_TRACEE_STOPPED && !th->p->hold &&
+	    !th->p->arming && !th->parked)
 		let_run(th);
 }
 
@@ -34,4 +35,59 @@ void pyd_tracing_interrupt(struct pyd_watched_thread *th)
 	if (th->e.state == PYD_TRACEE_RUNS &&
 	    ptrace(PTRACE_INTERRUPT, th->e.t.tid, NULL, NULL))
 		th->e.state = PYD_TRACEE_DYING;
+}
+
+void pyd_tracing_interrupt_all(struct pyd_watched *p)
+{
+	for (size_t i = 0; i < p->nthreads; i++)
+		pyd_tracing_interrupt(p->threads[i]);
+}
+
+bool pyd_tracing_all_stopped(struct pyd_tracing *w, struct pyd_watched *p,
+			     bool *ret_asleep)
+{
+	const struct pyd_process process = { .pid = p->pid };
+	struct pyd_vec tids = { 0 };
+	struct pyd_err ignored;
+	bool all = true;
+
+	*ret_asleep = true;
+	for (size_t i = 0; i < p->nthreads; i++) {
+		const struct pyd_watched_thread *th = p->threads[i];
+		struct pyd_thread now;
+
+		if (th->e.state != PYD_TRACEE_RUNS)
+			continue;
+		all = false;
+		if (pyd_thread_describe(&process, th->e.t.tid, &now) &&
+		    now.state != 'D')
+			*ret_asleep = false;
+	}
+	if (!all || pyd_procfs_tasks(p->pid, &tids, &ignored))
+		return all;
+	/* One that was started just now has still to report. */
+	for (size_t i = 0; i < tids.len; i++)
+		if (!pyd_tree_thread(&w->tree, (pid_t)tids.data[i])) {
+			all = *ret_asleep = false;
+			(void)ptrace(PTRACE_SEIZE, (pid_t)tids.data[i], NULL,
+				     (void *)w->options);
+		}
+	pyd_vec_deinit(&tids);
+	return all;
+}
+
+void pyd_tracing_release(struct pyd_watched *p)
+{
+	struct pyd_watched_thread *main = NULL;
+
+	p->released_ns = pyd_now_ns();
+	p->nforwards = 0;
+	/* The main thread first: it is likely to win; see release.c. */
+	for (size_t i = 0; i < p->nthreads; i++)
+		if (p->threads[i]->e.t.tid == p->pid)
+			main = p->threads[i];
+	if (main)
+		pyd_tracing_go_on(main);
+	for (size_t i = 0; i < p->nthreads; i++)
+		pyd_tracing_go_on(p->threads[i]);
 }

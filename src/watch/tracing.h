@@ -6,6 +6,7 @@
 #ifndef PYD_WATCH_TRACING_H
 #define PYD_WATCH_TRACING_H
 
+#include "target/hwbreak.h"
 #include "watch/budget.h"
 #include "watch/tracer.h"
 #include "watch/tree.h"
@@ -15,6 +16,7 @@ struct pyd_tracing {
 	struct pyd_tree tree;
 	struct pyd_layouts layouts;
 	struct pyd_budget budget;
+	struct pyd_hwbreaker breaker;
 	struct pyd_armed *armed;
 	struct pyd_dumping *jobs;
 	size_t running;	   /* jobs */
@@ -31,5 +33,13 @@ bool pyd_tracing_wants_python(const struct pyd_tracing *w);
 void pyd_tracing_go_on(struct pyd_watched_thread *th);
 /* Stops a running one; it reports when it has. */
 void pyd_tracing_interrupt(struct pyd_watched_thread *th);
+void pyd_tracing_interrupt_all(struct pyd_watched *p);
+/* True when all threads of a process have stopped, also those that have still
+ * to report. *ret_asleep: all that have not sleep in the kernel, where nothing
+ * stops them. */
+bool pyd_tracing_all_stopped(struct pyd_tracing *w, struct pyd_watched *p,
+			     bool *ret_asleep);
+/* All of them go on, as far as nothing else holds them. */
+void pyd_tracing_release(struct pyd_watched *p);
 
 #endif

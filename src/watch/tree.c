@@ -2,6 +2,7 @@
 #include "watch/tree.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 struct pyd_watched *pyd_tree_process(const struct pyd_tree *t, pid_t pid)
 {
@@ -27,6 +28,7 @@ struct pyd_watched *pyd_tree_add(struct pyd_tree *t, pid_t pid)
 	if (!p)
 		return NULL;
 	p->pid = pid;
+	p->progress = -1;
 	pyd_python_init(&p->python);
 	p->next = t->first;
 	t->first = p;
@@ -83,11 +85,23 @@ void pyd_tree_drop_thread(struct pyd_tree *t, struct pyd_watched_thread *th)
 	t->n--;
 }
 
+void pyd_tree_close_events(struct pyd_watched *p)
+{
+	for (size_t i = 0; i < p->events.len; i++)
+		close((int)p->events.data[i]);
+	pyd_vec_clear(&p->events);
+	if (p->progress >= 0)
+		close(p->progress);
+	p->progress = -1;
+}
+
 static void destroy(struct pyd_watched *p)
 {
 	for (size_t i = 0; i < p->nthreads; i++)
 		free(p->threads[i]);
 	free(p->threads);
+	pyd_tree_close_events(p);
+	pyd_vec_deinit(&p->events);
 	pyd_python_deinit(&p->python);
 	free(p);
 }

@@ -6,6 +6,7 @@
 #ifndef PYD_WATCH_TREE_H
 #define PYD_WATCH_TREE_H
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "target/tracee.h"
 #include "watch/hang.h"
@@ -35,6 +36,11 @@ struct pyd_watched {
 	struct pyd_dumping *job; /* NULL: none */
 	char name[128];		 /* for messages */
 	bool hold;		 /* its threads stay stopped for the job */
+	bool arming;		 /* and for their breakpoints */
+	uint64_t arming_ns;	 /* since when */
+	struct pyd_vec events;	 /* fds of breakpoints (hwbreak.h) */
+	int progress;		 /* that of hang.h; -1: none */
+	unsigned int looks;	 /* for Python, where nothing tells of it */
 	bool ended;		 /* it is kept for its job alone */
 	bool reported;		 /* why it ends has been dumped */
 	bool rss_over;		 /* it was too large when last looked at */
@@ -59,6 +65,8 @@ struct pyd_watched *pyd_tree_add(struct pyd_tree *t, pid_t pid);
 struct pyd_watched_thread *pyd_tree_add_thread(struct pyd_tree *t,
 					       struct pyd_watched *p,
 					       pid_t tid);
+/* Takes away the breakpoints of all its threads, which may run. */
+void pyd_tree_close_events(struct pyd_watched *p);
 /* It has ended; with its last thread the process has, too. */
 void pyd_tree_drop_thread(struct pyd_tree *t, struct pyd_watched_thread *th);
 /* Frees a process that has ended and has no job. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "watch/arming.h"
 #include "watch/dumping.h"
 #include "watch/fatal.h"
@@ -178,8 +179,29 @@ static void guard(struct pyd_tracing *w, struct pyd_watched *p,
 		return;
 	p->python.breaks[3] = *slot;
 	p->python.kinds[3] = PYD_SLOT_PROGRESS;
-	th->rearm = true;
-	pyd_tracing_interrupt(th);
+	pyd_arm_progress(w, th);
+}
+
+/* Without breakpoints nothing tells when Python has started: it is looked for,
+ * ever more rarely. */
+static void find_late(struct pyd_tracing *w, struct pyd_watched *p)
+{
+	struct pyd_watched_thread *th = pyd_tree_thread(&w->tree, p->pid);
+	struct pyd_err err = { 0 };
+
+	p->looks++;
+	if (p->looks & (p->looks - 1))
+		return;
+	if (pyd_python_find(&p->python, p->pid, &w->layouts, w->o, &err)) {
+		pyd_log_debug("%s", err.msg);
+		pyd_python_deinit(&p->python);
+		return;
+	}
+	/* Its stop tells which thread state is the main one. */
+	if (th) {
+		th->rearm = true;
+		pyd_tracing_interrupt(th);
+	}
 }
 
 static void look_for_hang(struct pyd_tracing *w, uint64_t now)
@@ -192,7 +214,11 @@ static void look_for_hang(struct pyd_tracing *w, uint64_t now)
 		struct pyd_hwbreak slot = { 0 };
 		char what[320];
 
-		if (p->ended || p->job || p->python.state != PYD_PYTHON_READY)
+		if (p->ended || p->job)
+			continue;
+		if (w->no_breaks && p->python.state == PYD_PYTHON_NONE)
+			find_late(w, p);
+		if (p->python.state != PYD_PYTHON_READY)
 			continue;
 		switch (pyd_hang_look(&p->hang, &p->python, w->o, &slot)) {
 		case PYD_HANG_GUARD:

@@ -81,6 +81,31 @@ def busy():
     sys.exit(5)
 
 
+def raising():
+    """Threads end by exceptions all the time."""
+    lines, told = [], []
+
+    def read():
+        for line in sys.stdin:
+            lines.append(line)
+
+    def work():
+        raise ValueError("again")
+
+    threading.excepthook = lambda args: told.append(args.exc_type)
+    threading.Thread(target=read, daemon=True).start()
+    say("ready")
+    while lines != ["end\n"]:
+        told.clear()
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        if lines and lines[0] == "go\n":
+            say("right" if told == [ValueError] else "wrong")
+            lines.pop(0)
+    sys.exit(5)
+
+
 def crash_loop():
     for _ in range(int(sys.argv[2])):
         pid = os.fork()

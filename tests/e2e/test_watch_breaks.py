@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The breakpoints by which exceptions are noticed: what the kernel may refuse,
+and that they end with the watchdog."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import harness
+import pytest
+from harness import PYDUMPD, TARGETS, record, start
+from interpreters import Interpreter, environment
+
+pytestmark = pytest.mark.crashes
+
+SMALL = ("--no-globals", "--max-objects=20000", "--native=off")
+KILLS = int(os.environ.get("PYDUMPD_KILLS") or 100) // 2
+
+
+def run_denied(what: str, *args: str | Path) -> harness.subprocess.CompletedProcess[str]:
+    argv = [str(TARGETS / "deny.py"), what, str(PYDUMPD), "run", *map(str, args)]
+    return harness.pydumpd(*argv, binary=sys.executable, env=environment())
+
+
+def kinds(dumps: Path) -> list[str]:
+    found = [record(p, "header")["trigger"]["kind"] for p in dumps.iterdir()]
+    for path in dumps.iterdir():
+        path.unlink()
+    return found
+
+
+@pytest.mark.parametrize("what", ["bpf", "perf"])
+def test_other_ways(one: Interpreter, tmp_path: Path, what: str) -> None:
+    """Where the best way is refused there is another."""
+    for way, status in (("in_main", 1), ("in_thread", 0)):
+        argv = one.argv(str(TARGETS / "uncaught.py"), way)
+        done = run_denied(what, "--dir", tmp_path, *SMALL, "--", *argv)
+        assert done.returncode == status and "breakpoints" not in done.stderr
+        assert kinds(tmp_path) == ["exception"], (way, done.stderr)
+
+
+def test_none_at_all(one: Interpreter, tmp_path: Path) -> None:
+    """It is said, once, and other triggers are on."""
+    code = "import os, threading; threading.Thread(target=int, args=['x']).start(); os.abort()"
+    argv = one.argv("-c", f"import os\nif not os.fork():\n  {code}\nos.wait()\nraise ValueError")
+    done = run_denied("perf,registers", "--dir", tmp_path, *SMALL, "--", *argv)
+    assert done.returncode == 1
+    assert done.stderr.count("no hardware breakpoints") == 1, done.stderr
+    assert kinds(tmp_path) == ["signal"]
+    argv = one.argv("-c", "import time; time.sleep(600)")
+    hang = ("--on=hang=0.3", "--then=kill", "--dir", tmp_path)
+    done = run_denied("perf,registers", *hang, *SMALL, "--", *argv)
+    assert done.returncode == -signal.SIGKILL and done.stderr.count("\n") == 2, done.stderr
+    assert kinds(tmp_path) == ["hang"]
+
+
+def await_text(target: harness.Target, text: str) -> None:
+    deadline = time.monotonic() + harness.PATIENCE
+    while text not in target.stderr():
+        assert time.monotonic() < deadline and target.process.poll() is None
+        time.sleep(0.001)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="breakpoints that harm nobody need root")
+def test_all_of_it_killed(one: Interpreter, tmp_path: Path) -> None:
+    """SIGKILL for guard and tracer at once, at any moment, while threads end by
+    exceptions without a pause: the program runs on, and has no breakpoints."""
+    moments = random.Random(5)
+    argv = [str(PYDUMPD), "watch", "--dir", str(tmp_path), "-v", "--on=exception"]
+    argv += ["--exclude-exception=*"]
+    with start(one.argv(str(TARGETS / "waits.py"), "raising")) as target:
+        assert target.line() == "ready"
+        for number in range(KILLS):
+            with start([*argv, str(target.pid)]) as watch:
+                await_text(watch, "breakpoint of kind")
+                children = Path(f"/proc/{watch.pid}/task/{watch.pid}/children")
+                tracer = int(children.read_text())
+                time.sleep(moments.uniform(0, 0.01))
+                os.kill(watch.pid, signal.SIGKILL)
+                os.kill(tracer, signal.SIGKILL)
+                assert watch.process.wait() == -signal.SIGKILL
+            assert target.ask("go") == "right", number
+        assert target.unharmed()
+        target.say("end")
+        assert target.wait() == 5
+    assert not list(tmp_path.iterdir())
