@@ -9,8 +9,6 @@
 #include "dump/mp.h"
 #include "dump/utf8.h"
 
-/* Fixed columns of one object: 8+2+1+2+4+4+4+4+4. */
-#define REC_BYTES 33
 /* Keys, heads of bins, lists of types and shapes, the shape 0. */
 #define HEAD_BYTES 512
 /* Of the text of a mark, as nodes have it. */
@@ -36,6 +34,7 @@ void pyd_batch_clear(struct pyd_batch *b)
 	pyd_vec_clear(&b->types);
 	pyd_buf_clear(&b->shapes);
 	b->nshapes = 1;
+	pyd_vec_clear(&b->lens);
 	b->last_shape = 0;
 	b->nmarks = 0;
 	pyd_buf_clear(&b->texts);
@@ -54,6 +53,7 @@ void pyd_batch_destroy(struct pyd_batch *b)
 	pyd_buf_deinit(&b->values);
 	pyd_vec_deinit(&b->types);
 	pyd_buf_deinit(&b->shapes);
+	pyd_vec_deinit(&b->lens);
 	free(b->marks);
 	pyd_buf_deinit(&b->texts);
 	pyd_map_deinit(&b->type_of);
@@ -61,25 +61,9 @@ void pyd_batch_destroy(struct pyd_batch *b)
 	free(b);
 }
 
-size_t pyd_batch_cost(const struct pyd_node *node, size_t shape_size)
+static enum pyd_code new_type(struct pyd_batch *b, uint64_t addr, size_t slot,
+			      struct pyd_err *err)
 {
-	/* A type of its own: 9 bytes; a mark: keys, numbers and text. */
-	return REC_BYTES + 8 * (node->refs.len + node->attrs.len) +
-	       node->value.len + 9 + shape_size +
-	       (node->mark ? 48 + sizeof(node->mark_text) : 0);
-}
-
-static enum pyd_code type_index(struct pyd_batch *b, uint64_t addr,
-				uint16_t *ret, struct pyd_err *err)
-{
-	size_t slot = (size_t)(addr * 0x9E3779B97F4A7C15ULL >> 56);
-
-	/* 0 is the address of no type, and that of an unused slot. */
-	if (addr && b->recent[slot].addr == addr) {
-		*ret = (uint16_t)b->recent[slot].index;
-		return PYD_OK;
-	}
-
 	/* Keys of a map are not 0; no type lies at the last address. */
 	uint64_t index;
 	uint64_t key = addr + 1 ? addr + 1 : 1;
@@ -98,27 +82,41 @@ static enum pyd_code type_index(struct pyd_batch *b, uint64_t addr,
 	}
 	b->recent[slot].addr = addr;
 	b->recent[slot].index = (uint32_t)index;
-	*ret = (uint16_t)index;
 	return PYD_OK;
 }
 
-static enum pyd_code shape_index(struct pyd_batch *b, uint32_t shape,
-				 const msgpack_sbuffer *map, uint16_t *ret,
-				 struct pyd_err *err)
+static inline enum pyd_code type_index(struct pyd_batch *b, uint64_t addr,
+				       uint16_t *ret, struct pyd_err *err)
+{
+	size_t slot = (size_t)(addr * 0x9E3779B97F4A7C15ULL >> 56);
+
+	/* 0 is the address of no type, and that of an unused slot. */
+	if (!addr || b->recent[slot].addr != addr) {
+		enum pyd_code code = new_type(b, addr, slot, err);
+
+		if (code)
+			return code;
+	}
+	*ret = (uint16_t)b->recent[slot].index;
+	return PYD_OK;
+}
+
+static enum pyd_code new_shape(struct pyd_batch *b, uint32_t shape,
+			       const msgpack_sbuffer *map, size_t len,
+			       struct pyd_err *err)
 {
 	uint64_t index = 0;
 	enum pyd_code code;
 
-	if (!shape || b->last_shape == shape) {
-		*ret = shape ? b->last_shape_index : 0;
-		return PYD_OK;
-	}
 	if (!pyd_map_get(&b->shape_of, shape, &index)) {
 		index = b->nshapes;
 		code = pyd_buf_append(&b->shapes, map->data, map->size, err);
-		if (code)
-			return code;
-		code = pyd_map_put(&b->shape_of, shape, index, err);
+		if (!code && !b->lens.len) /* of shape 0 */
+			code = pyd_vec_push(&b->lens, 0, err);
+		if (!code)
+			code = pyd_vec_push(&b->lens, len, err);
+		if (!code)
+			code = pyd_map_put(&b->shape_of, shape, index, err);
 		if (code)
 			return code;
 		b->nshapes++;
@@ -126,7 +124,23 @@ static enum pyd_code shape_index(struct pyd_batch *b, uint32_t shape,
 	}
 	b->last_shape = shape;
 	b->last_shape_index = (uint16_t)index;
-	*ret = (uint16_t)index;
+	return PYD_OK;
+}
+
+static inline enum pyd_code shape_index(struct pyd_batch *b, uint32_t shape,
+					const msgpack_sbuffer *map, size_t len,
+					uint16_t *ret, struct pyd_err *err)
+{
+	*ret = 0;
+	if (!shape)
+		return PYD_OK;
+	if (b->last_shape != shape) {
+		enum pyd_code code = new_shape(b, shape, map, len, err);
+
+		if (code)
+			return code;
+	}
+	*ret = b->last_shape_index;
 	return PYD_OK;
 }
 
@@ -192,55 +206,67 @@ static inline void copy(void *to, const void *from, size_t len, size_t cap,
 		memcpy(to, from, len);
 }
 
+/* Room for one more object of that many references and bytes. */
+static enum pyd_code grow(struct pyd_batch *b, size_t words, size_t bytes,
+			  struct pyd_err *err)
+{
+	enum pyd_code code = b->n == b->cap ? grow_recs(b, err) : PYD_OK;
+
+	if (!code)
+		code = pyd_vec_reserve(&b->refs, words, err);
+	return code ? code : pyd_buf_reserve(&b->values, bytes, err);
+}
+
 enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 			    uint32_t shape, const msgpack_sbuffer *shape_map,
 			    struct pyd_err *err)
 {
 	size_t nrefs = node->refs.len;
 	size_t nattrs = node->attrs.len;
+	size_t words = nrefs + nattrs;
 	size_t vlen = node->value.len;
-	enum pyd_code code;
-	struct pyd_batch_rec rec = {
-		.addr = node->addr,
-		.size = (uint32_t)(node->size < UINT32_MAX ? node->size
-							   : UINT32_MAX),
-		.refcnt = node->refcnt,
-		.nrefs = (uint32_t)nrefs,
-		.nattrs = (uint32_t)nattrs,
-		.vlen = (uint32_t)node->value.len,
-		.refs_at = (uint32_t)b->refs.len,
-		.value_at = (uint32_t)b->values.len,
-		.node = (uint8_t)node->kind,
-	};
+	struct pyd_batch_rec *rec;
+	uint16_t type, own_shape;
+	uint64_t *refs;
+	enum pyd_code code = type_index(b, node->type, &type, err);
 
-	code = type_index(b, node->type, &rec.type, err);
 	if (!code)
-		code = shape_index(b, shape, shape_map, &rec.shape, err);
-	if (!code && b->n == b->cap)
-		code = grow_recs(b, err);
-	if (!code)
-		code = pyd_vec_reserve(&b->refs, nrefs + nattrs + FEW, err);
-	if (!code)
-		code = pyd_buf_reserve(&b->values, vlen + SHORT, err);
+		code = shape_index(b, shape, shape_map, nattrs, &own_shape,
+				   err);
+	if (!code &&
+	    (b->n == b->cap || words + FEW > b->refs.cap - b->refs.len ||
+	     vlen + SHORT > b->values.cap - b->values.len))
+		code = grow(b, words + FEW, vlen + SHORT, err);
 	if (!code && node->mark)
 		code = add_mark(b, b->n, node->mark, node->mark_total,
 				node->mark_text, err);
 	if (code)
 		return code;
+	/* In place, member by member: to make it elsewhere and copy it waits
+	 * for each of its stores. */
+	rec = &b->recs[b->n++];
+	rec->addr = node->addr;
+	rec->size =
+		(uint32_t)(node->size < UINT32_MAX ? node->size : UINT32_MAX);
+	rec->refcnt = node->refcnt;
+	rec->nrefs = (uint32_t)nrefs;
+	rec->vlen = (uint32_t)vlen;
+	rec->type = type;
+	rec->shape = own_shape;
+	rec->node = (uint32_t)node->kind;
 	if (vlen)
 		copy(b->values.data + b->values.len, node->value.data, vlen,
 		     node->value.cap, SHORT);
 	b->values.len += vlen;
+	refs = b->refs.data + b->refs.len;
 	if (nrefs)
-		copy(b->refs.data + b->refs.len, node->refs.data, 8 * nrefs,
-		     8 * node->refs.cap, 8 * FEW);
-	b->refs.len += nrefs;
+		copy(refs, node->refs.data, 8 * nrefs, 8 * node->refs.cap,
+		     8 * FEW);
 	if (nattrs)
-		copy(b->refs.data + b->refs.len, node->attrs.data, 8 * nattrs,
+		copy(refs + nrefs, node->attrs.data, 8 * nattrs,
 		     8 * node->attrs.cap, 8 * FEW);
-	b->refs.len += nattrs;
-	b->recs[b->n++] = rec;
-	b->raw += REC_BYTES + 8 * (nrefs + nattrs) + vlen;
+	b->refs.len += words;
+	b->raw += PYD_BATCH_REC_BYTES + 8 * words + vlen;
 	return PYD_OK;
 }
 
@@ -258,16 +284,44 @@ static enum pyd_code reserve(struct pyd_batch_scratch *s, size_t n,
 		free(s->items);
 		free(s->tmp);
 		free(s->numbers);
+		free(s->places);
 		s->cap = 0;
 		s->items = calloc(n, sizeof(*s->items));
 		s->tmp = calloc(n, sizeof(*s->tmp));
 		s->numbers = calloc(n, NUMBERS * sizeof(*s->numbers));
-		if (!s->items || !s->tmp || !s->numbers)
+		s->places = calloc(n, sizeof(*s->places));
+		if (!s->items || !s->tmp || !s->numbers || !s->places)
 			return pyd_err_set(err, PYD_NOMEM, "out of memory");
 		s->cap = n;
 	}
 	code = pyd_vec_reserve(&s->addrs, n, err);
-	return code ? code : pyd_vec_reserve(&s->words, words, err);
+	return code ? code : pyd_vec_reserve(&s->words, words + FEW, err);
+}
+
+/* Attributes of an object with that shape. */
+static uint32_t len_of(const struct pyd_batch *b, uint16_t shape)
+{
+	return shape ? (uint32_t)b->lens.data[shape] : 0;
+}
+
+/* Each object's place, by the lengths of those before it, and what the sort
+ * goes by. */
+static void prepare(const struct pyd_batch *b, struct pyd_batch_scratch *s)
+{
+	uint32_t refs = 0, value = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct pyd_batch_rec *r = &b->recs[i];
+
+		s->places[i] = (struct pyd_batch_place) { refs, value };
+		refs += r->nrefs + len_of(b, r->shape);
+		value += r->vlen;
+		s->items[i] = (struct pyd_radix_item) {
+			.key = r->addr,
+			.major = r->type,
+			.tag = (uint32_t)i,
+		};
+	}
 }
 
 static void column(struct pyd_mp_out *o, const char *name, size_t len,
@@ -299,25 +353,30 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 	if (o->code)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		const struct pyd_batch_rec *r = &b->recs[s->items[i].tag];
-		const uint64_t *from = b->refs.data + r->refs_at;
-		size_t more = (size_t)r->nrefs + r->nattrs;
+		uint32_t tag = s->items[i].tag;
+		const struct pyd_batch_rec *r = &b->recs[tag];
+		const struct pyd_batch_place *at = &s->places[tag];
+		const uint64_t *from = b->refs.data + at->refs;
+		uint32_t nattrs = len_of(b, r->shape);
+		size_t more = (size_t)r->nrefs + nattrs;
 
 		/* Numbers are little-endian, as this machine's. */
 		memcpy(type + 2 * i, &r->type, 2);
 		memcpy(shape + 2 * i, &r->shape, 2);
-		node[i] = r->node;
+		node[i] = (uint8_t)r->node;
 		s->numbers[i] = r->size;
 		s->numbers[n + i] = r->refcnt;
 		s->numbers[2 * n + i] = r->nrefs;
-		s->numbers[3 * n + i] = r->nattrs;
+		s->numbers[3 * n + i] = nattrs;
 		s->numbers[4 * n + i] = r->vlen;
 		s->addrs.data[i] = r->addr;
-		if (r->vlen)
-			memcpy(values, b->values.data + r->value_at, r->vlen);
+		/* There is room behind both, here and there. */
+		copy(values, b->values.data + at->value, r->vlen, SHORT, SHORT);
 		values += r->vlen;
-		for (size_t k = 0; n > 1 && k < more; k++)
-			words[nwords++] = from[k];
+		if (n == 1)
+			break;
+		copy(words + nwords, from, 8 * more, 8 * FEW, 8 * FEW);
+		nwords += more;
 	}
 	for (size_t k = 0; k < NUMBERS; k++)
 		pyd_column_put32(numbers[k], s->numbers + k * n, n);
@@ -360,15 +419,10 @@ enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 
 	pyd_buf_clear(out);
 	if (!code)
-		code = pyd_buf_reserve(out, b->raw, err);
+		code = pyd_buf_reserve(out, b->raw + SHORT, err);
 	if (code)
 		return code;
-	for (size_t i = 0; i < n; i++)
-		scratch->items[i] = (struct pyd_radix_item) {
-			.key = b->recs[i].addr,
-			.major = b->recs[i].type,
-			.tag = (uint32_t)i,
-		};
+	prepare(b, scratch);
 	pyd_radix_sort(scratch->items, scratch->tmp, n);
 
 	pyd_mp_put_map(&o, 15U + !!b->nmarks);
@@ -407,6 +461,7 @@ void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s)
 	free(s->items);
 	free(s->tmp);
 	free(s->numbers);
+	free(s->places);
 	pyd_vec_deinit(&s->words);
 	pyd_vec_deinit(&s->addrs);
 	*s = (struct pyd_batch_scratch) { 0 };

@@ -13,20 +13,18 @@
 #include "dump/radix.h"
 #include "read/node.h"
 
-/* One object. Its references (then attributes) and value bytes lie in the
- * batch's refs and values, in the order of the objects. */
+/* One object. Its references (then attributes, as many as its shape has names)
+ * and value bytes lie in the batch's refs and values, in the order of the
+ * objects: where, the packing finds out. Two of them fill a cache line. */
 struct pyd_batch_rec {
 	uint64_t addr;
 	uint32_t size;
 	uint32_t refcnt;
 	uint32_t nrefs;
-	uint32_t nattrs;
 	uint32_t vlen;
-	uint32_t refs_at;
-	uint32_t value_at;
 	uint16_t type;
 	uint16_t shape;
-	uint8_t node;
+	uint32_t node;
 };
 
 struct pyd_batch_mark {
@@ -45,6 +43,7 @@ struct pyd_batch {
 	struct pyd_vec types;
 	struct pyd_buf shapes; /* packed lists, shape 1 and up */
 	uint32_t nshapes;      /* with shape 0 */
+	struct pyd_vec lens;   /* of the shapes: how many names */
 	struct pyd_batch_mark *marks;
 	size_t nmarks;
 	size_t marks_cap;
@@ -63,11 +62,17 @@ struct pyd_batch {
 	} recent[256];
 };
 
+/* Where the references and value bytes of an object begin. */
+struct pyd_batch_place {
+	uint32_t refs, value;
+};
+
 /* What is kept for packing from batch to batch; one for each thread. */
 struct pyd_batch_scratch {
 	struct pyd_radix_item *items;
 	struct pyd_radix_item *tmp;
 	uint32_t *numbers; /* columns, one behind the other */
+	struct pyd_batch_place *places;
 	size_t cap;
 	struct pyd_vec words;
 	struct pyd_vec addrs;
@@ -78,8 +83,17 @@ struct pyd_batch *pyd_batch_create(void);
 void pyd_batch_clear(struct pyd_batch *b);
 void pyd_batch_destroy(struct pyd_batch *b);
 
+/* Fixed columns of one object: 8+2+1+2+4+4+4+4+4. */
+enum { PYD_BATCH_REC_BYTES = 33 };
 /* How much this node adds to the packed size, at most. */
-size_t pyd_batch_cost(const struct pyd_node *node, size_t shape_size);
+static inline size_t pyd_batch_cost(const struct pyd_node *node,
+				    size_t shape_size)
+{
+	/* A type of its own: 9 bytes; a mark: keys, numbers and text. */
+	return PYD_BATCH_REC_BYTES + 8 * (node->refs.len + node->attrs.len) +
+	       node->value.len + 9 + shape_size +
+	       (node->mark ? 48 + sizeof(node->mark_text) : 0);
+}
 /* True when the tables of the batch have no index left. */
 static inline bool pyd_batch_full(const struct pyd_batch *b)
 {

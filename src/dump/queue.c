@@ -68,8 +68,9 @@ struct pyd_queue {
 	struct pyd_buf toc;
 	uint32_t ntoc;
 
-	struct pyd_job *spare[4];
+	struct pyd_job *spare[4]; /* batches */
 	size_t nspare;
+	struct pyd_job *spare_run;
 
 	/* One for each thread, then the caller's. */
 	struct worker *workers;
@@ -95,29 +96,42 @@ void pyd_job_destroy(struct pyd_job *job)
 	free(job);
 }
 
-struct pyd_job *pyd_queue_job(struct pyd_queue *q, enum pyd_job_type type)
+/* One that was used before and has its memory still; NULL: there is none. */
+static struct pyd_job *used_job(struct pyd_queue *q, enum pyd_job_type type)
 {
 	struct pyd_job *job = NULL;
 
-	if (type == PYD_JOB_BATCH) {
-		pthread_mutex_lock(&q->lock);
-		if (q->nspare)
-			job = q->spare[--q->nspare];
-		pthread_mutex_unlock(&q->lock);
-		if (job) {
-			pyd_batch_clear(job->batch);
-			return job;
-		}
+	pthread_mutex_lock(&q->lock);
+	if (type == PYD_JOB_BATCH && q->nspare) {
+		job = q->spare[--q->nspare];
+	} else if (type == PYD_JOB_INDEX) {
+		job = q->spare_run;
+		q->spare_run = NULL;
 	}
+	pthread_mutex_unlock(&q->lock);
+	if (job && type == PYD_JOB_BATCH)
+		pyd_batch_clear(job->batch);
+	return job;
+}
+
+struct pyd_job *pyd_queue_job(struct pyd_queue *q, enum pyd_job_type type)
+{
+	struct pyd_job *job = used_job(q, type);
+
+	if (job)
+		return job;
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return NULL;
 	job->type = type;
-	if (type != PYD_JOB_BATCH)
-		return job;
-	job->batch = pyd_batch_create();
-	if (!job->batch) {
-		free(job);
+	if (type == PYD_JOB_BATCH)
+		job->batch = pyd_batch_create();
+	/* Untouched pages of it cost nothing. */
+	if (type == PYD_JOB_INDEX)
+		job->run = malloc(PYD_RUN_OBJECTS * sizeof(*job->run));
+	if ((type == PYD_JOB_BATCH && !job->batch) ||
+	    (type == PYD_JOB_INDEX && !job->run)) {
+		pyd_job_destroy(job);
 		return NULL;
 	}
 	return job;
@@ -201,7 +215,8 @@ static enum pyd_code compress(struct worker *w, struct slot *s,
 	return PYD_OK;
 }
 
-static enum pyd_code pack_index(const struct pyd_job *job, size_t from,
+static enum pyd_code pack_index(const struct pyd_job *job,
+				const struct pyd_radix_item *run, size_t from,
 				size_t to, struct worker *w,
 				struct pyd_err *err)
 {
@@ -220,27 +235,81 @@ static enum pyd_code pack_index(const struct pyd_job *job, size_t from,
 	pyd_mp_put_str(&o, "kind");
 	pyd_mp_put_str(&o, "index");
 	pyd_mp_put_str(&o, "lo");
-	pyd_mp_put_uint(&o, job->run[from].key);
+	pyd_mp_put_uint(&o, run[from].key);
 	pyd_mp_put_str(&o, "hi");
-	pyd_mp_put_uint(&o, job->run[to - 1].key);
+	pyd_mp_put_uint(&o, run[to - 1].key);
 	pyd_mp_put_str(&o, "batches");
-	pyd_mp_put_array(&o, (uint32_t)job->batches.len);
-	for (size_t i = 0; i < job->batches.len; i++)
+	pyd_mp_put_array(&o, (uint32_t)job->batches.len / 2);
+	for (size_t i = 0; i < job->batches.len; i += 2)
 		pyd_mp_put_uint(&o, job->batches.data[i]);
 	pyd_mp_put_str(&o, "addr");
 	addr = pyd_mp_put_bin(&o, 8 * n);
 	if (o.code)
 		return o.code;
 	for (size_t i = 0; i < n; i++)
-		words->data[i] = job->run[from + i].key;
+		words->data[i] = run[from + i].key;
 	pyd_column_put64(addr, words->data, n, true);
 	pyd_mp_put_str(&o, "batch");
 	batch = pyd_mp_put_bin(&o, 2 * n);
 	if (o.code)
 		return o.code;
 	for (size_t i = 0; i < n; i++) {
-		batch[2 * i] = (uint8_t)job->run[from + i].tag;
-		batch[2 * i + 1] = (uint8_t)(job->run[from + i].tag >> 8);
+		batch[2 * i] = (uint8_t)run[from + i].tag;
+		batch[2 * i + 1] = (uint8_t)(run[from + i].tag >> 8);
+	}
+	return PYD_OK;
+}
+
+/* The run with the batch that each address is in, by address. Owned by the
+ * caller. */
+static enum pyd_code sort_run(const struct pyd_job *job,
+			      struct pyd_radix_item **ret, struct pyd_err *err)
+{
+	struct pyd_radix_item *run = malloc(job->nrun * sizeof(*run));
+	struct pyd_radix_item *tmp = malloc(job->nrun * sizeof(*tmp));
+	size_t i = 0;
+
+	if (!run || !tmp) {
+		free(run);
+		free(tmp);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+	for (size_t k = 0; k < job->batches.len; k += 2)
+		for (uint64_t n = job->batches.data[k + 1]; n; n--, i++)
+			run[i] = (struct pyd_radix_item) {
+				.key = job->run[i],
+				.tag = (uint32_t)(k / 2),
+			};
+	pyd_radix_sort(run, tmp, i);
+	free(tmp);
+	*ret = run;
+	return PYD_OK;
+}
+
+static enum pyd_code pack_indexes(struct worker *w, struct slot *s,
+				  const struct pyd_radix_item *run,
+				  struct pyd_err *err)
+{
+	const struct pyd_job *job = s->job;
+
+	for (size_t i = 0; i < job->nrun; i += PYD_INDEX_ENTRIES) {
+		size_t end = job->nrun - i < PYD_INDEX_ENTRIES
+				     ? job->nrun
+				     : i + PYD_INDEX_ENTRIES;
+		struct pyd_mp_out o = { .buf = &s->extra, .err = err };
+		size_t before = s->extra.len;
+		enum pyd_code code = pack_index(job, run, i, end, w, err);
+
+		if (!code)
+			code = compress(w, s, &w->raw, err);
+		if (code)
+			return code;
+		pyd_mp_put_uint(&o, run[i].key);
+		pyd_mp_put_uint(&o, run[end - 1].key);
+		if (o.code)
+			return o.code;
+		s->frames[s->nframes - 1].nextra = 2;
+		s->frames[s->nframes - 1].extra_len = s->extra.len - before;
 	}
 	return PYD_OK;
 }
@@ -248,32 +317,13 @@ static enum pyd_code pack_index(const struct pyd_job *job, size_t from,
 static enum pyd_code make_index(struct worker *w, struct slot *s,
 				struct pyd_err *err)
 {
-	struct pyd_job *job = s->job;
-	struct pyd_radix_item *tmp = calloc(job->nrun, sizeof(*tmp));
-	enum pyd_code code = PYD_OK;
+	struct pyd_radix_item *run = NULL;
+	enum pyd_code code = sort_run(s->job, &run, err);
 
-	if (!tmp)
-		return pyd_err_set(err, PYD_NOMEM, "out of memory");
-	pyd_radix_sort(job->run, tmp, job->nrun);
-	free(tmp);
-	for (size_t i = 0; i < job->nrun && !code; i += PYD_INDEX_ENTRIES) {
-		size_t end = job->nrun - i < PYD_INDEX_ENTRIES
-				     ? job->nrun
-				     : i + PYD_INDEX_ENTRIES;
-		struct pyd_mp_out o = { .buf = &s->extra, .err = err };
-		size_t before = s->extra.len;
-
-		code = pack_index(job, i, end, w, err);
-		if (!code)
-			code = compress(w, s, &w->raw, err);
-		if (code)
-			return code;
-		pyd_mp_put_uint(&o, job->run[i].key);
-		pyd_mp_put_uint(&o, job->run[end - 1].key);
-		code = o.code;
-		s->frames[s->nframes - 1].nextra = 2;
-		s->frames[s->nframes - 1].extra_len = s->extra.len - before;
-	}
+	if (code)
+		return code;
+	code = pack_indexes(w, s, run, err);
+	free(run);
 	return code;
 }
 
@@ -368,10 +418,15 @@ static void recycle(struct pyd_queue *q, struct slot *s)
 		pyd_buf_deinit(&s->data);
 	if (job->type == PYD_JOB_BATCH && !q->failed &&
 	    job->batch->raw <= 2 * PYD_FORMAT_FRAME_TARGET &&
-	    q->nspare < sizeof(q->spare) / sizeof(q->spare[0]))
+	    q->nspare < sizeof(q->spare) / sizeof(q->spare[0])) {
 		q->spare[q->nspare++] = job;
-	else
+	} else if (job->type == PYD_JOB_INDEX && !q->spare_run) {
+		job->nrun = 0;
+		pyd_vec_clear(&job->batches);
+		q->spare_run = job;
+	} else {
 		pyd_job_destroy(job);
+	}
 }
 
 static void fail(struct pyd_queue *q, const struct pyd_err *err)
@@ -486,7 +541,8 @@ enum pyd_code pyd_queue_submit(struct pyd_queue *q, struct pyd_job *job,
 	if (job->type == PYD_JOB_RAW)
 		frames = 0;
 	else if (job->type == PYD_JOB_INDEX)
-		frames = pyd_queue_index_frames(job->nrun, job->batches.len);
+		frames =
+			pyd_queue_index_frames(job->nrun, job->batches.len / 2);
 
 	pthread_mutex_lock(&q->lock);
 	make_room(q, q->nslots - 1);
@@ -682,6 +738,7 @@ void pyd_queue_destroy(struct pyd_queue *q)
 	free(q->slots);
 	for (size_t i = 0; i < q->nspare; i++)
 		pyd_job_destroy(q->spare[i]);
+	pyd_job_destroy(q->spare_run);
 	free(q->sizes);
 	pyd_buf_deinit(&q->toc);
 	pthread_cond_destroy(&q->room);

@@ -14,6 +14,8 @@ struct pyd_queue;
 
 /* Entries of 10 bytes each in one index frame, beside its list of batches. */
 #define PYD_INDEX_ENTRIES 98000U
+/* Objects in one run of the index, three frames of it: 2 MB. */
+#define PYD_RUN_OBJECTS (3U * PYD_INDEX_ENTRIES)
 
 /* One submission: a batch, a run of the index, or a frame packed already.
  * Whichever it is becomes nframes frames of the file. */
@@ -29,10 +31,11 @@ struct pyd_job {
 	struct pyd_buf extra;	 /* FRAME: packed elements for the toc */
 	uint32_t nextra;	 /* FRAME */
 	struct pyd_batch *batch; /* BATCH */
-	/* INDEX: key is the address, tag the position in batches. */
-	struct pyd_radix_item *run;
+	/* INDEX: addresses, those of a batch one behind the other; room for
+	 * PYD_RUN_OBJECTS. */
+	uint64_t *run;
 	size_t nrun;
-	struct pyd_vec batches; /* frame numbers */
+	struct pyd_vec batches; /* frame number, then number of objects */
 };
 
 /* How many frames the index of n addresses in nbatches batches takes. */
@@ -52,7 +55,7 @@ PYD_MUST_CHECK enum pyd_code pyd_queue_submit(struct pyd_queue *q,
 					      uint32_t *ret_frame,
 					      struct pyd_err *err);
 /* An empty job of that type, used before when there is one; a BATCH has an
- * empty batch. NULL when memory is out. */
+ * empty batch, an INDEX an empty run. NULL when memory is out. */
 struct pyd_job *pyd_queue_job(struct pyd_queue *q, enum pyd_job_type type);
 /* Waits until all is written; fails when any of it failed. */
 PYD_MUST_CHECK enum pyd_code pyd_queue_drain(struct pyd_queue *q,

@@ -11,10 +11,10 @@
 #include "dump/queue.h"
 #include "dump/utf8.h"
 
-/* Objects in one run of the index, three frames of it: 5 MB in the making. */
-#define RUN_OBJECTS (3U * PYD_INDEX_ENTRIES)
 /* Batches in one run: their list stands in each of its frames. */
 #define RUN_BATCHES 8192
+/* Objects of one batch, whose columns have PYD_BATCH_REC_BYTES of each. */
+#define BATCH_OBJECTS (PYD_FORMAT_FRAME_TARGET / PYD_BATCH_REC_BYTES + 1)
 
 struct pyd_writer {
 	struct pyd_file file;
@@ -185,11 +185,10 @@ static enum pyd_code submit_run(struct pyd_writer *w, struct pyd_err *err)
 }
 
 /* An open run with room for another batch. */
-static enum pyd_code open_run(struct pyd_writer *w, size_t more,
-			      struct pyd_err *err)
+static enum pyd_code open_run(struct pyd_writer *w, struct pyd_err *err)
 {
-	if (w->run && (more > RUN_OBJECTS - w->run->nrun ||
-		       w->run->batches.len >= RUN_BATCHES)) {
+	if (w->run && (BATCH_OBJECTS > PYD_RUN_OBJECTS - w->run->nrun ||
+		       w->run->batches.len >= 2 * RUN_BATCHES)) {
 		enum pyd_code code = submit_run(w, err);
 
 		if (code)
@@ -201,68 +200,70 @@ static enum pyd_code open_run(struct pyd_writer *w, size_t more,
 	if (!w->run)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	snprintf(w->run->kind, sizeof(w->run->kind), "index");
-	/* Untouched pages of it cost nothing. */
-	w->run->run = malloc(RUN_OBJECTS * sizeof(*w->run->run));
-	if (!w->run->run)
+	return PYD_OK;
+}
+
+static enum pyd_code open_batch(struct pyd_writer *w, struct pyd_err *err)
+{
+	enum pyd_code code = open_run(w, err);
+
+	if (code)
+		return code;
+	w->batch = pyd_queue_job(w->queue, PYD_JOB_BATCH);
+	if (!w->batch)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	snprintf(w->batch->kind, sizeof(w->batch->kind), "objects");
 	return PYD_OK;
 }
 
 static enum pyd_code submit_batch(struct pyd_writer *w, struct pyd_err *err)
 {
 	struct pyd_job *job = w->batch;
-	struct pyd_job *run;
-	size_t n, first;
+	struct pyd_vec *batches;
+	size_t n;
 	uint32_t frame;
 	enum pyd_code code;
 
 	if (!job || !job->batch->n)
 		return PYD_OK;
 	n = job->batch->n;
-	code = open_run(w, n, err);
-	if (code)
-		return code;
-	run = w->run;
-	first = run->nrun;
-	for (size_t i = 0; i < n; i++)
-		run->run[first + i] = (struct pyd_radix_item) {
-			.key = job->batch->recs[i].addr,
-			.tag = (uint32_t)run->batches.len,
-		};
-	run->nrun += n;
+	batches = &w->run->batches;
+	w->run->nrun += n;
 	w->batch = NULL; /* the queue's, from here on */
 	code = pyd_queue_submit(w->queue, job, &frame, err);
 	if (!code)
-		code = pyd_vec_push(&run->batches, frame, err);
-	return code;
+		code = pyd_vec_push(batches, frame, err);
+	return code ? code : pyd_vec_push(batches, n, err);
 }
 
 /* -- objects -- */
 
-/* Adds to the open batch, which is written out first when this would make it
- * too large. */
-static enum pyd_code add(struct pyd_writer *w, const struct pyd_node *node,
-			 uint32_t shape, const msgpack_sbuffer *shape_map,
-			 struct pyd_err *err)
+/* True when the open batch has no room for so many bytes more. */
+static bool is_full(const struct pyd_batch *b, size_t cost)
 {
-	size_t cost = pyd_batch_cost(node, shape ? shape_map->size : 0);
-	enum pyd_code code;
+	return b->n &&
+	       (cost > PYD_FORMAT_FRAME_TARGET ||
+		b->raw > PYD_FORMAT_FRAME_TARGET - cost || pyd_batch_full(b));
+}
 
-	if (w->batch && w->batch->batch->n &&
-	    (cost > PYD_FORMAT_FRAME_TARGET ||
-	     w->batch->batch->raw > PYD_FORMAT_FRAME_TARGET - cost ||
-	     pyd_batch_full(w->batch->batch))) {
+/* Adds to the open batch, which is written out first when this would make it
+ * too large. cost: see pyd_batch_cost(). */
+static enum pyd_code add(struct pyd_writer *w, const struct pyd_node *node,
+			 size_t cost, uint32_t shape,
+			 const msgpack_sbuffer *shape_map, struct pyd_err *err)
+{
+	struct pyd_batch *b;
+	enum pyd_code code = PYD_OK;
+
+	if (w->batch && is_full(w->batch->batch, cost))
 		code = submit_batch(w, err);
-		if (code)
-			return code;
-	}
-	if (!w->batch) {
-		w->batch = pyd_queue_job(w->queue, PYD_JOB_BATCH);
-		if (!w->batch)
-			return pyd_err_set(err, PYD_NOMEM, "out of memory");
-		snprintf(w->batch->kind, sizeof(w->batch->kind), "objects");
-	}
-	code = pyd_batch_add(w->batch->batch, node, shape, shape_map, err);
+	if (!code && !w->batch)
+		code = open_batch(w, err);
+	if (code)
+		return code;
+	b = w->batch->batch;
+	w->run->run[w->run->nrun + b->n] = node->addr;
+	code = pyd_batch_add(b, node, shape, shape_map, err);
 	if (code)
 		return code;
 	w->totals.objects++;
@@ -311,6 +312,7 @@ static enum pyd_code add_huge(struct pyd_writer *w, struct pyd_node n,
 			      struct pyd_err *err)
 {
 	size_t half = w->frame_max / 2 - w->frame_max / 64;
+	size_t cost;
 
 	if (is_text(n.kind) && n.value.len > half) {
 		uint64_t total = n.kind == PYD_KIND_str ? count_chars(&n.value)
@@ -328,9 +330,9 @@ static enum pyd_code add_huge(struct pyd_writer *w, struct pyd_node n,
 		cut_mark(&n, n.refs.len / unit);
 		n.refs.len = half / 8 / 2 * 2;
 	}
-	if (pyd_batch_cost(&n, shape ? shape_map->size : 0) <=
-	    w->frame_max - 4096)
-		return add(w, &n, shape, shape_map, err);
+	cost = pyd_batch_cost(&n, shape ? shape_map->size : 0);
+	if (cost <= w->frame_max - 4096)
+		return add(w, &n, cost, shape, shape_map, err);
 
 	static const char why[] = "larger than a frame of the dump holds";
 	enum pyd_code code;
@@ -346,7 +348,7 @@ static enum pyd_code add_huge(struct pyd_writer *w, struct pyd_node n,
 	n.refs.len = 0;
 	n.attrs.len = 0;
 	n.value = w->placeholder_text;
-	return add(w, &n, 0, NULL, err);
+	return add(w, &n, pyd_batch_cost(&n, 0), 0, NULL, err);
 }
 
 enum pyd_code pyd_writer_object(struct pyd_writer *w,
@@ -354,12 +356,12 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w,
 				const msgpack_sbuffer *shape_map,
 				struct pyd_err *err)
 {
-	size_t shape_size = shape ? shape_map->size : 0;
+	size_t cost = pyd_batch_cost(node, shape ? shape_map->size : 0);
 
 	/* 4096: heads and keys, and the lists of types and shapes. */
-	if (pyd_batch_cost(node, shape_size) > w->frame_max - 4096)
+	if (cost > w->frame_max - 4096)
 		return add_huge(w, *node, shape, shape_map, err);
-	return add(w, node, shape, shape_map, err);
+	return add(w, node, cost, shape, shape_map, err);
 }
 
 /* -- texts that are kept back -- */
