@@ -9,6 +9,14 @@ enum {
 	TAKE_MAX = 2048, /* queued addresses that are taken at once, about */
 };
 
+const uint64_t pyd_visited_none[PYD_PIECE_WORDS];
+
+/* What nobody writes to: see own(). */
+static uint64_t *none(void)
+{
+	return (uint64_t *)(uintptr_t)pyd_visited_none;
+}
+
 /* -- pieces -- */
 
 /* Marks the pages of the piece that are inside of regions. */
@@ -52,6 +60,8 @@ static enum pyd_code add_piece(struct pyd_visited *v,
 	if (!p)
 		return nomem(err);
 	p->key = key;
+	for (size_t k = 0; k < 2; k++)
+		p->planes[k].met = p->planes[k].todo = none();
 	map_pages(p, t);
 	/* Key 0 is the map's "empty": addresses below 1 MiB. */
 	code = pyd_map_put(&v->pieces, key + 1, (uint64_t)(uintptr_t)p, err);
@@ -67,12 +77,12 @@ static enum pyd_code add_piece(struct pyd_visited *v,
 /* The piece of an address, or NULL. */
 static struct pyd_piece *find(const struct pyd_visited *v, pyd_addr addr)
 {
-	uint64_t key = addr >> PYD_PIECE_SHIFT, found;
-	struct pyd_piece *p = v->near[key & (PYD_PIECES_NEAR - 1)];
+	struct pyd_piece *p = pyd_visited_near(v, addr);
+	uint64_t found;
 
-	if (p && p->key == key)
+	if (p)
 		return p;
-	if (!pyd_map_get(&v->pieces, key + 1, &found))
+	if (!pyd_map_get(&v->pieces, (addr >> PYD_PIECE_SHIFT) + 1, &found))
 		return NULL;
 	return (struct pyd_piece *)(uintptr_t)found;
 }
@@ -95,10 +105,26 @@ static size_t word_of(pyd_addr addr, uint64_t *ret_mask)
 	return (size_t)(addr >> 10) & (PYD_PIECE_WORDS - 1);
 }
 
-static enum pyd_code make_bits(uint64_t **bits, struct pyd_err *err)
+/* Makes the bits such that they can be set. */
+static enum pyd_code own(uint64_t **bits, struct pyd_err *err)
 {
-	*bits = calloc(PYD_PIECE_WORDS, sizeof(**bits));
-	return *bits ? PYD_OK : nomem(err);
+	uint64_t *made;
+
+	if (*bits != pyd_visited_none)
+		return PYD_OK;
+	made = calloc(PYD_PIECE_WORDS, sizeof(*made));
+	if (!made)
+		return nomem(err);
+	*bits = made;
+	return PYD_OK;
+}
+
+/* Gives the bits up, of which none is set. */
+static void give_up(uint64_t **bits)
+{
+	if (*bits != pyd_visited_none)
+		free(*bits);
+	*bits = none();
 }
 
 /* -- the set -- */
@@ -131,8 +157,8 @@ static enum pyd_code place_of(struct pyd_visited *v, const struct pyd_target *t,
 	ret->piece = NULL;
 	if (addr % 8)
 		return PYD_OK;
-	p = v->near[addr >> PYD_PIECE_SHIFT & (PYD_PIECES_NEAR - 1)];
-	if (!p || p->key != addr >> PYD_PIECE_SHIFT) {
+	p = pyd_visited_near(v, addr);
+	if (!p) {
 		p = find(v, addr);
 		if (!p && (!t->nregions || pyd_target_region(t, addr))) {
 			code = add_piece(v, t, addr >> PYD_PIECE_SHIFT, &p,
@@ -148,25 +174,13 @@ static enum pyd_code place_of(struct pyd_visited *v, const struct pyd_target *t,
 		return PYD_OK;
 	ret->plane = plane_of(p, addr);
 	ret->word = word_of(addr, &ret->mask);
-	if (!ret->plane->met) {
-		code = make_bits(&ret->plane->met, err);
-		if (code)
-			return code;
-	}
 	ret->piece = p;
 	return PYD_OK;
 }
 
-/* Makes it met; false when it was. */
-static bool set(const struct place *at)
+static bool is_known(const struct pyd_plane *plane, size_t word, uint64_t mask)
 {
-	uint64_t *met = &at->plane->met[at->word];
-
-	if (*met & at->mask ||
-	    (at->plane->todo && at->plane->todo[at->word] & at->mask))
-		return false;
-	*met |= at->mask;
-	return true;
+	return (plane->met[word] | plane->todo[word]) & mask;
 }
 
 enum pyd_code pyd_visited_add(struct pyd_visited *v, const struct pyd_target *t,
@@ -179,8 +193,13 @@ enum pyd_code pyd_visited_add(struct pyd_visited *v, const struct pyd_target *t,
 		return code;
 	if (!at.piece)
 		return add_wild(v, addr, ret_new, err);
-	*ret_new = set(&at);
-	return PYD_OK;
+	*ret_new = !is_known(at.plane, at.word, at.mask);
+	if (!*ret_new)
+		return PYD_OK;
+	code = own(&at.plane->met, err);
+	if (!code)
+		at.plane->met[at.word] |= at.mask;
+	return code;
 }
 
 enum pyd_code pyd_visited_queue(struct pyd_visited *v,
@@ -196,14 +215,12 @@ enum pyd_code pyd_visited_queue(struct pyd_visited *v,
 		return code;
 	if (!at.piece)
 		return add_wild(v, addr, ret_new, err);
-	if (!at.plane->todo) {
-		code = make_bits(&at.plane->todo, err);
-		if (code)
-			return code;
-	}
-	*ret_new = set(&at);
+	*ret_new = !is_known(at.plane, at.word, at.mask);
 	if (!*ret_new)
 		return PYD_OK;
+	code = own(&at.plane->todo, err);
+	if (code)
+		return code;
 	at.plane->todo[at.word] |= at.mask;
 	at.piece->words[at.word / 64] |= 1ULL << (at.word % 64);
 	at.piece->nqueued++;
@@ -226,8 +243,7 @@ bool pyd_visited_has(const struct pyd_visited *v, pyd_addr addr)
 		return false;
 	plane = plane_of(p, addr);
 	word = word_of(addr, &mask);
-	return (plane->met && plane->met[word] & mask) ||
-	       (plane->todo && plane->todo[word] & mask);
+	return is_known(plane, word, mask);
 }
 
 /* -- what is to be done -- */
@@ -239,22 +255,19 @@ enum pyd_code pyd_visited_later(struct pyd_visited *v, pyd_addr addr,
 	struct pyd_plane *plane;
 	uint64_t mask;
 	size_t word;
+	enum pyd_code code;
 
 	*ret_done = false;
 	if (!p || !is_mapped(p, addr))
 		return PYD_OK;
 	plane = plane_of(p, addr);
-	if (!plane->met)
-		return PYD_OK;
-	if (!plane->todo) {
-		enum pyd_code code = make_bits(&plane->todo, err);
-
-		if (code)
-			return code;
-	}
 	word = word_of(addr, &mask);
+	if (!(plane->met[word] & mask))
+		return PYD_OK;
+	code = own(&plane->todo, err);
+	if (code)
+		return code;
 	plane->todo[word] |= mask;
-	plane->met[word] &= ~mask;
 	p->nlater++;
 	*ret_done = true;
 	return PYD_OK;
@@ -275,14 +288,7 @@ static void sort_pieces(struct pyd_visited *v)
 	v->nsorted = v->n;
 }
 
-static uint64_t queued_bits(const struct pyd_plane *plane, size_t word)
-{
-	if (!plane->todo || !plane->met)
-		return 0;
-	return plane->todo[word] & plane->met[word];
-}
-
-/* Takes what is queued in a word. */
+/* Takes what is queued in a word: it is met, from now on. */
 static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
 			  size_t word, struct pyd_vec *out, struct pyd_err *err)
 {
@@ -290,13 +296,17 @@ static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
 	size_t n = 0;
 	enum pyd_code code = pyd_vec_reserve(out, 128, err);
 
-	if (code)
-		return code;
-	for (size_t k = 0; k < 2; k++) {
-		uint64_t bits = queued_bits(&p->planes[k], word);
+	for (size_t k = 0; k < 2 && !code; k++) {
+		struct pyd_plane *plane = &p->planes[k];
+		uint64_t bits = plane->todo[word] & ~plane->met[word];
 
-		if (bits)
-			p->planes[k].todo[word] &= ~bits;
+		if (!bits)
+			continue;
+		code = own(&plane->met, err);
+		if (code)
+			break;
+		plane->todo[word] &= ~bits;
+		plane->met[word] |= bits;
 		for (; bits; bits &= bits - 1, n++)
 			out->data[out->len++] =
 				start + 8 * k +
@@ -305,7 +315,16 @@ static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
 	p->words[word / 64] &= ~(1ULL << (word % 64));
 	p->nqueued -= n;
 	v->nqueued -= n;
-	return PYD_OK;
+	return code;
+}
+
+/* Of a piece in which nothing is left to do. */
+static void settle(struct pyd_piece *p)
+{
+	if (p->nqueued || p->nlater)
+		return;
+	for (size_t k = 0; k < 2; k++)
+		give_up(&p->planes[k].todo);
 }
 
 enum pyd_code pyd_visited_next(struct pyd_visited *v, struct pyd_vec *out,
@@ -332,6 +351,7 @@ enum pyd_code pyd_visited_next(struct pyd_visited *v, struct pyd_vec *out,
 				v, p,
 				i * 64 + (size_t)__builtin_ctzll(p->words[i]),
 				out, err);
+	settle(p);
 	return code;
 }
 
@@ -352,11 +372,7 @@ enum pyd_code pyd_visited_each_later(struct pyd_visited *v,
 			size_t word = at / 2;
 			uint64_t bits;
 
-			if (!plane->todo)
-				continue;
-			bits = plane->todo[word];
-			if (plane->met)
-				bits &= ~plane->met[word];
+			bits = plane->todo[word] & plane->met[word];
 			for (; bits; bits &= bits - 1) {
 				pyd_addr addr =
 					start + (word << 10) +
@@ -376,8 +392,8 @@ void pyd_visited_deinit(struct pyd_visited *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
 		for (size_t k = 0; k < 2; k++) {
-			free(v->all[i]->planes[k].met);
-			free(v->all[i]->planes[k].todo);
+			give_up(&v->all[i]->planes[k].met);
+			give_up(&v->all[i]->planes[k].todo);
 		}
 		free(v->all[i]);
 	}

@@ -16,16 +16,17 @@ enum {
 	PYD_PIECE_SHIFT = 20,
 	PYD_PIECE_WORDS = (1 << PYD_PIECE_SHIFT) / 16 / 64,
 	PYD_PIECE_PAGES = (1 << PYD_PIECE_SHIFT) / 4096,
-	PYD_PIECES_NEAR = 1024, /* a power of two */
+	PYD_PIECES_NEAR = 4096, /* a power of two */
 };
 
 /*
  * What lies at multiples of 16, and what at 8 beside them, which is rare, has
- * bits of its own. met and todo say together: neither: not met; met: done;
- * both: queued; todo alone: read, but to be written later.
+ * bits of its own. met and todo say together: neither: not met; todo alone:
+ * queued; met: done; both: read, but to be written later. So that what is
+ * queued takes one bit, and what is done as well.
  */
 struct pyd_plane {
-	uint64_t *met;	/* PYD_PIECE_WORDS, or NULL */
+	uint64_t *met;	/* PYD_PIECE_WORDS; shared zeros until one is set */
 	uint64_t *todo; /* likewise */
 };
 
@@ -49,6 +50,43 @@ struct pyd_visited {
 	/* Addresses outside all regions, or unaligned; bounded. */
 	struct pyd_map wild;
 };
+
+extern const uint64_t pyd_visited_none[PYD_PIECE_WORDS];
+
+/* The piece of an address, if it is among those near; else NULL. */
+static inline struct pyd_piece *pyd_visited_near(const struct pyd_visited *v,
+						 pyd_addr addr)
+{
+	uint64_t key = addr >> PYD_PIECE_SHIFT;
+	struct pyd_piece *p = v->near[key & (PYD_PIECES_NEAR - 1)];
+
+	return p && p->key == key ? p : NULL;
+}
+
+/* Queues addr, or sees that it was met, where that takes no more than a look
+ * at the bits: of most addresses. False: see pyd_visited_queue(). */
+static inline bool pyd_visited_quick(struct pyd_visited *v, pyd_addr addr)
+{
+	struct pyd_piece *p = pyd_visited_near(v, addr);
+	size_t word = (size_t)(addr >> 10) & (PYD_PIECE_WORDS - 1);
+	size_t page = (size_t)(addr >> 12) & (PYD_PIECE_PAGES - 1);
+	uint64_t mask = 1ULL << (addr >> 4 & 63);
+	struct pyd_plane *plane;
+
+	if (!p || addr & 7)
+		return false;
+	plane = &p->planes[addr >> 3 & 1];
+	if ((plane->met[word] | plane->todo[word]) & mask)
+		return true;
+	if (plane->todo == pyd_visited_none ||
+	    !(p->mapped[page / 64] >> (page % 64) & 1))
+		return false;
+	plane->todo[word] |= mask;
+	p->words[word / 64] |= 1ULL << (word % 64);
+	p->nqueued++;
+	v->nqueued++;
+	return true;
+}
 
 /* True in *ret_new when addr was not in the set; now it is. */
 PYD_MUST_CHECK enum pyd_code pyd_visited_add(struct pyd_visited *v,

@@ -57,6 +57,12 @@ void pyd_walk_deinit(struct pyd_walk *w)
 	*w = (struct pyd_walk) { 0 };
 }
 
+/* True when what is met now goes to the visited set's queue. */
+static bool by_address(const struct pyd_walk *w, const struct pyd_vec *queue)
+{
+	return !w->ordered && (queue->len >= NEAR_MAX || w->visited.nqueued);
+}
+
 static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
 			  uint64_t ref, struct pyd_err *err)
 {
@@ -66,13 +72,23 @@ static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
 	/* NULL, or a small integer without an object. */
 	if (!ref || (ref & 3) == 3)
 		return PYD_OK;
-	if (!w->ordered && (queue->len >= NEAR_MAX || w->visited.nqueued))
+	if (by_address(w, queue))
 		code = pyd_visited_queue(&w->visited, w->reader->target, ref,
 					 &new, &queued, err);
 	else
 		code = pyd_visited_add(&w->visited, w->reader->target, ref,
 				       &new, err);
 	return code || !new || queued ? code : pyd_vec_push(queue, ref, err);
+}
+
+/* The same for what the next level has. */
+static inline enum pyd_code meet_next(struct pyd_walk *w, uint64_t ref,
+				      struct pyd_err *err)
+{
+	if (!ref ||
+	    (by_address(w, &w->next) && pyd_visited_quick(&w->visited, ref)))
+		return PYD_OK;
+	return meet(w, &w->next, ref, err);
 }
 
 enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
@@ -356,21 +372,21 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 				return code;
 			continue;
 		}
-		code = meet(w, &w->next, n->refs.data[i], err);
+		code = meet_next(w, n->refs.data[i], err);
 		if (code)
 			return code;
 	}
 	for (size_t i = 0; i < n->attrs.len; i++) {
 		if (!pyd_origin_is_ref(n->names[i].origin))
 			continue;
-		code = meet(w, &w->next, n->attrs.data[i], err);
+		code = meet_next(w, n->attrs.data[i], err);
 		if (code)
 			return code;
 	}
 	if (w->followed[type_slot(n->type)] == n->type)
 		return PYD_OK;
 	w->followed[type_slot(n->type)] = n->type;
-	return meet(w, &w->next, n->type, err);
+	return meet_next(w, n->type, err);
 }
 
 /* True when a limit ends the walk; counts what is left under it. */
