@@ -5,81 +5,27 @@
  */
 #include <stdio.h>
 
+#include "read/dictkeys.h"
 #include "read/family.h"
 #include "read/limit.h"
 
 enum {
-	LOG2_MAX = 32,	     /* of a key table */
-	SPLIT_MAX = 1 << 16, /* shared keys */
-	CHUNK = 1 << 16,     /* entries that are read at once */
-};
-
-/* A key table, header read. */
-struct keys {
-	pyd_addr entries;
-	uint64_t n;	    /* entries in use, deleted ones included */
-	uint64_t bytes;	    /* of the whole table */
-	unsigned int words; /* 3: hash, key, value; 2: key, value */
+	CHUNK = 1 << 16, /* entries that are read at once */
 };
 
 static enum pyd_code read_keys(struct pyd_reader *r, pyd_addr addr,
-			       struct keys *k, struct pyd_err *err)
+			       struct pyd_dict_keys *k, struct pyd_err *err)
 {
-	const struct pyd_layout *lay = r->lay;
-	uint8_t head[64] = { 0 };
-	size_t len = (size_t)PYD_OFF(lay, dictkeys, dk_indices);
-	uint64_t size, index_bytes;
-	enum pyd_code code;
+	uint8_t head[PYD_DICT_HEAD_MAX] = { 0 };
+	const char *wrong;
+	enum pyd_code code = pyd_target_read(r->target, addr, head,
+					     pyd_dict_head_bytes(r->lay), err);
 
-	if (len > sizeof(head))
-		len = sizeof(head);
-	code = pyd_target_read(r->target, addr, head, len, err);
 	if (code)
 		return code;
-
-	uint64_t nentries, dk_size;
-
-	memcpy(&nentries, head + PYD_OFF(lay, dictkeys, dk_nentries), 8);
-	switch (lay->model_dictkeys) {
-	case PYD_M_dictkeys_hashed:
-		memcpy(&dk_size, head + PYD_OFF(lay, dictkeys, dk_size), 8);
-		if (!dk_size || dk_size > (1ULL << LOG2_MAX) ||
-		    dk_size & (dk_size - 1))
-			return pyd_err_at(err, PYD_CORRUPT, addr,
-					  "impossible size of a dict's keys");
-		size = dk_size;
-		index_bytes = size * (size <= 0xff	     ? 1
-				      : size <= 0xffff	     ? 2
-				      : size <= 0xffffffffUL ? 4
-							     : 8);
-		k->words = 3;
-		break;
-	case PYD_M_dictkeys_kinded:
-	default: {
-		uint8_t log2 = head[PYD_OFF(lay, dictkeys, dk_log2_size)];
-		uint8_t log2_index =
-			head[PYD_OFF(lay, dictkeys, dk_log2_index_bytes)];
-		uint8_t kind = head[PYD_OFF(lay, dictkeys, dk_kind)];
-
-		if (log2 > LOG2_MAX || log2_index > LOG2_MAX + 3 ||
-		    log2_index < log2 || kind > 2)
-			return pyd_err_at(err, PYD_CORRUPT, addr,
-					  "impossible header of a dict's keys");
-		size = 1ULL << log2;
-		index_bytes = 1ULL << log2_index;
-		k->words = kind == 0 ? 3 : 2;
-		break;
-	}
-	}
-	if (nentries > size)
-		return pyd_err_at(err, PYD_CORRUPT, addr,
-				  "a dict's keys have more entries than room");
-	k->n = nentries;
-	k->entries = addr + (uint64_t)PYD_OFF(lay, dictkeys, dk_indices) +
-		     index_bytes;
-	/* USABLE_FRACTION: two thirds of the indices have entries. */
-	k->bytes = (uint64_t)PYD_OFF(lay, dictkeys, dk_indices) + index_bytes +
-		   size * 2 / 3 * k->words * 8;
+	wrong = pyd_dict_keys_parse(r->lay, addr, head, k);
+	if (wrong)
+		return pyd_err_at(err, PYD_CORRUPT, addr, "%s", wrong);
 	return PYD_OK;
 }
 
@@ -163,13 +109,13 @@ enum pyd_code pyd_dict_split_pairs(struct pyd_reader *r, pyd_addr keys,
 				   pyd_addr values, struct pyd_vec *out,
 				   struct pyd_err *err)
 {
-	struct keys k;
+	struct pyd_dict_keys k;
 	struct values v;
 	enum pyd_code code = read_keys(r, keys, &k, err);
 
 	if (code)
 		return code;
-	if (k.n > SPLIT_MAX)
+	if (k.n > PYD_DICT_SPLIT_MAX)
 		return pyd_err_at(err, PYD_CORRUPT, keys,
 				  "too many shared keys");
 	code = read_values(r, values, k.n, &v, err);
@@ -208,9 +154,10 @@ enum pyd_code pyd_dict_split_pairs(struct pyd_reader *r, pyd_addr keys,
 }
 
 /* Appends the pairs of n entries of a combined table, at most stop words. */
-static enum pyd_code add_entries(struct pyd_reader *r, const struct keys *k,
-				 uint64_t first, uint64_t n, size_t stop,
-				 struct pyd_vec *out, struct pyd_err *err)
+static enum pyd_code add_entries(struct pyd_reader *r,
+				 const struct pyd_dict_keys *k, uint64_t first,
+				 uint64_t n, size_t stop, struct pyd_vec *out,
+				 struct pyd_err *err)
 {
 	/* Read behind what is there already, then close the gaps. */
 	size_t start = out->len;
@@ -245,7 +192,7 @@ static enum pyd_code dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
 {
 	pyd_addr keys = PYD_OBJ_U64(r, o, dict, ma_keys);
 	pyd_addr values = PYD_OBJ_U64(r, o, dict, ma_values);
-	struct keys k;
+	struct pyd_dict_keys k;
 	enum pyd_code code;
 
 	size_t stop = max < SIZE_MAX / 4 ? out->len + max * 2 : SIZE_MAX;
@@ -281,7 +228,7 @@ enum pyd_code pyd_read_dict(struct pyd_reader *r, const struct pyd_obj *o,
 {
 	uint64_t used = PYD_OBJ_U64(r, o, dict, ma_used);
 	uint64_t want = pyd_limit_items(r, n, used);
-	struct keys k;
+	struct pyd_dict_keys k;
 	enum pyd_code code;
 
 	code = dict_pairs(r, o, want < used ? want : UINT64_MAX, &n->refs, err);

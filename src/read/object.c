@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "read/family.h"
+#include "read/quick.h"
 #include "read/record.h"
 
 /* Pointers of one object: more than any address space of today holds. */
@@ -415,6 +416,8 @@ enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
 	struct pyd_obj *o = r->obj;
 	enum pyd_code code;
 
+	if (pyd_quick_read(r, addr, n))
+		return PYD_OK;
 	pyd_node_clear(n);
 	n->addr = addr;
 	code = pyd_obj_read(r, addr, o, err);

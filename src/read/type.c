@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "layout/ctype.h"
+#include "read/quick.h"
 #include "read/record.h"
 
 enum {
@@ -401,6 +402,8 @@ enum pyd_code pyd_type_get(struct pyd_reader *r, pyd_addr addr,
 		snprintf(type->bad_text, sizeof(type->bad_text), "%.119s",
 			 code == PYD_FAULT ? "its type is unreadable"
 					   : why.msg);
+	} else {
+		type->quick = pyd_quick_of(r->lay, type);
 	}
 
 	enum pyd_code put =

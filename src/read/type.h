@@ -27,6 +27,20 @@ enum {
 	PYD_TYPE_GUESSES_MAX = 64,
 };
 
+/* How the instances can be read without the readers of their family; see
+ * read/quick.h. */
+enum pyd_quick {
+	PYD_QUICK_NO,
+	PYD_QUICK_INT,
+	PYD_QUICK_FLOAT,
+	PYD_QUICK_STR,
+	PYD_QUICK_BYTES,
+	PYD_QUICK_TUPLE,
+	PYD_QUICK_LIST,
+	PYD_QUICK_DICT,
+	PYD_QUICK_INSTANCE,
+};
+
 /* Where a declared member of an instance lives. */
 struct pyd_member {
 	pyd_addr name;	/* C string in the target */
@@ -46,6 +60,7 @@ struct pyd_type {
 	pyd_addr cached_keys; /* heap types, else 0 */
 	/* The reader for the built-in type that this one is or derives from. */
 	const struct pyd_family *family;
+	enum pyd_quick quick;
 	struct pyd_member *members;
 	size_t nmembers;
 	/* The descriptions of the type and its bases, the nearest first. */
