@@ -124,7 +124,7 @@ static inline bool refcount(const struct pyd_layout *lay, const uint8_t *at,
 /* Two's complement, little-endian, shortest form. */
 static void put_int(struct pyd_buf *out, int64_t v)
 {
-	uint64_t bits = (uint64_t)(v ^ v >> 63);
+	uint64_t bits = v < 0 ? ~(uint64_t)v : (uint64_t)v;
 	size_t n = bits ? (64 - (size_t)__builtin_clzll(bits)) / 8 + 1 : 1;
 
 	memcpy(out->data, &v, sizeof(v));
