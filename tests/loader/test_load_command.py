@@ -83,3 +83,41 @@ def test_python_from_the_path(installed, dump, tmp_path):
     got = run(installed, dump, "-c", "p n",
               env={"PYDUMPD_PYTHON": "", "PATH": "%s:/usr/bin:/bin" % folder})  # fmt: skip
     assert got.stdout.endswith("42\n"), got.stderr
+
+
+@pytest.fixture
+def lacking(tmp_path):
+    """An environment in which an interpreter has no msgpack, and of which the
+    folder path is PATH."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "msgpack.py").write_text("raise ImportError('none')\n")
+    (tmp_path / "path").mkdir()
+    # An interpreter itself, no script: it is not asked beforehand.
+    os.symlink(os.path.realpath(sys.executable), tmp_path / "path" / "python3")
+    return {
+        "PYTHONPATH": str(tmp_path / "lib"),
+        "PATH": "%s:/usr/bin:/bin" % (tmp_path / "path"),
+        "PYDUMPD_PYTHON": "",
+    }
+
+
+def test_what_lacks_packages_is_passed_over(installed, dump, tmp_path, lacking):
+    python = tmp_path / "path" / "python"
+    python.write_text('#!/bin/sh\nunset PYTHONPATH\nexec "%s" "$@"\n' % sys.executable)
+    python.chmod(0o755)
+    show = "!import os, sys; p(os.environ.get('PYDUMPD_LOAD_TRIED'), sys.argv[1:])"
+    got = run(installed, dump, "-c", "p n", "-c", show.replace("p(", "print("), env=lacking)
+    assert got.returncode == 0 and "\n42\nNone ['" in got.stdout, got.stderr + got.stdout
+
+
+def test_no_python_has_the_packages(installed, dump, tmp_path, lacking):
+    got = run(installed, dump, "-c", "p n", env=lacking)
+    assert got.returncode == 1 and got.stdout == "" and got.stderr.count("\n") == 1
+    assert got.stderr.startswith("pydumpd: no Python 3.8 or later with msgpack and zstandard")
+    asked = {**lacking, "PYDUMPD_PYTHON": str(tmp_path / "path" / "python3")}
+    got = run(installed, dump, env=asked)
+    assert got.returncode == 1 and "lacks packages; run: $PYDUMPD_PYTHON -m pip" in got.stderr
+    old = "import sys\nsys.version_info = (3, 7, 16, 'final', 0)\n"
+    (tmp_path / "lib" / "sitecustomize.py").write_text(old)
+    got = run(installed, dump, env=asked)
+    assert got.returncode == 1 and got.stderr.endswith("python3: older than 3.8\n")
