@@ -175,7 +175,7 @@ def test_source_comes_from_the_dump_alone(plain, tmp_path):
 def test_big_containers(plain):
     out = commands(plain, "p len(big), big[39999]", "p big", "real big", "p type(big) is list",
                    "real nothing")  # fmt: skip
-    assert "(40000, 39999)\n[0, 1, 2, " in out and "... 39750 more]\n" in out
+    assert "(40000, 39999)\n[0, 1, 2, " in out and "... 39900 more]\n" in out
     assert "big is a real list of 40000 now\nTrue\n" in out
     assert "no local variable 'nothing'" in out
 

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line: pydumpd load FILE, or python -m pydumpd FILE."""
 
-import argparse
+import gc
+import getopt
 import os
 import sys
-from typing import List, Optional
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from . import sources
 from .dump import Dump
 from .dumpfile import DumpError
 
+if TYPE_CHECKING:
+    import argparse
 
-def _parser() -> argparse.ArgumentParser:
+
+def _parser() -> "argparse.ArgumentParser":
+    import argparse
+
     p = argparse.ArgumentParser(
         prog=os.environ.get("PYDUMPD_PROG") or "python -m pydumpd",
         description="Open a core dump of a Python program in pdb. Nothing of the program runs.",
@@ -33,9 +40,32 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
+def _parse(argv: List[str]) -> Any:
+    """The options of a line that is right; of others argparse, which takes
+    long to import, says what is wrong, or the help."""
+    out = SimpleNamespace(thread=None, command=None, batch=False, no_color=False, pdbrc=False)
+    try:
+        options, files = getopt.gnu_getopt(
+            argv, "t:c:", ["thread=", "command=", "batch", "no-color", "pdbrc"]
+        )
+    except getopt.GetoptError:
+        return _parser().parse_args(argv)
+    for name, value in options:
+        if name in ("-c", "--command"):
+            out.command = [*(out.command or []), value]
+        elif name in ("-t", "--thread"):
+            out.thread = value
+        else:
+            setattr(out, name[2:].replace("-", "_"), True)
+    if len(files) != 1:
+        return _parser().parse_args(argv)
+    out.file = files[0]
+    return out
+
+
 def main(argv: Optional[List[str]] = None) -> int:
     """Opens a dump at a prompt; the exit status."""
-    args = _parser().parse_args(argv)
+    args = _parse(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -47,9 +77,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+    finally:
+        gc.enable()
 
 
-def _run(args: argparse.Namespace) -> int:
+def _run(args: Any) -> int:
+    gc.disable()  # what is made for the prompt stays
     from .debugger import DumpPdb, find_thread
     from .describe import header_lines, thread_line
     from .scope import teach_json
@@ -91,5 +124,7 @@ def _run(args: argparse.Namespace) -> int:
                 commands += ["thread %d" % thread.index, "where"]
     elif commands is None:
         print("'help' lists the commands, 'threads' the threads; q leaves.")
+    gc.freeze()
+    gc.enable()
     prompt.run_on(view, commands)
     return 0

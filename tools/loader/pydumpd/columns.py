@@ -178,7 +178,10 @@ class Ascending:
         part = slice(number * _STEP, (number + 1) * _STEP)
         diffs = joined([p[part] for p in self._planes], "Q")
         diffs[0] = (diffs[0] + self._sums.steps[number]) & _MASK64
-        block = array("Q", (x & _MASK64 for x in accumulate(diffs)))
+        try:
+            block = array("Q", accumulate(diffs))
+        except OverflowError:  # descending, which the file has for no good reason
+            block = array("Q", (x & _MASK64 for x in accumulate(diffs)))
         self._blocks[number] = block
         return block
 

@@ -14,9 +14,10 @@ from . import sources
 from .describe import header_lines, summary, thread_line, thread_name, wait_lines
 from .dump import Dump, ExceptionEntry, Thread
 from .marks import printable
+from .namespace import Scope
 from .refs import find_ref
 from .render import pretty, text
-from .scope import Namespace, serve
+from .scope import serve
 from .views import View, Views
 
 _REFUSED = (
@@ -127,7 +128,7 @@ class DumpPdb(pdb.Pdb):
     def onecmd(self, line: str) -> Any:
         if not hasattr(pdb.Pdb, "set_convenience_variable"):  # before 3.12
             line = _DOLLAR.sub(_convenience, line)
-            self.curframe.f_globals.setdefault(_VARIABLES, {})
+            dict.setdefault(self.curframe.f_globals, _VARIABLES, {})
         try:
             return super().onecmd(line)
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -148,17 +149,15 @@ class DumpPdb(pdb.Pdb):
         return self.curframe_locals
 
     def _evaluate(self, code: Any) -> Any:
-        # The locals are among the globals too: the scopes of comprehensions
-        # and lambdas see no others.
-        space, globals_ = self._locals(), self.curframe.f_globals
-        origin = globals_.origin if isinstance(globals_, Namespace) else globals_
+        space = self._locals()
         if isinstance(code, str):
             code = compile(code.strip(), "<stdin>", "eval")
-        names = Namespace({**globals_, **space}, origin)
-        if "__builtins__" in code.co_names and "__builtins__" in origin:
+        scope = Scope(space, self.curframe.f_globals)
+        scope.load(code)
+        if "__builtins__" in code.co_names and "__builtins__" in scope.origin:
             # Its name is the program's, the names in it are this Python's.
-            space = {"__builtins__": origin["__builtins__"], **space}
-        return eval(code, names, space)
+            space = {"__builtins__": scope.origin["__builtins__"], **space}
+        return eval(code, scope, space)
 
     def _getval(self, arg: str) -> Any:
         try:
@@ -200,6 +199,7 @@ class DumpPdb(pdb.Pdb):
         try:
             code = compile(line + "\n", "<stdin>", "single")
         except (SyntaxError, ValueError):
+            self.curframe.f_globals.fill()  # the lookup of names sees what is there
             return super().default(line)  # the first of several lines, maybe
         hook, sys.displayhook = sys.displayhook, self.displayhook
         try:

@@ -176,7 +176,7 @@ class Record(NamedTuple):
     refcnt: int
     refs: Refs
     shape: List[Tuple[int, str]]
-    values: "array[int]"
+    values: Refs
     data: bytes
     mark: Optional[Mark]
     #: the bytes of attributes of origins 10 to 12, in the order of the shape
@@ -203,7 +203,10 @@ _OBJECT_COLUMNS = (
 
 _NONE = array("Q")
 # An address is looked for this often before a batch gets a table of them.
-_LOOKS = 4
+_LOOKS = 100
+# Objects of a batch that are decoded before its references are, all at once,
+# unless there are too many of them.
+_RECORDS, _REFS_MAX = 32, 1 << 18
 
 
 class Batch:
@@ -251,7 +254,10 @@ class Batch:
                 )
         self._plain: Optional[List["array[int]"]] = None
         self._row: Optional[Dict[int, int]] = None
+        self._raw: Optional[bytes] = None
         self._looks = 0
+        self._whole: Optional["array[int]"] = None
+        self._records = 0
 
     def _column(self, name: str) -> "array[int]":
         found = self._cols.get(name)
@@ -274,13 +280,23 @@ class Batch:
         """The row of an address."""
         if self._row is None:
             self._looks += 1
-            if self._looks <= _LOOKS:
-                try:
-                    return self.addr.index(addr)
-                except ValueError:
-                    return None
-            self._row = {a: i for i, a in enumerate(self.addr)}
-        return self._row.get(addr)
+            if self._looks > _LOOKS:
+                self._row = dict(zip(self.addr, range(len(self.addr))))
+        if self._row is not None:
+            return self._row.get(addr)
+        # In its bytes: the low ones, for the others are much the same in all.
+        if self._raw is None:
+            low = array("Q", self.addr)
+            if sys.byteorder == "big":
+                low.byteswap()
+            self._raw = low.tobytes()
+        wanted, at = addr.to_bytes(8, "little")[:3], -1
+        while True:
+            at = self._raw.find(wanted, at + 1)
+            if at < 0:
+                return None
+            if not at & 7 and self.addr[at >> 3] == addr:
+                return at >> 3
 
     def _shape(self, i: int, n: int) -> List[Tuple[int, str]]:
         shape = self._shapes[i] if i < len(self._shapes) else []
@@ -294,6 +310,14 @@ class Batch:
             raise DumpError("an object has another number of attributes than names")
         return out
 
+    def _references(self, start: int, end: int) -> Refs:
+        if self._whole is None:
+            self._records += 1
+            if self._records <= _RECORDS or len(self._refs[0]) > _REFS_MAX:
+                return references(self._refs, start, end)
+            self._whole = joined(self._refs, "Q")
+        return self._whole[start:end]
+
     def record(self, i: int) -> Record:
         """The object in row i."""
         if self._plain is None:
@@ -302,7 +326,7 @@ class Batch:
         start = self._ref_at.before(i)
         middle = start + nrefs
         shape = self._shape(shape_at, nattrs) if nattrs else []
-        values = joined([p[middle : middle + nattrs] for p in self._refs], "Q") if nattrs else _NONE
+        values = self._references(middle, middle + nattrs) if nattrs else _NONE
         own = self._value_at.before(i)
         data = self._values[own : own + vlen]
         mark, own = self._marks.get(i), vlen
@@ -318,7 +342,7 @@ class Batch:
             self._kinds[k] if k in self._kinds else Kind(k, "object", (), ""),
             size,
             refcnt,
-            references(self._refs, start, middle),
+            self._references(start, middle) if nrefs else _NONE,
             shape,
             values,
             data[:own],

@@ -15,7 +15,6 @@ import ast
 import itertools
 import operator
 import sys
-import threading
 import types
 import warnings
 from collections import deque
@@ -24,7 +23,8 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optiona
 from . import sources
 from .executions import FrameData
 from .marks import Placeholder
-from .scope import Namespace
+from .namespace import Namespace
+from .scope import BUILTINS  # noqa: F401  (fills them)
 
 if TYPE_CHECKING:
     from .dump import Dump, Frame
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 #: Real frames of one stack; of a longer one the newest are made.
 FRAMES_MAX = 50000
 #: Objects decoded eagerly for the frames of one stack, the shown end first.
-_EAGER = 60000
-_PER_FRAME = 4000
+_EAGER = 2000
+_PER_FRAME = 1000
 _FAR = 20
 _LINE_MAX = 1 << 30
 _COL_MAX = 1 << 20
@@ -265,11 +265,11 @@ def _run(call: Callable[[], Any], depth: int) -> None:
     size = min(16 + depth // 400, 1024) << 20
     sys.setrecursionlimit(max(limit, depth * 4 + 1000))
     try:
-        old = threading.stack_size(size)
+        old = _thread.stack_size(size)
         try:
             _thread.start_new_thread(deque, (jobs, 0))
         finally:
-            threading.stack_size(old)
+            _thread.stack_size(old)
         done.acquire()
     finally:
         sys.setrecursionlimit(limit)
@@ -325,21 +325,21 @@ def _call_offset(code: types.CodeType) -> int:
 
 # -- from the dump
 
+#: The globals that there are, by their addresses.
+Globals = Dict[int, Namespace]
 
-def _globals(graph: "Graph", addr: int, made: Dict[int, Dict[str, Any]]) -> Dict[str, Any]:
+
+def _globals(graph: "Graph", addr: int, made: Globals) -> Namespace:
     """A dict for f_globals."""
     found = made.get(addr)
     if found is None:
-        space = graph.get(addr) if addr else {}
-        if type(space) is not dict:
-            values = {k: graph.get(ref) for k, ref in graph.namespace(addr).items()}
-        else:
-            values = {k: v for k, v in space.items() if type(k) is str}
-        found = made[addr] = Namespace(values, space)
+        found = made[addr] = Namespace(graph, addr)
+        if not graph.patient:
+            found.fill()
     return found
 
 
-def spec_of(frame: "Frame", budget: int, made: Dict[int, Dict[str, Any]]) -> Spec:
+def spec_of(frame: "Frame", budget: int, made: Globals) -> Spec:
     """What the real frame of a thread's frame is made from."""
     graph = frame._dump.graph
     values: Dict[str, Any] = {}
@@ -385,7 +385,7 @@ def _arg_counts(
 
 
 def spec_of_record(
-    data: FrameData, at_tb: Tuple[int, ...], made: Dict[int, Dict[str, Any]]
+    data: FrameData, at_tb: Tuple[int, ...], made: Globals
 ) -> Spec:
     """What the real frame of a frame object is made from, where a traceback is:
     line, end line and columns."""
@@ -441,9 +441,6 @@ class Stack(NamedTuple):
     note: str
 
 
-Globals = Dict[int, Dict[str, Any]]
-
-
 def thread_stack(
     dump: "Dump",
     frames: List["Frame"],
@@ -463,10 +460,11 @@ def thread_stack(
     made = {} if made is None else made
     specs: List[Spec] = []
     # Near the shown end values are decoded; far from it, containers wait.
-    near = max(_EAGER // _PER_FRAME, 1)
+    graph, left = dump.graph, _EAGER
     for i, frame in enumerate(frames):
-        budget = _PER_FRAME if i < near or i >= len(frames) - near else _FAR
-        spec = spec_of(frame, budget, made)
+        before = graph.decoded
+        spec = spec_of(frame, min(max(left, _FAR), _PER_FRAME), made)
+        left -= graph.decoded - before
         if i < len(newest) and spec.mapping is None:
             spec = spec._replace(values=dict(newest[-1 - i].f_locals))
         specs.append(spec)
@@ -488,7 +486,7 @@ def traceback_of(graph: "Graph", addr: int) -> Optional[types.TracebackType]:
     """The real traceback for a dumped one; None when there is none."""
     if not addr:
         return None
-    made: Dict[int, Dict[str, Any]] = {}
+    made: Globals = {}
     specs: List[Spec] = []
     seen = set()
     from .executions import ints
@@ -513,4 +511,4 @@ def _missing(addr: int, line: int) -> Spec:
     text = "<frame that was not dumped>"
     why = {"frame": Placeholder("not dumped: frame at %#x" % addr, addr)}
     where = position(line, None, None, None, 1)
-    return Spec(text, text, text, 1, where, (), 0, 0, 0, why, Namespace({}, {}), None)
+    return Spec(text, text, text, 1, where, (), 0, 0, 0, why, Namespace(), None)

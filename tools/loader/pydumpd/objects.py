@@ -43,6 +43,9 @@ class Graph:
         )
         #: The Dump that this belongs to, for real frames.
         self.dump: Any = None
+        #: The globals of real frames may wait until they are asked for: who
+        #: evaluates expressions in the frames knows Namespace.
+        self.patient = False
         self._memo: Dict[int, Any] = {}
         self._addresses: Dict[int, int] = {}  # id here -> address there
         self._namespaces: Dict[int, Dict[str, int]] = {}
@@ -147,6 +150,11 @@ class Graph:
     def peek(self, ref: int) -> Any:
         """The same with containers as stand-ins: never decodes what they hold."""
         return self.get(ref, 0)
+
+    @property
+    def decoded(self) -> int:
+        """How many objects are decoded."""
+        return len(self._memo)
 
     def address(self, obj: Any) -> int:
         """Where an object that this graph made was in the program, or 0."""

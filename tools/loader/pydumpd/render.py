@@ -12,7 +12,7 @@ LIMIT = 100000
 _DEPTH = 200
 _ITEMS = 10000
 #: Values after which no more items are shown of what is decoded only now.
-_STANDIN_VALUES = 250
+_STANDIN_VALUES = 100
 
 _BRACKETS = {
     list: ("[", "]"),

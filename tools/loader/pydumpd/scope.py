@@ -9,26 +9,14 @@ class that x had.
 
 import builtins
 import sys
-from typing import Any, Dict, List
+from typing import Any, List
 
 from .callables import BoundMethod
 from .marks import Marked
+from .namespace import BUILTINS, Namespace
 from .native import Native
 from .refs import find_ref
 from .standins import StandIn
-
-
-class Namespace(dict):
-    """What a real frame has as its globals: a copy, so that the dict of the
-    dump stays as it was, with builtins for what is typed at the prompt."""
-
-    __slots__ = ("origin",)
-
-    def __init__(self, values: Dict[str, Any], origin: Any) -> None:
-        super().__init__(values)
-        #: the module's dict, as the dump has it
-        self.origin = origin
-        dict.__setitem__(self, "__builtins__", _BUILTINS)
 
 
 def class_of(obj: Any) -> Any:
@@ -131,8 +119,8 @@ _OWN = {
 }
 for _name, _made in _OWN.items():
     _made.__name__ = _made.__qualname__ = _name
-_BUILTINS: Dict[str, Any] = {**vars(builtins), **_OWN}
-_BUILTINS.pop("_", None)
+BUILTINS.update({**vars(builtins), **_OWN})
+BUILTINS.pop("_", None)
 
 
 def serve(graph: Any) -> None:

@@ -28,10 +28,12 @@ _NEWEST = 200
 
 
 class Views:
-    """Makes views, and keeps the real frames of each thread."""
+    """Makes views, and keeps the real frames of each thread. Expressions in
+    them take a Scope."""
 
     def __init__(self, dump: Dump) -> None:
         self.dump = dump
+        dump.graph.patient = True
         self._stacks: Dict[int, real.Stack] = {}
         self._globals: real.Globals = {}
 

@@ -37,13 +37,13 @@ has the same behaviour. There are two ways to bring one back:
    the surrogate shall have (a builtin, OrderedDict). Types written in Python
    work alike: `own(self, "_name")` gives an attribute of the instance.
 
-Put it into the module of its area in this package; all modules here are loaded. None may
+Put it into the module of its area in this package, and the first word of the type's full name
+beside that module in areas.py: a module loads when a type of such a name is met. None may
 import, call or evaluate what a dump names, or allocate by a number in it.
 """
 
 from importlib import import_module
 from itertools import chain
-from pkgutil import iter_modules
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -64,6 +64,7 @@ from ..fields import Absent, Fields
 from ..marks import Placeholder, describe
 from ..refs import Ref, ref_of
 from ..render import Shown
+from .areas import by_package, package_of
 
 if TYPE_CHECKING:
     from ..objects import Graph
@@ -116,43 +117,32 @@ _registry: Dict[str, Entry] = {}
 REALS: Set[type] = set()
 #: How real containers among them print: type -> function of the object.
 REAL_SHOWN: Dict[type, Callable[[Any], Union[str, Shown]]] = {}
-#: Packages of which the areas, named after them, are loaded when a type of
-#: theirs is met.
-_LARGE = ("numpy", "pandas")
-_loaded: Set[str] = set()
+_AREAS = by_package()
 
 
 def _load(package: str) -> None:
-    """Loads the areas of one of _LARGE; of all other types with ""."""
-    if package not in _loaded:
-        _loaded.add(package)
-        for area in iter_modules(__path__):
-            if area.name.partition("_")[0] == package or not (
-                package or area.name.startswith(_LARGE)
-            ):
-                import_module("." + area.name, __name__)
+    """Loads the modules that know types of a package."""
+    for area in _AREAS.pop(package, ()):
+        import_module("." + area, __name__)
 
 
 def lookup(name: str) -> Optional[Entry]:
     """The entry of a type by its full name; loads no more than that takes."""
-    package = name.partition(".")[0]
-    if package == "__main__":  # a class of the program's own
-        return None
-    _load("")
-    if package in _LARGE:
+    package = package_of(name)
+    if package in _AREAS:
         _load(package)
     return _registry.get(name)
 
 
 def is_real(cls: type) -> bool:
-    """Whether objects come back as real ones of that type."""
-    _load("")
+    """Whether objects come back as real ones of that type. Such a type comes
+    from an entry, which is loaded then."""
     return cls in REALS
 
 
 def registry() -> Dict[str, Entry]:
     """Full type name -> its entry, of all types."""
-    for package in ("", *_LARGE):
+    for package in list(_AREAS):
         _load(package)
     return _registry
 
