@@ -118,7 +118,7 @@ static void put_not_captured(struct render *r, struct pyd_dump_value list)
 	static const struct {
 		const char *why, *text;
 	} texts[] = {
-		{ "shared", "shared, was read while the program ran" },
+		{ "shared", "shared memory that others may change" },
 		{ "dontfork", "a fork does not get it (MADV_DONTFORK)" },
 		{ "wipeonfork", "a fork gets zeros (MADV_WIPEONFORK)" },
 		{ "device", "memory of a device" },

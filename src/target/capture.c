@@ -43,6 +43,7 @@ struct pyd_capture {
 	size_t nruns;
 	size_t cap;
 	struct pyd_copy_parts parts;
+	struct pyd_vec unread; /* pairs; other than guard pages */
 	struct pyd_maps file_maps;
 	int *files; /* by region of file_maps, -1: none */
 	int *fds;   /* those in files, once each */
@@ -86,6 +87,21 @@ static enum pyd_code add_run(struct pyd_capture *c, pyd_addr start,
 	return PYD_OK;
 }
 
+static enum pyd_code add_unread(struct pyd_capture *c, pyd_addr start,
+				pyd_addr end, struct pyd_err *err)
+{
+	enum pyd_code code = pyd_copy_add_bad(&c->parts, start, end, err);
+
+	if (!code)
+		code = pyd_vec_reserve(&c->unread, 2, err);
+	if (code)
+		return code;
+	c->unread.data[c->unread.len++] = start;
+	c->unread.data[c->unread.len++] = end;
+	c->stats.unreadable += end - start;
+	return PYD_OK;
+}
+
 /* Without the page map: all of it, or nothing. */
 static enum pyd_code plan_blind(struct pyd_capture *c,
 				const struct pyd_region *r, struct pyd_err *err)
@@ -94,10 +110,8 @@ static enum pyd_code plan_blind(struct pyd_capture *c,
 
 	if (r->inode && !(r->prot & PYD_PROT_W))
 		return PYD_OK;
-	if (r->end - r->start > limit) {
-		c->stats.unreadable += r->end - r->start;
-		return pyd_copy_add_bad(&c->parts, r->start, r->end, err);
-	}
+	if (r->end - r->start > limit)
+		return add_unread(c, r->start, r->end, err);
 	return add_run(c, r->start, r->end, err);
 }
 
@@ -140,6 +154,7 @@ static enum pyd_code plan(struct pyd_capture *c, const struct pyd_maps *maps,
 
 	c->nruns = 0;
 	pyd_vec_clear(&c->parts.bad);
+	pyd_vec_clear(&c->unread);
 	c->stats = (struct pyd_capture_stats) { 0 };
 	for (size_t i = 0; i < maps->n; i++) {
 		if (!wanted(&maps->regions[i]))
@@ -230,7 +245,7 @@ uint64_t pyd_capture_memory(void)
 	FILE *f = fopen("/proc/meminfo", "re");
 	char line[128];
 	unsigned long long kb = 0;
-	uint64_t group = pyd_cgroup_memory(getpid());
+	uint64_t group = pyd_cgroup_memory(getpid(), NULL);
 
 	while (f && fgets(line, sizeof(line), f))
 		if (sscanf(line, "MemAvailable: %llu", &kb) == 1)
@@ -390,11 +405,8 @@ static enum pyd_code take_runs(struct pyd_capture *c, uint64_t bytes,
 		qsort(bad.data, bad.len / 2, 2 * sizeof(*bad.data), by_start);
 	if (!code)
 		code = add_segments(c, pieces, n, &bad, err);
-	for (size_t i = 0; i + 1 < bad.len && !code; i += 2) {
-		c->stats.unreadable += bad.data[i + 1] - bad.data[i];
-		code = pyd_copy_add_bad(&c->parts, bad.data[i], bad.data[i + 1],
-					err);
-	}
+	for (size_t i = 0; i + 1 < bad.len && !code; i += 2)
+		code = add_unread(c, bad.data[i], bad.data[i + 1], err);
 	pyd_vec_deinit(&bad);
 	free(pieces);
 	return code;
@@ -440,6 +452,11 @@ static enum pyd_code add_rest(struct pyd_capture *c, struct pyd_err *err)
 		return code;
 	return pyd_target_cache_create(c->parts.rest_inner, REST_CACHE,
 				       &c->parts.rest, err);
+}
+
+const struct pyd_vec *pyd_capture_unread(const struct pyd_capture *c)
+{
+	return &c->unread;
 }
 
 uint64_t pyd_capture_planned(const struct pyd_capture *c)
@@ -499,6 +516,7 @@ void pyd_capture_destroy(struct pyd_capture *c)
 	free(c->files);
 	pyd_maps_deinit(&c->file_maps);
 	pyd_copy_parts_deinit(&c->parts);
+	pyd_vec_deinit(&c->unread);
 	pyd_pagemap_close(&c->pm);
 	pyd_page_runs_deinit(&c->pages);
 	free(c->runs);

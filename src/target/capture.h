@@ -63,6 +63,9 @@ PYD_MUST_CHECK enum pyd_code pyd_capture_target(struct pyd_capture *c,
 						struct pyd_target **ret,
 						struct pyd_capture_stats *stats,
 						struct pyd_err *err);
+/* What should have been copied and could not be read: pairs of start and end,
+ * owned by the capture. */
+const struct pyd_vec *pyd_capture_unread(const struct pyd_capture *c);
 /* Accepts NULL. */
 void pyd_capture_destroy(struct pyd_capture *c);
 

@@ -57,10 +57,11 @@ static uint64_t left_in(const char *dir, const struct flavour *f)
 
 /* A limit of any group above counts. */
 static uint64_t least_above(const char *mount, const char *folder,
-			    const char *group, const struct flavour *f)
+			    const char *group, const struct flavour *f,
+			    bool *kills_all)
 {
 	char dir[4096];
-	uint64_t least = UINT64_MAX;
+	uint64_t least = UINT64_MAX, value;
 	int n = snprintf(dir, sizeof(dir), "%s%s", mount, folder);
 	size_t top = (size_t)n;
 
@@ -72,6 +73,11 @@ static uint64_t least_above(const char *mount, const char *folder,
 		char *slash = strrchr(dir + top, '/');
 
 		least = left < least ? left : least;
+		/* The kernel goes up from the group of the one that it chose
+		 * to the one whose limit was hit. */
+		*kills_all |=
+			read_number(dir, "memory.oom.group", "", &value) &&
+			value;
 		if (!slash)
 			break;
 		*slash = '\0';
@@ -94,9 +100,11 @@ static bool lists_memory(const char *list, size_t len)
 	return false;
 }
 
-uint64_t pyd_cgroup_memory_of(const char *groups, const char *mount)
+uint64_t pyd_cgroup_memory_of(const char *groups, const char *mount,
+			      bool *ret_kills_all)
 {
 	uint64_t least = UINT64_MAX;
+	bool kills_all = false;
 
 	for (const char *line = groups; *line;) {
 		size_t len = strcspn(line, "\n");
@@ -119,9 +127,9 @@ uint64_t pyd_cgroup_memory_of(const char *groups, const char *mount)
 				const struct flavour *f = &flavours[second];
 				uint64_t left =
 					f->folders[k]
-						? least_above(mount,
-							      f->folders[k],
-							      group, f)
+						? least_above(
+							  mount, f->folders[k],
+							  group, f, &kills_all)
 						: UINT64_MAX;
 
 				least = left < least ? left : least;
@@ -129,18 +137,22 @@ uint64_t pyd_cgroup_memory_of(const char *groups, const char *mount)
 		}
 		line += len + (line[len] == '\n');
 	}
+	*ret_kills_all = kills_all;
 	return least;
 }
 
-uint64_t pyd_cgroup_memory(pid_t pid)
+uint64_t pyd_cgroup_memory(pid_t pid, bool *ret_kills_all)
 {
 	struct pyd_buf groups = { 0 };
 	struct pyd_err ignored;
 	uint64_t left = UINT64_MAX;
+	bool kills_all = false;
 
 	if (!pyd_procfs_read(pid, "cgroup", GROUPS_MAX, &groups, &ignored))
 		left = pyd_cgroup_memory_of((const char *)groups.data,
-					    "/sys/fs/cgroup");
+					    "/sys/fs/cgroup", &kills_all);
 	pyd_buf_deinit(&groups);
+	if (ret_kills_all)
+		*ret_kills_all = kills_all;
 	return left;
 }

@@ -29,6 +29,11 @@ const char *pyd_outside_word(enum pyd_outside_why why)
 
 bool pyd_region_is_device(const struct pyd_region *r)
 {
+	/* Of a driver that gives a handle without a name (vfio, kvm, a
+	 * graphics card), or buffers that devices share. */
+	if (!strncmp(r->path, "anon_inode:", 11) ||
+	    !strncmp(r->path, "/dmabuf:", 8))
+		return true;
 	return !strncmp(r->path, "/dev/", 5) &&
 	       strncmp(r->path, "/dev/zero", 9) &&
 	       strncmp(r->path, "/dev/shm/", 9) &&
@@ -146,6 +151,23 @@ static enum pyd_code copy_range(const struct pyd_process *p,
 	return code == PYD_PERM || code == PYD_LIMIT ? PYD_OK : code;
 }
 
+/* As shared memory. */
+static bool was_copied(const struct pyd_outside *o, pyd_addr start)
+{
+	size_t lo = 0;
+	size_t hi = o->nshared;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (o->v[mid].end <= start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < o->nshared && o->v[lo].start <= start;
+}
+
 static enum pyd_code copy_missing(const struct pyd_process *p,
 				  const struct pyd_maps *child,
 				  struct pyd_outside *o, struct pyd_err *err)
@@ -159,7 +181,8 @@ static enum pyd_code copy_missing(const struct pyd_process *p,
 	for (size_t i = 0; i < o->maps.n && !code; i++) {
 		const struct pyd_region *r = &o->maps.regions[i];
 
-		if (pyd_regions_find(child->regions, child->n, r->start))
+		if (pyd_regions_find(child->regions, child->n, r->start) ||
+		    was_copied(o, r->start))
 			continue;
 		code = pyd_outside_add(o, r,
 				       pyd_region_is_device(r)
@@ -211,8 +234,10 @@ static enum pyd_code look_at(struct pyd_outside *o, const struct pyd_region *r,
 		return pyd_outside_add(o, r, PYD_OUTSIDE_DEVICE, err);
 	if (strstr(flags, " wf "))
 		return pyd_outside_add(o, r, PYD_OUTSIDE_WIPEONFORK, err);
-	if (r->prot & PYD_PROT_SHARED)
-		return pyd_outside_add(o, r, PYD_OUTSIDE_SHARED, err);
+	if (pyd_region_is_shared(r))
+		return was_copied(o, r->start)
+			       ? PYD_OK
+			       : pyd_outside_add(o, r, PYD_OUTSIDE_SHARED, err);
 	return PYD_OK;
 }
 
@@ -264,6 +289,13 @@ static enum pyd_code look_through(char *text, struct pyd_outside *o,
 	return code;
 }
 
+static void sort(struct pyd_outside *o)
+{
+	if (o->n)
+		qsort(o->v, o->n, sizeof(*o->v), by_start);
+	o->nshared = 0;
+}
+
 enum pyd_code pyd_outside_look(pid_t child, struct pyd_outside *o,
 			       struct pyd_err *err)
 {
@@ -274,27 +306,48 @@ enum pyd_code pyd_outside_look(pid_t child, struct pyd_outside *o,
 	if (!code)
 		code = look_through((char *)buf.data, o, err);
 	pyd_buf_deinit(&buf);
-	if (!code && o->n)
-		qsort(o->v, o->n, sizeof(*o->v), by_start);
+	sort(o);
 	return code;
 }
 
-enum pyd_code pyd_outside_list(const struct pyd_target *t,
+enum pyd_code pyd_outside_list(const struct pyd_target *t, bool stands,
 			       struct pyd_outside *o, struct pyd_err *err)
 {
 	enum pyd_code code = PYD_OK;
 
 	for (size_t i = 0; i < t->nregions && !code; i++)
-		code = look_at(o, &t->regions[i], "", err);
+		if (!stands || pyd_region_is_device(&t->regions[i]))
+			code = look_at(o, &t->regions[i], "", err);
+	sort(o);
 	return code;
 }
 
-bool pyd_outside_differs(const struct pyd_outside *o)
+enum pyd_code pyd_outside_unread(const struct pyd_target *t,
+				 const struct pyd_vec *unread,
+				 struct pyd_outside *o, struct pyd_err *err)
 {
-	for (size_t i = 0; i < o->n; i++)
-		if (o->v[i].why != PYD_OUTSIDE_SHARED)
-			return true;
-	return false;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i + 1 < unread->len && !code; i += 2) {
+		struct pyd_region r = {
+			.start = unread->data[i],
+			.end = unread->data[i + 1],
+			.path = "",
+		};
+		const struct pyd_region *in = pyd_target_region(t, r.start);
+		struct pyd_outside_range *last = o->n ? &o->v[o->n - 1] : NULL;
+
+		if (in)
+			r.path = in->path;
+		if (last && last->why == PYD_OUTSIDE_UNREADABLE &&
+		    last->end == r.start && !strcmp(last->path, r.path))
+			last->end = r.end;
+		else
+			code = pyd_outside_add(o, &r, PYD_OUTSIDE_UNREADABLE,
+					       err);
+	}
+	sort(o);
+	return code;
 }
 
 /* -- reading -- */
@@ -334,6 +387,11 @@ static enum pyd_code refuse(const struct pyd_outside_range *g, pyd_addr addr,
 		      "--capture=copy has it";
 	else if (g->why == PYD_OUTSIDE_DEVICE)
 		why = "this is the memory of a device, which is not read";
+	else if (g->why == PYD_OUTSIDE_SHARED)
+		why = "this memory is shared, and there is more of it than "
+		      "is copied; --capture=stop reads it";
+	else if (g->why == PYD_OUTSIDE_UNREADABLE)
+		why = "memory was not readable";
 	return pyd_err_at(err, PYD_FAULT, addr, "0x%llx: %s",
 			  (unsigned long long)addr, why);
 }
@@ -349,13 +407,9 @@ static enum pyd_code outside_read(struct pyd_target *t, pyd_addr addr,
 		enum pyd_code code;
 		size_t n = len;
 
-		if (!g || g->start > addr || g->why == PYD_OUTSIDE_SHARED) {
-			pyd_addr end = !g		 ? 0
-				       : g->start > addr ? g->start
-							 : g->end;
-
-			if (g && n > end - addr)
-				n = (size_t)(end - addr);
+		if (!g || g->start > addr) {
+			if (g && n > g->start - addr)
+				n = (size_t)(g->start - addr);
 			code = pyd_target_read(s->inner, addr, to, n, err);
 			if (code)
 				return code;

@@ -49,7 +49,7 @@ const char *pyd_capture_mode_name(enum pyd_capture_mode mode)
 void pyd_capture_room(pid_t pid, struct pyd_capture_room *ret)
 {
 	ret->ours = pyd_capture_memory();
-	ret->targets = pyd_cgroup_memory(pid);
+	ret->targets = pyd_cgroup_memory(pid, &ret->kills_all);
 }
 
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
@@ -67,7 +67,7 @@ enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 		return PYD_CAPTURE_STOP;
 	}
 	if (may_fork && estimate > FORK_BYTES &&
-	    room->targets >= estimate / FORK_SHARE) {
+	    room->targets >= estimate / (room->kills_all ? 1 : FORK_SHARE)) {
 		*ret_why = "a fork takes less time than a copy";
 		return PYD_CAPTURE_FORK;
 	}
@@ -103,8 +103,9 @@ struct live {
 	pid_t snapshot;
 	struct pyd_process child;
 	struct pyd_target *child_live;
+	bool has_shared; /* memory that others can change */
 	struct pyd_outside outside;
-	struct pyd_target *inner; /* of frozen, where it is another */
+	struct pyd_target *inner; /* that frozen stands on, if any */
 };
 
 /* -- taking its memory -- */
@@ -169,6 +170,11 @@ static bool while_stopped(void *ctx, const struct pyd_threads *threads,
 	(void)threads;
 	note_time(&s->base);
 	s->snapshot = snapshot;
+	s->code = PYD_OK;
+	if (s->has_shared)
+		s->code = pyd_outside_shared(&s->process, &s->outside, &s->err);
+	if (s->code)
+		return true;
 	if (s->mode == PYD_CAPTURE_FORK)
 		s->code = pyd_outside_take(&s->process, snapshot, &s->outside,
 					   &s->err);
@@ -181,6 +187,8 @@ static bool while_stopped(void *ctx, const struct pyd_threads *threads,
 
 static enum pyd_code stop(struct live *s, struct pyd_err *err)
 {
+	const struct pyd_target *t = s->base.target;
+
 	const struct pyd_stop_work work = {
 		.fork = s->mode == PYD_CAPTURE_FORK ? s->base.target : NULL,
 		.gadgets = &s->gadgets,
@@ -193,6 +201,9 @@ static enum pyd_code stop(struct live *s, struct pyd_err *err)
 	struct pyd_stop_options opts = s->opts->stop;
 	enum pyd_code code;
 
+	s->has_shared = false;
+	for (size_t i = 0; i < t->nregions; i++)
+		s->has_shared |= pyd_region_is_shared(&t->regions[i]);
 	if (s->mode != PYD_CAPTURE_STOP)
 		opts.work = &work;
 	code = pyd_stop_all(&s->process, &opts, &s->stop, err);
@@ -202,6 +213,23 @@ static enum pyd_code stop(struct live *s, struct pyd_err *err)
 	if (s->mode == PYD_CAPTURE_STOP)
 		note_time(&s->base);
 	return PYD_OK;
+}
+
+/* What does not change is read in blocks that are kept; what lies outside of
+ * the capture is no part of them. */
+static enum pyd_code freeze(struct live *s, struct pyd_target *live,
+			    struct pyd_err *err)
+{
+	if (s->outside.n) {
+		enum pyd_code code = pyd_target_outside_create(
+			&s->outside, live, &s->inner, err);
+
+		if (code)
+			return code;
+		s->base.outside = &s->outside;
+		live = s->inner;
+	}
+	return pyd_target_cache_create(live, 0, &s->base.frozen, err);
 }
 
 /* Its memory is the snapshot's, which nobody changes. */
@@ -218,7 +246,15 @@ static enum pyd_code take_fork(struct live *s, struct pyd_err *err)
 	code = pyd_target_process_create(&s->child, &s->child_live, err);
 	if (code)
 		return code;
-	return pyd_target_cache_create(s->child_live, 0, &s->base.frozen, err);
+	return freeze(s, s->child_live, err);
+}
+
+static enum pyd_code take_stop(struct live *s, struct pyd_err *err)
+{
+	enum pyd_code code =
+		pyd_outside_list(s->base.target, true, &s->outside, err);
+
+	return code ? code : freeze(s, s->base.target, err);
 }
 
 /* The time was over before all was copied. The stacks are still read, out of
@@ -229,9 +265,10 @@ static enum pyd_code without_copy(struct live *s, struct pyd_err *err)
 		       "dumped");
 	pyd_capture_destroy(s->capture);
 	s->capture = NULL;
+	pyd_outside_deinit(&s->outside);
 	if (s->stop)
 		s->mode = PYD_CAPTURE_STOP;
-	return pyd_target_cache_create(s->base.target, 0, &s->base.frozen, err);
+	return take_stop(s, err);
 }
 
 /* -- what threads do while nobody stops them -- */
@@ -269,6 +306,28 @@ static void look_again(struct live *s)
 	}
 }
 
+/* What is read is the copy, but for what lies outside of it. */
+static enum pyd_code leave_out(struct live *s, struct pyd_err *err)
+{
+	struct pyd_target *copy = s->base.frozen;
+	enum pyd_code code = pyd_outside_list(copy, false, &s->outside, err);
+
+	if (!code)
+		code = pyd_outside_unread(copy, pyd_capture_unread(s->capture),
+					  &s->outside, err);
+	if (code || !s->outside.n)
+		return code;
+	code = pyd_target_outside_create(&s->outside, copy, &s->base.frozen,
+					 err);
+	if (code)
+		return code;
+	s->inner = copy;
+	s->base.outside = &s->outside;
+	/* What is read without a call is memory of the copy alone. */
+	s->base.frozen->windows = copy->windows;
+	return PYD_OK;
+}
+
 static enum pyd_code take_copy(struct live *s, struct pyd_err *err)
 {
 	struct pyd_capture_stats got = { 0 };
@@ -281,7 +340,7 @@ static enum pyd_code take_copy(struct live *s, struct pyd_err *err)
 	if (got.unreadable)
 		pyd_log_notice("%llu bytes of memory could not be copied",
 			       (unsigned long long)got.unreadable);
-	return PYD_OK;
+	return s->mode == PYD_CAPTURE_COPY ? leave_out(s, err) : PYD_OK;
 }
 
 static enum pyd_code take_live(struct live *s, struct pyd_err *err)
@@ -312,8 +371,7 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 	if (code)
 		return code;
 	if (s->mode == PYD_CAPTURE_STOP)
-		return pyd_target_cache_create(s->base.target, 0,
-					       &s->base.frozen, err);
+		return take_stop(s, err);
 	if (s->code == PYD_LIMIT && s->capture)
 		return without_copy(s, err);
 	if (s->code) {
@@ -322,26 +380,6 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 	}
 	return s->mode == PYD_CAPTURE_FORK ? take_fork(s, err)
 					   : take_copy(s, err);
-}
-
-/* What is read is the capture, but for what lies outside of it. */
-static enum pyd_code leave_out(struct live *s, struct pyd_err *err)
-{
-	struct pyd_target *frozen = s->base.frozen;
-	enum pyd_code code = PYD_OK;
-
-	if (s->mode == PYD_CAPTURE_COPY)
-		code = pyd_outside_list(frozen, &s->outside, err);
-	if (code || !s->outside.n)
-		return code;
-	s->base.outside = &s->outside;
-	if (!pyd_outside_differs(&s->outside))
-		return PYD_OK;
-	code = pyd_target_outside_create(&s->outside, frozen, &s->base.frozen,
-					 err);
-	if (!code)
-		s->inner = frozen;
-	return code;
 }
 
 static enum pyd_code live_take(struct pyd_subject *base, uint64_t deadline_ns,
@@ -369,7 +407,7 @@ static enum pyd_code live_take(struct pyd_subject *base, uint64_t deadline_ns,
 	}
 	base->capture = pyd_capture_mode_name(s->mode);
 	base->torn = s->mode == PYD_CAPTURE_LIVE;
-	return code ? code : leave_out(s, err);
+	return code;
 }
 
 /* A list that a running target changes while it is copied does not hold up;

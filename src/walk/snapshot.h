@@ -67,6 +67,7 @@ struct pyd_capture_room {
 	uint64_t ours;	  /* for a copy: pyd_capture_memory() */
 	uint64_t targets; /* of its control groups: for what it changes, and so
 			   * has twice, while there is a forked snapshot */
+	bool kills_all;	  /* that, when it is too much, ends all of them */
 };
 void pyd_capture_room(pid_t pid, struct pyd_capture_room *ret);
 

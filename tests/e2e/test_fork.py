@@ -367,7 +367,7 @@ def test_killed_while_collecting(one: Interpreter, tmp_path: Path) -> None:
 
 # Memory that a fork does not get, or gets as zeros, or that others have too.
 OUTSIDE = """
-import ctypes, mmap, os, sys
+import ctypes, mmap, os, sys, tempfile
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
@@ -379,7 +379,18 @@ def buffer(advice, size=1 << 16, flags=0x22):
     if advice:
         assert libc.madvise(where, size, advice) == 0, ctypes.get_errno()
     return where, size, memoryview(data).cast("B")[-4096:]
+def cut_off():
+    # Its second page is beyond the end of the file by now.
+    file = tempfile.TemporaryFile()
+    file.write(b"x" * 8192)
+    file.flush()
+    where = libc.mmap(None, 8192, 3, 2, file.fileno(), 0)
+    view = memoryview((ctypes.c_char * 8192).from_address(where)).cast("B")
+    file.truncate(4096)
+    return where, 8192, view[-4096:]
 def hold():
+    cut = cut_off()
+    vast = buffer(0, 9 << 20, 0x21)
     dont = buffer(10)
     huge = buffer(10, 65 << 20)
     wipe = buffer(18)
@@ -388,7 +399,7 @@ def hold():
     where = {n: v[0] for n, v in locals().items()}
     print(where, flush=True)
     sys.stdin.readline()
-    for v in (dont, huge, wipe, shared, plain):
+    for v in (vast, dont, huge, wipe, shared, plain):
         assert bytes(v[2][-3:]) == b"end"
     print("same", flush=True)
 hold()
@@ -419,11 +430,15 @@ def test_outside(one: Interpreter, tmp_path: Path, mode: str) -> None:
             hits = [i["why"] for i in listed if i["start"] <= start < i["end"]]
             return hits[0] if hits else None
 
-        assert why("shared") == "shared"
-        assert why("plain") is None and why("dont") is None
+        assert why("vast") == "shared"
+        assert why("shared") is None and why("plain") is None and why("dont") is None
         ends = {name: last_bytes(path, name) for name in where}
+        assert "is shared" in ends["vast"]
+        assert "unreadable" in ends["cut"]
         assert ends["dont"] == ends["plain"] == ends["shared"] == b"end"
         if mode == "copy":
+            cut = [i for i in listed if i["start"] == where["cut"] + 4096]
+            assert [i["why"] for i in cut] == ["unreadable"]
             assert why("wipe") is None and why("huge") is None
             assert ends["wipe"] == ends["huge"] == b"end"
         else:
@@ -434,3 +449,62 @@ def test_outside(one: Interpreter, tmp_path: Path, mode: str) -> None:
             assert "not captured" in shown and "MADV_WIPEONFORK" in shown
         assert target.ask("") == "same"
         assert target.unharmed()
+
+
+# Memory that this process and its child share; the child counts in it until it
+# is asked, as fast as it can.
+SHARED = """
+import multiprocessing, os, sys
+from multiprocessing import shared_memory
+def count(name, go_on):
+    block = shared_memory.SharedMemory(name=name)
+    view = block.buf.cast("Q")
+    n = 0
+    while go_on.is_set():
+        n += 1
+        view[0] = view[1] = n
+    del view
+    block.close()
+def hold():
+    small = shared_memory.SharedMemory(create=True, size=1 << 16)
+    vast = shared_memory.SharedMemory(create=True, size=16 << 20)
+    small.buf[4096:4100] = vast.buf[4096:4100] = b"same"
+    few, many = small.buf[4096:4100], vast.buf[4096:4100]
+    go_on = multiprocessing.get_context("fork").Event()
+    go_on.set()
+    child = multiprocessing.get_context("fork").Process(target=count, args=(small.name, go_on))
+    child.start()
+    while not small.buf[0]:
+        pass
+    print("ready", flush=True)
+    sys.stdin.read()
+    go_on.clear()
+    child.join()
+    few.release(); many.release()
+    for block in small, vast:
+        block.close()
+        block.unlink()
+    print("done", flush=True)
+hold()
+"""
+
+
+@pytest.mark.parametrize("mode", ["copy", "fork", "stop"])
+def test_shared_memory(one: Interpreter, tmp_path: Path, mode: str) -> None:
+    """As it was while the process stood still, or not at all."""
+    with start_code(one, SHARED) as target:
+        target.line()
+        path = tmp_path / "d"
+        attach(target, path, f"--capture={mode}", "--no-redact")
+        frames = harness.thread_with(harness.open_dump(path), "hold").frames
+        found = next(f for f in frames if f.name == "hold").locals
+        assert bytes(found["few"]) == b"same"
+        if mode == "stop":
+            assert bytes(found["many"]) == b"same"
+        else:
+            assert "is shared" in repr(found["many"])
+            why = [i["why"] for i in record(path, "header")["capture"]["not_captured"]]
+            assert "shared" in why
+        target.close_input()
+        assert target.line() == "done"
+        assert target.wait() == 0

@@ -16,29 +16,43 @@ Test(capture_choice, modes)
 {
 	static const struct {
 		uint64_t estimate, max_objects, depth, ours, targets;
-		bool may_fork;
+		bool may_fork, kills_all;
 		enum pyd_capture_mode want;
 	} cases[] = {
 		/* Small ones are copied. */
-		{ 8 * MIB, 0, 0, GIB, UINT64_MAX, true, PYD_CAPTURE_COPY },
-		{ 8 * MIB, 0, 0, 10 * MIB, UINT64_MAX, true, PYD_CAPTURE_STOP },
+		{ 8 * MIB, 0, 0, GIB, UINT64_MAX, true, false,
+		  PYD_CAPTURE_COPY },
+		{ 8 * MIB, 0, 0, 10 * MIB, UINT64_MAX, true, false,
+		  PYD_CAPTURE_STOP },
 		/* Large ones are forked, where that can be. */
-		{ GIB, 0, 0, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_FORK },
-		{ GIB, 0, 0, MIB, UINT64_MAX, true, PYD_CAPTURE_FORK },
-		{ GIB, 0, 0, 8 * GIB, UINT64_MAX, false, PYD_CAPTURE_COPY },
-		{ GIB, 0, 0, GIB, UINT64_MAX, false, PYD_CAPTURE_STOP },
+		{ GIB, 0, 0, 8 * GIB, UINT64_MAX, true, false,
+		  PYD_CAPTURE_FORK },
+		{ GIB, 0, 0, MIB, UINT64_MAX, true, false, PYD_CAPTURE_FORK },
+		{ GIB, 0, 0, 8 * GIB, UINT64_MAX, false, false,
+		  PYD_CAPTURE_COPY },
+		{ GIB, 0, 0, GIB, UINT64_MAX, false, false, PYD_CAPTURE_STOP },
 		/* A fork must not push its control group over the limit. */
-		{ GIB, 0, 0, 8 * GIB, 300 * MIB, true, PYD_CAPTURE_FORK },
-		{ GIB, 0, 0, 8 * GIB, 200 * MIB, true, PYD_CAPTURE_COPY },
-		{ GIB, 0, 0, GIB, 200 * MIB, true, PYD_CAPTURE_STOP },
-		{ GIB, 0, 0, 8 * GIB, 0, true, PYD_CAPTURE_COPY },
+		{ GIB, 0, 0, 8 * GIB, 300 * MIB, true, false,
+		  PYD_CAPTURE_FORK },
+		{ GIB, 0, 0, 8 * GIB, 200 * MIB, true, false,
+		  PYD_CAPTURE_COPY },
+		{ GIB, 0, 0, GIB, 200 * MIB, true, false, PYD_CAPTURE_STOP },
+		{ GIB, 0, 0, 8 * GIB, 0, true, false, PYD_CAPTURE_COPY },
+		/* Where that would end all of it there is to be room for all.
+		 */
+		{ GIB, 0, 0, 8 * GIB, 800 * MIB, true, true, PYD_CAPTURE_COPY },
+		{ GIB, 0, 0, 8 * GIB, GIB, true, true, PYD_CAPTURE_FORK },
 		/* Shallow walks of large ones are over before a copy is, or a
 		 * fork of very large ones. */
-		{ GIB, 1000, 0, 8 * GIB, UINT64_MAX, false, PYD_CAPTURE_STOP },
-		{ GIB, 0, 1, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_FORK },
-		{ 5 * GIB, 0, 1, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_STOP },
-		{ GIB, 0, 2, 8 * GIB, UINT64_MAX, true, PYD_CAPTURE_FORK },
-		{ 8 * MIB, 1000, 0, GIB, GIB, true, PYD_CAPTURE_COPY },
+		{ GIB, 1000, 0, 8 * GIB, UINT64_MAX, false, false,
+		  PYD_CAPTURE_STOP },
+		{ GIB, 0, 1, 8 * GIB, UINT64_MAX, true, false,
+		  PYD_CAPTURE_FORK },
+		{ 5 * GIB, 0, 1, 8 * GIB, UINT64_MAX, true, false,
+		  PYD_CAPTURE_STOP },
+		{ GIB, 0, 2, 8 * GIB, UINT64_MAX, true, false,
+		  PYD_CAPTURE_FORK },
+		{ 8 * MIB, 1000, 0, GIB, GIB, true, false, PYD_CAPTURE_COPY },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -49,6 +63,7 @@ Test(capture_choice, modes)
 		const struct pyd_capture_room room = {
 			.ours = cases[i].ours,
 			.targets = cases[i].targets,
+			.kills_all = cases[i].kills_all,
 		};
 		const char *why = NULL;
 
@@ -77,6 +92,7 @@ Test(capture_choice, control_groups)
 {
 	char top[] = "/tmp/pydumpd-unit-XXXXXX";
 	char dir[256];
+	bool kills = true;
 
 	cr_assert(mkdtemp(top));
 	/* Version 2: the group above is tighter, and has a cache. */
@@ -87,22 +103,34 @@ Test(capture_choice, control_groups)
 	put(dir, "memory.max", "10000\n");
 	put(dir, "memory.current", "9000\n");
 	put(dir, "memory.stat", "anon 1\nfile 4000\ninactive_file 2500\n");
-	cr_assert_eq(pyd_cgroup_memory_of("0::/a/b\n", top), 3500);
+	cr_assert_eq(pyd_cgroup_memory_of("0::/a/b\n", top, &kills), 3500);
+	cr_assert_not(kills);
+	put(dir, "memory.oom.group", "0\n");
+	cr_assert_eq(pyd_cgroup_memory_of("0::/a/b\n", top, &kills), 3500);
+	cr_assert_not(kills);
+	put(dir, "memory.oom.group", "1\n");
+	cr_assert_eq(pyd_cgroup_memory_of("0::/a/b\n", top, &kills), 3500);
+	cr_assert(kills);
 	/* Version 1, among other controllers, and over its limit. */
 	snprintf(dir, sizeof(dir), "%s/memory/x", top);
 	put(dir, "memory.limit_in_bytes", "1000\n");
 	put(dir, "memory.usage_in_bytes", "400\n");
-	cr_assert_eq(pyd_cgroup_memory_of("5:cpu:/x\n4:memory:/x\n0::/\n", top),
+	cr_assert_eq(pyd_cgroup_memory_of("5:cpu:/x\n4:memory:/x\n0::/\n", top,
+					  &kills),
 		     600);
-	cr_assert_eq(pyd_cgroup_memory_of("4:hugetlb,memory:/x", top), 600);
+	cr_assert_eq(pyd_cgroup_memory_of("4:hugetlb,memory:/x", top, &kills),
+		     600);
 	put(dir, "memory.usage_in_bytes", "1400\n");
-	cr_assert_eq(pyd_cgroup_memory_of("4:memory:/x\n", top), 0);
+	cr_assert_eq(pyd_cgroup_memory_of("4:memory:/x\n", top, &kills), 0);
 	/* Nothing to be seen. */
-	cr_assert_eq(pyd_cgroup_memory_of("", top), UINT64_MAX);
-	cr_assert_eq(pyd_cgroup_memory_of("4:memory:/none\n", top), UINT64_MAX);
-	cr_assert_eq(pyd_cgroup_memory_of("0::/../a\n", top), UINT64_MAX);
-	cr_assert_eq(pyd_cgroup_memory_of("rubbish\n:\n::\n4:memory\n", top),
+	cr_assert_eq(pyd_cgroup_memory_of("", top, &kills), UINT64_MAX);
+	cr_assert_eq(pyd_cgroup_memory_of("4:memory:/none\n", top, &kills),
 		     UINT64_MAX);
+	cr_assert_eq(pyd_cgroup_memory_of("0::/../a\n", top, &kills),
+		     UINT64_MAX);
+	cr_assert_eq(
+		pyd_cgroup_memory_of("rubbish\n:\n::\n4:memory\n", top, &kills),
+		UINT64_MAX);
 	snprintf(dir, sizeof(dir), "rm -r '%s'", top);
 	cr_assert_eq(system(dir), 0);
 }

@@ -5,6 +5,7 @@
 
 #include "target/capture.h"
 #include "target/image.h"
+#include "target/outside.h"
 #include "target/stop.h"
 
 #define MIB ((size_t)1 << 20)
@@ -315,6 +316,69 @@ Test(capture, cache)
 }
 
 /* -- images -- */
+
+/* Which regions lie outside of a capture, by how they are mapped. */
+Test(capture, outside_by_region)
+{
+	enum { R = PYD_PROT_R, W = PYD_PROT_W, S = PYD_PROT_SHARED };
+	static struct pyd_region regions[] = {
+		{ .start = 0x1000, .end = 0x2000, .prot = R | W, .path = "" },
+		{ .start = 0x2000,
+		  .end = 0x3000,
+		  .prot = R | S,
+		  .inode = 7,
+		  .path = "/usr/lib/gconv-modules.cache" },
+		{ .start = 0x3000,
+		  .end = 0x4000,
+		  .prot = R | S,
+		  .inode = 8,
+		  .path = "/dev/shm/psm_1" },
+		{ .start = 0x4000,
+		  .end = 0x5000,
+		  .prot = R | W | S,
+		  .inode = 9,
+		  .path = "/srv/data" },
+		{ .start = 0x5000,
+		  .end = 0x6000,
+		  .prot = R | W | S,
+		  .inode = 10,
+		  .path = "/dev/uio0" },
+		{ .start = 0x6000,
+		  .end = 0x7000,
+		  .prot = R | W | S,
+		  .inode = 11,
+		  .path = "anon_inode:[vfio-device]" },
+		{ .start = 0x7000, .end = 0x8000, .prot = R, .path = "[vvar]" },
+		{ .start = 0x8000, .end = 0x9000, .prot = S, .path = "" },
+	};
+	struct pyd_target t = { .regions = regions, .nregions = 8 };
+	struct pyd_outside o = { 0 };
+	struct pyd_vec unread = { 0 };
+
+	cr_assert_eq(pyd_outside_list(&t, false, &o, &err), PYD_OK);
+	cr_assert_eq(o.n, 4);
+	for (size_t i = 0; i < 4; i++) {
+		cr_expect_eq(o.v[i].start, 0x3000 + i * 0x1000);
+		cr_expect_eq(o.v[i].why,
+			     i < 2 ? PYD_OUTSIDE_SHARED : PYD_OUTSIDE_DEVICE);
+	}
+	/* Two pages beside each other are one range. */
+	for (pyd_addr at = 0x1000; at < 0x1800; at += 0x400) {
+		cr_assert_eq(pyd_vec_push(&unread, at, &err), PYD_OK);
+		cr_assert_eq(pyd_vec_push(&unread, at + 0x400, &err), PYD_OK);
+	}
+	cr_assert_eq(pyd_outside_unread(&t, &unread, &o, &err), PYD_OK);
+	cr_assert_eq(o.n, 5);
+	cr_expect_eq(o.v[0].why, PYD_OUTSIDE_UNREADABLE);
+	cr_expect_eq(o.v[0].end, 0x1800);
+	pyd_outside_deinit(&o);
+	pyd_vec_deinit(&unread);
+	/* While it stands still all but devices is read. */
+	cr_assert_eq(pyd_outside_list(&t, true, &o, &err), PYD_OK);
+	cr_assert_eq(o.n, 2);
+	cr_expect_eq(o.v[0].start, 0x5000);
+	pyd_outside_deinit(&o);
+}
 
 Test(capture, image_round_trip)
 {

@@ -91,7 +91,7 @@ def summary(value: Any) -> str:
 
 
 _WHY = {
-    "shared": "shared memory, was read while the program ran",
+    "shared": "shared memory that others may change",
     "dontfork": "a fork does not get it (MADV_DONTFORK)",
     "wipeonfork": "a fork gets zeros for it (MADV_WIPEONFORK)",
     "device": "memory of a device",
