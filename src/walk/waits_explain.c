@@ -206,7 +206,9 @@ static bool step(struct pyd_waits *w, const struct pyd_frame *frame,
 	} else if (!strcmp(module, "concurrent.futures._base")) {
 		if (f.object && one_of(name, results))
 			future(w, &f);
-	} else if (!strcmp(module, "importlib._bootstrap")) {
+	} else if (!strcmp(module, "importlib._bootstrap") ||
+		   !strcmp(module, "_frozen_importlib")) {
+		/* Its second name is its first until importlib is imported. */
 		if (f.object && !strcmp(name, "acquire"))
 			import(w, &f);
 	} else {

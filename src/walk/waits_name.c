@@ -62,6 +62,7 @@ static bool is_inner(const char *module)
 	return !strcmp(module, "threading") || !strcmp(module, "queue") ||
 	       !strncmp(module, "concurrent.futures", 18) ||
 	       !strncmp(module, "importlib", 9) ||
+	       !strncmp(module, "_frozen_importlib", 17) ||
 	       !strncmp(module, "multiprocessing", 15);
 }
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -297,6 +298,272 @@ def test_live(stuck: tuple[harness.Target, list[int]], tmp_path: Path) -> None:
     assert target.unharmed()
 
 
+# Circles that go through more than locks, and what is close to one.
+MORE = """
+import concurrent.futures, os, sys, threading, time
+
+def start(name, target, *args):
+    thread = threading.Thread(target=target, args=args, name=name)
+    thread.daemon = True
+    thread.start()
+    return thread
+
+# Another process has this one.
+try:
+    import multiprocessing
+    fork = multiprocessing.get_context("fork")
+    shared_one, shared_two, elsewhere = fork.Lock(), fork.RLock(), fork.Lock()
+except (ImportError, OSError):
+    fork = None
+if fork:
+    told, ends = os.pipe(), os.pipe()
+    if not os.fork():
+        os.close(ends[1])
+        elsewhere.acquire()
+        os.write(told[1], b"1")
+        os.read(ends[0], 1)
+        os._exit(0)
+    os.read(told[0], 1)
+
+def both(first, second, met):
+    with first:
+        met.wait()
+        with second:
+            pass
+
+def pair(name, first, second):
+    met = threading.Barrier(2)
+    start(name + "1", both, first, second, met)
+    start(name + "2", both, second, first, met)
+
+# Conditions are locks, too; so are semaphores of processes.
+pair("condition", threading.Condition(), threading.Condition(threading.Lock()))
+if fork:
+    pair("shared", shared_one, shared_two)
+    start("foreign", elsewhere.acquire)
+
+# Two that wait for each other's end.
+ends_of = {}
+known = threading.Event()
+
+def joins(other):
+    known.wait()
+    ends_of[other].join()
+
+for name, other in (("joins1", "joins2"), ("joins2", "joins1")):
+    ends_of[name] = start(name, joins, other)
+known.set()
+
+# The end of a thread that waits for a lock of the one that waits.
+door = threading.Lock()
+
+def enters():
+    with door:
+        pass
+
+def keeps():
+    with door:
+        start("enters", enters).join()
+
+start("keeps", keeps)
+
+# Work that waits for a lock of the one that waits for the work.
+desk = threading.RLock()
+pool = concurrent.futures.ThreadPoolExecutor(2)
+
+def works():
+    with desk:
+        pass
+
+def orders():
+    with desk:
+        pool.submit(works).result()
+
+start("orders", orders)
+
+# None for ever: one of the two gives up some day.
+red, blue = threading.Lock(), threading.Lock()
+met = threading.Barrier(2)
+
+def patient():
+    with red:
+        met.wait()
+        blue.acquire(timeout=3600)
+
+def eager():
+    with blue:
+        met.wait()
+        with red:
+            pass
+
+start("patient", patient)
+start("eager", eager)
+
+# Nor this: the one that has it sleeps.
+bed = threading.Lock()
+asleep = threading.Event()
+
+def sleeps():
+    with bed:
+        asleep.set()
+        time.sleep(3600)
+
+start("sleeps", sleeps)
+asleep.wait()
+start("wakes", enters.__class__(enters.__code__, {"door": bed}))
+
+# Nor a lock that Condition.wait() let go, though its "with" is around.
+signalled = threading.Condition(threading.Lock())
+waiting = threading.Event()
+
+def listens():
+    with signalled:
+        waiting.set()
+        signalled.wait()
+
+start("listens", listens)
+waiting.wait()
+
+def speaks():
+    with signalled:
+        time.sleep(3600)
+
+start("speaks", speaks)
+print(1 if fork else 0, flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+MORE_CIRCLES = [
+    {"condition1", "condition2"},
+    {"joins1", "joins2"},
+    {"keeps", "enters"},
+    {"orders", "ThreadPoolExecutor"},
+]
+
+
+def check_more(told: Told, fork: bool) -> None:
+    by, name = told.by_name, told.name
+    circles = [{n and n.split("-")[0] for n in c} for c in told.circles()]
+    expected = [*MORE_CIRCLES, *([{"shared1", "shared2"}] if fork else [])]
+    assert sorted(map(sorted, circles)) == sorted(map(sorted, expected))
+    for who, on, what in (
+        ("patient", "eager", "lock"),
+        ("eager", "patient", "lock"),
+        ("wakes", "sleeps", "lock"),
+        ("joins1", "joins2", "join"),
+        ("enters", "keeps", "lock"),
+        ("keeps", "enters", "join"),
+    ):
+        assert (by[who].wait, name(by[who].on)) == (what, on), who
+    assert by["patient"].timed and not by["eager"].timed
+    number = by["patient"].on
+    assert by["patient"].text == (
+        f"waits for Lock blue, held by thread {number} (eager), with a timeout"
+    )
+    assert by["wakes"].text == "waits for Lock bed, held by thread %d (sleeps)" % by["wakes"].on
+    assert by["listens"].text == "waits for Condition signalled to be notified"
+    assert by["keeps"].text == "waits for the end of thread %d (enters)" % by["keeps"].on
+    assert by["orders"].text.startswith("waits for the result of Future ")
+    assert name(by["orders"].on).startswith("ThreadPoolExecutor")
+    lock = told.waits.locks[by["condition1"].lock]
+    assert name(lock.owner) == "condition2"
+    a = "thread %d (keeps)" % by["enters"].on
+    b = "thread %d (enters)" % by["keeps"].on
+    (text,) = [d.text for d in told.waits.deadlocks if "(keeps)" in d.text]
+    assert text in (
+        f"{b} waits for Lock door, held by {a}, which waits for the end of {b}",
+        f"{a} holds Lock door and waits for the end of {b}, which waits for Lock door, held by {a}",
+    )
+    if not fork:
+        return
+    foreign = by["foreign"]
+    assert (foreign.wait, foreign.on) == ("lock", None)
+    assert re.fullmatch(
+        r"waits for _multiprocessing\.SemLock Lock\._semlock of elsewhere, the Lock at 0x\w+, "
+        r"holder not known",
+        foreign.text,
+    )
+
+
+def words(told: Told) -> list[object]:
+    """What is said of each thread, and of all."""
+    return [
+        [(told.name(i), w.wait, w.text) for i, w in enumerate(told.waits.threads)],
+        [d.text for d in told.waits.deadlocks],
+        [(k.kind, k.object, k.name, k.locked, k.owner) for k in told.waits.locks],
+    ]
+
+
+@pytest.mark.crashes
+def test_more_circles(interpreter: Interpreter, tmp_path: Path) -> None:
+    """Through conditions, join(), futures, semaphores of processes; near misses
+    are none. The core of the process tells the same."""
+    from test_core import argv_in, die, dump, no_kernel_cores, root_of, workplace
+
+    with workplace(interpreter, tmp_path) as (folder, inside):
+        (folder / "more.py").write_text(MORE)
+        with harness.start(argv_in(interpreter, inside, "more.py")) as target:
+            fork = target.line() == "1"
+            until_asleep(target, 15 + (3 if fork else 0))
+            attach(target, tmp_path / "live")
+            live = Told(tmp_path / "live")
+            check_more(live, fork)
+            if no_kernel_cores():
+                return
+            core = die(target, folder)
+        dump(core, tmp_path / "core", *root_of(interpreter))
+        core.unlink()
+    told = Told(tmp_path / "core")
+    check_more(told, fork)
+    assert words(told) == words(live)
+
+
+IMPORTS = """
+import sys, threading, time
+entered = threading.Event()
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        return type(sys.__spec__)(name, self) if name == "slow_module" else None
+    def create_module(self, spec):
+        return None
+    def exec_module(self, module):
+        entered.set()
+        time.sleep(3600)
+
+def imports():
+    import slow_module
+
+sys.meta_path.insert(0, Slow())
+for name in ("first", "second"):
+    thread = threading.Thread(target=imports, name=name)
+    thread.daemon = True
+    thread.start()
+    entered.wait()
+if len(sys.argv) > 1:
+    import importlib
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_import(interpreter: Interpreter, tmp_path: Path) -> None:
+    """The module's lock; importlib is called otherwise until it is imported."""
+    for args in ((), ("importlib",)):
+        path = tmp_path / ("d" + "".join(args))
+        with start_code(interpreter, IMPORTS, *args) as target:
+            assert target.line() == "ready"
+            until_asleep(target, 3)
+            attach(target, path, "--max-objects=1000")
+        told = Told(path)
+        second = told.by_name["second"]
+        assert second.wait == "import"
+        assert told.name(second.on) == "first"
+        assert second.text == (
+            "waits for module slow_module to be imported, imported by thread %d (first)" % second.on
+        )
+        assert not told.waits.deadlocks
+
 GIL = """
 import ctypes, sys, threading
 libc = ctypes.PyDLL(None)  # calls it with the GIL held
@@ -353,31 +620,60 @@ def test_gil_held_in_c(interpreter: Interpreter, tmp_path: Path) -> None:
 
 NATIVE_C = """
 #include <pthread.h>
-static pthread_mutex_t m[2];
-static pthread_barrier_t met;
-int prepare(int kind)
+#include <time.h>
+#include <unistd.h>
+enum { ROBUST = 3, PI = 4, TIMED = 5 };
+static struct {
+	pthread_mutex_t m[2];
+	pthread_barrier_t met;
+} pairs[6];
+int both(int kind, int first)
 {
-	pthread_mutexattr_t a;
-	pthread_mutexattr_init(&a);
-	pthread_mutexattr_settype(&a, kind);
-	pthread_barrier_init(&met, 0, 2);
-	return pthread_mutex_init(&m[0], &a) | pthread_mutex_init(&m[1], &a);
-}
-int both(int first)
-{
+	struct timespec later = { .tv_sec = time(0) + 3600 };
+	pthread_mutex_t *m = pairs[kind].m;
 	pthread_mutex_lock(&m[first]);
-	pthread_barrier_wait(&met);
+	pthread_barrier_wait(&pairs[kind].met);
+	/* The kernel would see a circle of these. */
+	if (kind == PI && first)
+		return pause();
+	if (kind == TIMED && first)
+		return pthread_mutex_timedlock(&m[0], &later);
 	return pthread_mutex_lock(&m[!first]);
 }
+int prepare(void)
+{
+	for (int kind = 0; kind < 6; kind++) {
+		pthread_mutexattr_t a;
+		pthread_mutexattr_init(&a);
+		if (kind < ROBUST)
+			pthread_mutexattr_settype(&a, kind);
+		if (kind == ROBUST)
+			pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+		if (kind == PI)
+			pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+		pthread_barrier_init(&pairs[kind].met, 0, 2);
+		for (int i = 0; i < 2; i++)
+			if (pthread_mutex_init(&pairs[kind].m[i], &a))
+				return 1;
+	}
+	return 0;
+}
+void spin(void)
+{
+	for (volatile int i = 0;; i++)
+		;
+}
 """
+KINDS = ["normal", "recursive", "errorcheck", "robust", "pi", "timed"]
 NATIVE = """
 import ctypes, sys, threading
 library = ctypes.CDLL(sys.argv[1])
-assert library.prepare(int(sys.argv[2])) == 0
-for i in (0, 1):
-    thread = threading.Thread(target=library.both, args=(i,), name="native%d" % i)
-    thread.daemon = True
-    thread.start()
+assert library.prepare() == 0
+for kind in range(6):
+    for i in (0, 1):
+        thread = threading.Thread(target=library.both, args=(kind, i), name="%d.%d" % (kind, i))
+        thread.daemon = True
+        thread.start()
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -395,19 +691,61 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_native_mutexes(shared_root: Interpreter, library: Path, tmp_path: Path) -> None:
-    for kind in ("0", "1", "2"):  # normal, recursive, errorcheck
-        with start_code(shared_root, NATIVE, str(library), kind) as target:
-            assert target.line() == "ready"
-            until_asleep(target, 3)
-            attach(target, tmp_path / kind, "--max-objects=1000")
-        told = Told(tmp_path / kind)
+    with start_code(shared_root, NATIVE, str(library)) as target:
+        assert target.line() == "ready"
+        until_asleep(target, 13)
+        attach(target, tmp_path / "d", "--max-objects=1000")
+    told = Told(tmp_path / "d")
+    for kind, text in enumerate(KINDS):
         for i in (0, 1):
-            wait = told.by_name["native%d" % i]
-            assert (wait.wait, told.name(wait.on)) == ("mutex", "native%d" % (1 - i))
+            wait = told.by_name["%d.%d" % (kind, i)]
+            if (text, i) == ("pi", 1):
+                assert (wait.wait, wait.syscall.name) == ("syscall", "pause")
+                continue
+            assert (wait.wait, told.name(wait.on)) == ("mutex", "%d.%d" % (kind, 1 - i)), text
             lock = told.waits.locks[wait.lock]
-            assert (lock.kind, lock.type) == ("mutex", "pthread_mutex_t")
+            assert (lock.kind, lock.type, lock.locked) == ("mutex", "pthread_mutex_t", True)
             assert wait.text.startswith("waits for native mutex at 0x")
-        assert told.circles() == [{"native0", "native1"}]
+            assert wait.timed == ((text, i) == ("timed", 1))
+    assert sorted(map(sorted, told.circles())) == [["%d.0" % k, "%d.1" % k] for k in range(4)]
+
+
+SPIN = """
+import ctypes, sys, threading
+library = ctypes.PyDLL(sys.argv[1])  # calls it with the GIL held
+def spin():
+    print("ready", flush=True)
+    library.spin()
+thread = threading.Thread(target=spin, name="spin")
+thread.daemon = True
+thread.start()
+while sys.stdin.readline():
+    pass
+"""
+
+
+def test_gil_held_by_an_extension(
+    shared_root: Interpreter, library: Path, tmp_path: Path
+) -> None:
+    """It computes, and never lets the GIL go."""
+    with start_code(shared_root, SPIN, str(library)) as target:
+        assert target.line() == "ready"
+        # Once this is read, the main thread wants it. Now and then it looks.
+        for _ in range(200):
+            target.say("")
+            (tmp_path / "d").unlink(missing_ok=True)
+            attach(target, tmp_path / "d", "--max-objects=1000")
+            told = Told(tmp_path / "d")
+            if told.waits.notes:
+                break
+        waits = told.by_name["MainThread"]
+        assert (waits.wait, told.name(waits.on)) == ("gil", "spin")
+        number = waits.on
+        assert told.waits.notes == [
+            f"thread {number} (spin) holds the GIL and runs code of both.so; "
+            "1 thread waits for the GIL"
+        ]
+        assert not told.waits.deadlocks
 
 
 BUSY = """
