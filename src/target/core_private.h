@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What core.c, corenotes.c and corefiles.c share. */
+/* What core.c, corenotes.c, corefiles.c and coregdb.c share. */
 #ifndef PYD_TARGET_CORE_PRIVATE_H
 #define PYD_TARGET_CORE_PRIVATE_H
 
@@ -8,6 +8,8 @@
 
 #include "target/core.h"
 #include "target/maps.h"
+
+enum { PYD_CORE_LOADS_MAX = 1 << 22 };
 
 /* A PT_LOAD. */
 struct pyd_core_load {
@@ -50,6 +52,10 @@ PYD_MUST_CHECK enum pyd_code pyd_core_read_notes(struct pyd_core *c, Elf *elf,
 /* After all notes: sorts threads and mappings. */
 PYD_MUST_CHECK enum pyd_code pyd_core_end_notes(struct pyd_core *c,
 						struct pyd_err *err);
+/* Of a core of gdb's: splits loads into what it wrote and what it could not
+ * read. */
+PYD_MUST_CHECK enum pyd_code pyd_core_find_unwritten(struct pyd_core *c,
+						     struct pyd_err *err);
 /* Finds the files. PYD_NOTFOUND: opts->exe is another one. */
 PYD_MUST_CHECK enum pyd_code pyd_core_find_files(
 	struct pyd_core *c, const struct pyd_core_options *opts,

@@ -133,6 +133,15 @@ void pyd_waits_deinit(struct pyd_waits *w);
 /* Sets what every thread waits for, and the locks. */
 PYD_MUST_CHECK enum pyd_code pyd_waits_find(struct pyd_waits *w,
 					    struct pyd_err *err);
+/* Sets the owners of plain locks, where one is known. */
+PYD_MUST_CHECK enum pyd_code pyd_waits_holders(struct pyd_waits *w,
+					       struct pyd_err *err);
+/* Reads an object that is not freed; false when it is none. */
+bool pyd_waits_object(const struct pyd_waits *w, pyd_addr at,
+		      struct pyd_obj *ret);
+/* Fills in what a lock object says of itself. */
+void pyd_waits_read_lock(const struct pyd_waits *w, const struct pyd_obj *o,
+			 struct pyd_lock *l);
 /* Says by the frames what a wait is for people; after the lock is known. */
 PYD_MUST_CHECK enum pyd_code pyd_waits_explain(struct pyd_waits *w, size_t i,
 					       struct pyd_err *err);

@@ -11,7 +11,6 @@
 enum {
 	FRAMES_SEARCHED = 16, /* for the lock object */
 	ATTRS_MAX = 256,      /* of one object */
-	INSIDE_MAX = 100000,  /* words on what a thread is inside of */
 	INNER_MAX = 512,      /* bytes of an object that hold a lock */
 	HANDLE_BYTES = 128,   /* more than struct ThreadHandle */
 	PTHREAD_BYTES = 4096, /* more than struct pthread */
@@ -99,8 +98,8 @@ static bool has_count(const struct pyd_waits *w, const struct pyd_obj *o)
 	return n && n <= UINT32_MAX;
 }
 
-static bool live_object(const struct pyd_waits *w, pyd_addr at,
-			struct pyd_obj *ret)
+bool pyd_waits_object(const struct pyd_waits *w, pyd_addr at,
+		      struct pyd_obj *ret)
 {
 	struct pyd_err ignored;
 
@@ -146,9 +145,8 @@ static int thread_of_lock(const struct pyd_waits *w, pyd_addr lock)
 	return pyd_map_get(&w->ends, lock, &i) ? (int)i - 1 : PYD_WAITS_NONE;
 }
 
-/* Fills in what the object says of itself. */
-static void read_lock(const struct pyd_waits *w, const struct pyd_obj *o,
-		      struct pyd_lock *l)
+void pyd_waits_read_lock(const struct pyd_waits *w, const struct pyd_obj *o,
+			 struct pyd_lock *l)
 {
 	bool has, other;
 	uint64_t v;
@@ -219,7 +217,7 @@ static bool slot_holds(const struct pyd_waits *w, uint64_t ref, pyd_addr word,
 {
 	pyd_addr self = 0;
 
-	if (!ref || (ref & 7) || !live_object(w, ref, o))
+	if (!ref || (ref & 7) || !pyd_waits_object(w, ref, o))
 		return false;
 	if (pyd_obj_is(o, PYD_KIND_builtin))
 		self = PYD_OBJ_U64(w->r, o, cfunction, m_self);
@@ -227,7 +225,7 @@ static bool slot_holds(const struct pyd_waits *w, uint64_t ref, pyd_addr word,
 		self = PYD_OBJ_U64(w->r, o, method, im_self);
 	else if (pyd_obj_is(o, PYD_KIND_cell))
 		self = PYD_OBJ_U64(w->r, o, cell, ob_ref);
-	if (self && !live_object(w, self, o))
+	if (self && !pyd_waits_object(w, self, o))
 		return false;
 	return !pyd_obj_is(o, PYD_KIND_type) && !pyd_obj_is(o, PYD_KIND_int) &&
 	       !pyd_obj_is(o, PYD_KIND_str) && holds_word(o, word);
@@ -244,7 +242,7 @@ static enum pyd_code attrs_hold(struct pyd_waits *w, uint64_t ref,
 	uint64_t used;
 
 	(void)err;
-	if (!ref || (ref & 7) || !live_object(w, ref, o) ||
+	if (!ref || (ref & 7) || !pyd_waits_object(w, ref, o) ||
 	    !(o->type->flags & PYD_TPFLAG_HEAPTYPE))
 		return PYD_OK;
 	if (!pyd_obj_attrs(w->r, o, &pairs, &dict, &ignored)) {
@@ -300,7 +298,7 @@ static bool object_around(const struct pyd_waits *w, pyd_addr word,
 	for (uint64_t back = 16; back < INNER_MAX; back += 8) {
 		pyd_addr at = (word & ~7ULL) - back;
 
-		if (word > back && live_object(w, at, o) &&
+		if (word > back && pyd_waits_object(w, at, o) &&
 		    (o->type->flags & PYD_TPFLAG_READY) &&
 		    word - at < (uint64_t)o->type->basicsize)
 			return true;
@@ -473,7 +471,7 @@ static enum pyd_code find_one(struct pyd_waits *w, size_t i,
 	if (code)
 		goto out;
 	if (found) {
-		read_lock(w, o, &l);
+		pyd_waits_read_lock(w, o, &l);
 		l.word = word;
 		t->wait = PYD_WAIT_LOCK;
 		t->object = l.object;
@@ -500,137 +498,6 @@ out:
 	return code;
 }
 
-/* -- who holds plain locks -- */
-
-/* The lock that a "with" of the object takes: itself, or that of a
- * threading.Condition. */
-static pyd_addr lock_of(struct pyd_waits *w, pyd_addr object)
-{
-	struct pyd_err ignored;
-	struct pyd_obj o;
-	pyd_addr inner = 0;
-
-	if (!live_object(w, object, &o))
-		return 0;
-	if (!strcmp(o.type->name, "_thread.lock") ||
-	    !strcmp(o.type->name, "_thread.RLock"))
-		return object;
-	if (pyd_read_attr(w->r, object, "_waiters", &inner, &ignored) ||
-	    !inner || pyd_read_attr(w->r, object, "_lock", &inner, &ignored) ||
-	    !inner || !live_object(w, inner, &o))
-		return 0;
-	return !strcmp(o.type->name, "_thread.lock") ||
-			       !strcmp(o.type->name, "_thread.RLock")
-		       ? inner
-		       : 0;
-}
-
-/* Condition.wait() lets the lock go that the thread is inside a "with" of. */
-static bool let_go(struct pyd_waits *w, const struct pyd_waiter *t,
-		   pyd_addr lock, uint64_t number)
-{
-	struct pyd_frame f = { 0 };
-	bool ret = false;
-
-	for (size_t k = 0; k < t->frames.len && k < number && !ret; k++) {
-		struct pyd_err ignored;
-		char module[64];
-
-		if (pyd_read_frame(w->r, t->frames.data[k], &f, &ignored) ||
-		    !f.code || strcmp(f.code->name_text, "wait") != 0)
-			continue;
-		pyd_waits_module(w->r, f.globals, module, sizeof(module));
-		ret = !strcmp(module, "threading") &&
-		      lock_of(w, pyd_waits_var(w->r, &f, "self")) == lock;
-	}
-	pyd_frame_deinit(&f);
-	return ret;
-}
-
-/* A function of contextlib.contextmanager is a generator, which is inside of
- * its own "with" as long as the frame is: those are added. */
-static enum pyd_code through_generators(struct pyd_waits *w,
-					struct pyd_waiter *t,
-					struct pyd_err *err)
-{
-	struct pyd_frame f = { 0 };
-	struct pyd_vec inner = { 0 };
-	enum pyd_code code = PYD_OK;
-
-	/* What is added is looked at too: they can be nested. */
-	for (size_t k = 0; k + 1 < t->inside.len && k < INSIDE_MAX && !code;
-	     k += 2) {
-		uint64_t number = t->inside.data[k + 1];
-		struct pyd_err ignored;
-		struct pyd_obj o;
-		pyd_addr gen = 0;
-
-		if (pyd_read_attr(w->r, t->inside.data[k], "gen", &gen,
-				  &ignored) ||
-		    !gen || !live_object(w, gen, &o) ||
-		    !pyd_obj_is(&o, PYD_KIND_generator))
-			continue;
-		pyd_vec_clear(&inner);
-		if (pyd_read_suspended(w->r, &o, &f, &ignored) ||
-		    pyd_frame_inside(w->r, &f, &inner, &ignored))
-			continue;
-		for (size_t i = 0; i < inner.len && !code; i++) {
-			code = pyd_vec_push(&t->inside, inner.data[i], err);
-			if (!code)
-				code = pyd_vec_push(&t->inside, number, err);
-		}
-	}
-	pyd_vec_deinit(&inner);
-	pyd_frame_deinit(&f);
-	return code;
-}
-
-static enum pyd_code find_holders(struct pyd_waits *w, struct pyd_err *err)
-{
-	for (size_t i = 0; i < w->npy; i++) {
-		struct pyd_waiter *t = &w->v[i];
-		enum pyd_code made = through_generators(w, t, err);
-
-		if (made)
-			return made;
-		for (size_t k = 0; k + 1 < t->inside.len; k += 2) {
-			pyd_addr at = lock_of(w, t->inside.data[k]);
-			struct pyd_lock l = { 0 };
-			struct pyd_obj o;
-			int index;
-			enum pyd_code code;
-
-			if (!at || !live_object(w, at, &o))
-				continue;
-			read_lock(w, &o, &l);
-			if (!l.locked)
-				continue;
-			/* Only what is waited for, or held by this one. */
-			if (l.kind == PYD_LOCK_PLAIN &&
-			    let_go(w, t, at, t->inside.data[k + 1]))
-				continue;
-			if (l.kind == PYD_LOCK_RLOCK && l.owner != (int)i)
-				continue;
-			code = pyd_waits_lock(w, &l, &index, err);
-			if (code)
-				return code;
-
-			struct pyd_lock *held = &w->locks[index];
-
-			if (held->kind != PYD_LOCK_PLAIN || held->many)
-				continue;
-			if (held->owner != PYD_WAITS_NONE &&
-			    held->owner != (int)i) {
-				held->owner = PYD_WAITS_NONE;
-				held->many = true;
-			} else {
-				held->owner = (int)i;
-			}
-		}
-	}
-	return PYD_OK;
-}
-
 enum pyd_code pyd_waits_find(struct pyd_waits *w, struct pyd_err *err)
 {
 	enum pyd_code code = list_ends(w, err);
@@ -638,7 +505,7 @@ enum pyd_code pyd_waits_find(struct pyd_waits *w, struct pyd_err *err)
 	for (size_t i = 0; i < w->n && !code; i++)
 		code = find_one(w, i, err);
 	if (!code)
-		code = find_holders(w, err);
+		code = pyd_waits_holders(w, err);
 	for (size_t i = 0; i < w->n && !code; i++) {
 		struct pyd_waiter *t = &w->v[i];
 
