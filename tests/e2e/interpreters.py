@@ -157,6 +157,11 @@ def discover() -> tuple[Interpreter, ...]:
     return tuple(sorted(found.values(), key=lambda i: (i.version, i.debug, i.origin)))
 
 
+def one_of_each() -> tuple[Interpreter, ...]:
+    """Of each version and kind of build the newest."""
+    return tuple({i.short: i for i in discover()}.values())
+
+
 def newest() -> Interpreter:
     """The newest release build that shares our file system."""
     here = [i for i in discover() if i.root is None and not i.debug]

@@ -9,6 +9,7 @@ import random
 from pathlib import Path
 
 import harness
+import pytest
 from compare import first_difference
 from harness import attach, open_dump, start_script
 from interpreters import Interpreter
@@ -19,6 +20,7 @@ COUNT = int(os.environ.get("PYDUMPD_GRAPHS") or 100)
 SEED = int(os.environ.get("PYDUMPD_SEED") or random.SystemRandom().randrange(10**9))
 
 
+@pytest.mark.every_build
 def test_graphs(interpreter: Interpreter, tmp_path: Path) -> None:
     from canon import Canon
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import subprocess
 
 import harness
+import pytest
 from interpreters import Interpreter, environment
 
 
+@pytest.mark.every_build
 def test_every_code_unit(interpreter: Interpreter) -> None:
     said = subprocess.run(
         interpreter.argv("-c", (harness.TARGETS / "linetables.py").read_text()),

@@ -52,6 +52,7 @@ def select(interpreter: Interpreter) -> Table:
     return best[1]
 
 
+@pytest.mark.every_build
 def test_tables_from_dwarf(interpreter: Interpreter) -> None:
     table = select(interpreter)
     found = find.debug_information(
@@ -63,6 +64,7 @@ def test_tables_from_dwarf(interpreter: Interpreter) -> None:
     assert differences(made, table) == []
 
 
+@pytest.mark.every_build
 def test_tables_from_headers(interpreter: Interpreter, tmp_path: Path) -> None:
     table = select(interpreter)
     here = find.headers(
@@ -99,6 +101,7 @@ def facts(interpreter: Interpreter, table: Table) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.every_build
 def test_tables_in_a_running_interpreter(interpreter: Interpreter) -> None:
     table = select(interpreter)
     said = facts(interpreter, table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from compare import compare
 from harness import TARGETS, attach, open_dump, start_script
 from interpreters import Interpreter
@@ -14,6 +15,7 @@ def report(problems: list[str]) -> str:
     return f"{len(problems)} differ:\n" + "\n".join(problems[:60])
 
 
+@pytest.mark.every_build
 def test_truth(interpreter: Interpreter, tmp_path: Path) -> None:
     path = tmp_path / "truth.pydump"
     with start_script(interpreter, "truth.py") as target:

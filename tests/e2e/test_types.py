@@ -85,6 +85,7 @@ def newer(interpreter: Interpreter) -> bool:
     return max(versions) < interpreter.version
 
 
+@pytest.mark.every_build
 def test_types_of_a_running_interpreter(interpreter: Interpreter) -> None:
     tables = select(interpreter)
     assert len(tables) == 1, "one table for each version and build"

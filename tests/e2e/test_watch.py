@@ -147,6 +147,7 @@ def plain(text: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.every_build
 def test_uncaught(interpreter: Interpreter, tmp_path: Path) -> None:
     """The frames of the traceback have their locals, also of what led to it; to
     the program nothing is different."""
