@@ -13,7 +13,7 @@ import pytest
 from harness import attach, open_dump, pydumpd, start_script
 from interpreters import Interpreter
 
-CUTS = int(os.environ.get("PYDUMPD_CUTS") or 500)
+CUTS = int(os.environ.get("PYDUMPD_CUTS") or 150)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_cut_anywhere(whole: Path, tmp_path: Path) -> None:
                 if have.count("frames") == sum(k == "frames" for _, k in frames):
                     assert names == everything, cut
                     shown_something += 1
-                if number % 25 == 0:
+                if number % 15 == 0:
                     look_at_all(dump)
         if number % 5 == 0:
             for command in ("show", "peek"):
@@ -109,7 +109,7 @@ def test_flipped_bytes(whole: Path, tmp_path: Path) -> None:
     data = whole.read_bytes()
     places = random.Random(12)
     path = tmp_path / "flipped.pydump"
-    for number in range(60):
+    for number in range(30):
         damaged = bytearray(data)
         for _ in range(places.choice([1, 1, 3, 50])):
             damaged[places.randrange(len(damaged))] ^= 1 << places.randrange(8)

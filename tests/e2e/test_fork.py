@@ -249,7 +249,7 @@ def test_computes_on(one: Interpreter, tmp_path: Path) -> None:
     """Threads, timers, signals and forks of its own go on through many dumps."""
     with start_code(one, BUSY) as target:
         target.line()
-        for _ in range(int(os.environ.get("PYDUMPD_DUMPS") or 25)):
+        for _ in range(int(os.environ.get("PYDUMPD_DUMPS") or 12)):
             attach(target, tmp_path / "d", "--capture=fork")
             assert target.ask("") == "0"
             (tmp_path / "d").unlink()

@@ -18,7 +18,7 @@ import pytest
 from harness import Target, attach, frame_names, record, start_code, start_script
 from interpreters import Interpreter
 
-DUMPS = int(os.environ.get("PYDUMPD_DUMPS") or 40)
+DUMPS = int(os.environ.get("PYDUMPD_DUMPS") or 24)
 KILLS = int(os.environ.get("PYDUMPD_KILLS") or 100)
 
 

@@ -40,7 +40,7 @@ def test_untouched(interpreter: Interpreter, tmp_path: Path) -> None:
     """The same of a process that never made frame objects or f_locals."""
     path = tmp_path / "untouched.pydump"
     # The order of sets and of what comes of them must be the same in both.
-    env = {"PYTHONHASHSEED": "1"}
+    env = {"PYTHONHASHSEED": "1", "TRUTH_LARGE": "300"}
     with start_script(interpreter, "truth.py", env=env) as target:
         truth = target.json()
     with start_script(interpreter, "truth.py", "--untouched", env=env) as target:
