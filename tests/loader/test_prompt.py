@@ -6,8 +6,10 @@ import struct
 import subprocess
 import sys
 
+import pydumpd
 import pytest
 from dumpwriter import Writer
+from pydumpd.views import Views
 from test_frames import SOURCE, code_node
 
 LOADER = os.path.join(os.path.dirname(__file__), "..", "..", "tools", "loader")
@@ -304,3 +306,39 @@ def test_deep_stack_is_made_when_it_is_looked_at(tmp_path):
     assert "0\n" in only and "\n200\n" in only and "1000 frames" in only
     kept = commands(path, "n3 = 5", "display n", "up 2000", "p word", "display")
     assert "display n: 0" in kept and "'w'" in kept
+
+
+def test_deep_traceback_is_made_when_it_is_looked_at(tmp_path):
+    w = Writer()
+    w.source("/srv/app.py", SOURCE)
+    g, tb = w.add({"__name__": "app", "word": "w"}), 0
+    code = code_node(w, "inner", ["n"], argcount=1)
+    for i in range(1500):  # 0 is the newest
+        frame = w.node(
+            "frame", [0, code, g, 0, 0, 0, 0, 0, w.add(i)],
+            struct.pack("<8i", 3, 10, 8, 8, -1, -1, 1, 0),
+        )  # fmt: skip
+        tb = w.node("traceback", [tb, frame], struct.pack("<ii", 10, 8))
+    error = w.node("exception", {"args": w.add(("deep",)), "traceback": tb}, b"\0",
+                   type=w.add(RecursionError))  # fmt: skip
+    raised = {"role": "raised", "value": error, "type": 0, "traceback": tb}
+    w.thread([w.frame("f", globals={"__name__": "app"})], exceptions=[raised])
+    path = tmp_path / "deep.pydump"
+    w.write(path)
+    with pydumpd.open(str(path)) as dump:
+        views = Views(dump)
+        part = views.first()
+        assert part.partial and len(part.stack) == 200
+        again = views.of_exception(part.thread, part.exception, whole=False)
+        assert [f for f, _ in again.stack] == [f for f, _ in part.stack]
+        whole = views.of_exception(part.thread, part.exception)
+        assert len(whole.stack) == 1500 and not whole.partial
+        assert [f.f_locals["n"] for f, _ in whole.stack] == list(range(1499, -1, -1))
+        assert whole.traceback is part.exception.value.__traceback__
+    out = commands(
+        path, "p n", "up", "p n", "n2 = n + 1", "up 499", "p n, word", "down 500", "p n",
+        "up 9999", "p n, $_exception.args", "exceptions", "exceptions 0", "p n", "where",
+    )  # fmt: skip
+    values = [line for line in out.splitlines() if line and line[0] in "0123456789('"]
+    assert values == ["0", "1", "(500, 'w')", "0", "(1499, ('deep',))", "0"]
+    assert out.count("/srv/app.py(8)inner()") >= 1500 and "Error: " in out

@@ -8,7 +8,7 @@ import random
 import pydumpd
 import pytest
 from dumpwriter import Writer
-from graphs import random_graph, same
+from randomgraphs import random_graph, same
 
 
 def load(tmp_path, *roots, **kw):

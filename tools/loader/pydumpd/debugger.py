@@ -104,7 +104,10 @@ class DumpPdb(pdb.Pdb):
         view = self.view
         if view is None or not view.partial:
             return
-        whole = self.views.of_thread(view.thread)
+        if view.exception is not None:
+            whole = self.views.of_exception(view.thread, view.exception) or view
+        else:
+            whole = self.views.of_thread(view.thread)
         for (old, _), (new, _) in zip(reversed(view.stack), reversed(whole.stack)):
             if old in self.displaying:
                 self.displaying[new] = self.displaying.pop(old)
@@ -535,7 +538,7 @@ class DumpPdb(pdb.Pdb):
         except (ValueError, IndexError):
             self.error("no exception %r; 'exceptions' lists them" % arg)
             return
-        view = self.views.of_exception(thread, entry)
+        view = self.views.of_exception(thread, entry, whole=False)
         if view is None:
             self.error("that exception has no traceback")
             return

@@ -385,7 +385,7 @@ def _arg_counts(
 
 
 def spec_of_record(
-    data: FrameData, at_tb: Tuple[int, ...], made: Globals
+    data: FrameData, at_tb: Tuple[int, ...], made: Globals, budget: int
 ) -> Spec:
     """What the real frame of a frame object is made from, where a traceback is:
     line, end line and columns."""
@@ -399,7 +399,7 @@ def spec_of_record(
             if found:
                 values[name] = value
         else:
-            values[name] = graph.get(ref, _PER_FRAME)
+            values[name] = graph.get(ref, budget)
     addr = data.rec.field("globals")
     globals_ = _globals(graph, addr, made)
     mapping: Optional[Dict[str, Any]] = None
@@ -409,7 +409,7 @@ def spec_of_record(
         if at == addr and not values:
             mapping = globals_
         else:
-            mapping = {n: graph.get(r, _PER_FRAME) for n, r in graph.namespace(at).items()}
+            mapping = {n: graph.get(r, budget) for n, r in graph.namespace(at).items()}
             mapping.update(values)
     names = CodeNames(graph, data.code) if data.code else None
     args = tuple(names.args) if names and mapping is None else ()
@@ -482,27 +482,58 @@ def _stack(dump: "Dump", specs: List[Spec], note: str) -> Stack:
     return Stack(real, lines, traceback(real, specs), note)
 
 
-def traceback_of(graph: "Graph", addr: int) -> Optional[types.TracebackType]:
-    """The real traceback for a dumped one; None when there is none."""
-    if not addr:
-        return None
-    made: Globals = {}
-    specs: List[Spec] = []
-    seen = set()
-    from .executions import ints
+#: Tracebacks of one exception that are followed.
+_CHAIN_MAX = 1000000
 
-    while addr and addr not in seen and len(specs) < FRAMES_MAX:
-        seen.add(addr)
+
+def traceback_chain(graph: "Graph", addr: int) -> List[int]:
+    """The addresses of the traceback objects from addr on, the outermost first."""
+    chain: Dict[int, None] = {}
+    while addr and addr not in chain and len(chain) < _CHAIN_MAX:
         rec = graph.record(addr)
         if rec is None or rec.kind.name != "traceback":
             break
+        chain[addr] = None
+        addr = rec.field("next")
+    return list(chain)
+
+
+def traceback_of(
+    graph: "Graph",
+    addr: int,
+    chain: Optional[Sequence[int]] = None,
+    made: Optional[Globals] = None,
+    newest: Sequence[types.FrameType] = (),
+) -> Optional[types.TracebackType]:
+    """The real traceback for a dumped one; None when there is none.
+
+    chain: of what it is made, when that is known or not to be all of it.
+    made, newest: as for thread_stack().
+    """
+    if not addr:
+        return None
+    from .executions import ints
+
+    chain = traceback_chain(graph, addr) if chain is None else chain
+    made = {} if made is None else made
+    specs: List[Spec] = []
+    left = _EAGER
+    for i, at in enumerate(reversed(chain[-FRAMES_MAX:])):
+        rec = graph.record(at)
+        assert rec is not None
         frame = graph.record(rec.field("frame"))
         where = ints(rec.data, 5)[1:]
+        before = graph.decoded
         if frame is not None and frame.kind.name == "frame":
-            specs.append(spec_of_record(FrameData(graph, frame), where, made))
+            budget = min(max(left, _FAR), _PER_FRAME)
+            spec = spec_of_record(FrameData(graph, frame), where, made, budget)
         else:
-            specs.append(_missing(rec.field("frame"), where[0]))
-        addr = rec.field("next")
+            spec = _missing(rec.field("frame"), where[0])
+        left -= graph.decoded - before
+        if i < len(newest) and spec.mapping is None:
+            spec = spec._replace(values=dict(newest[-1 - i].f_locals))
+        specs.append(spec)
+    specs.reverse()
     return _stack(graph.dump, specs, "").traceback
 
 

@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Tuple
 
 from . import frames as real
 from .dump import Dump, ExceptionEntry, Frame, Thread
+from .refs import find_ref
 
 
 class View:
@@ -19,12 +20,20 @@ class View:
         self.traceback: Optional[types.TracebackType] = None
         self.dumped: Dict[int, Frame] = {}  # id of a real frame -> the dump's
         self.note = ""
-        #: older frames of the thread are not made yet
+        #: older frames are not made yet
         self.partial = False
 
 
 #: A deeper stack is opened with so many of its newest frames.
 _NEWEST = 200
+
+
+def _entries(tb: Optional[types.TracebackType]) -> List[Tuple[types.FrameType, int]]:
+    out = []
+    while tb is not None:
+        out.append((tb.tb_frame, tb.tb_lineno))
+        tb = tb.tb_next
+    return out
 
 
 class Views:
@@ -36,6 +45,8 @@ class Views:
         dump.graph.patient = True
         self._stacks: Dict[int, real.Stack] = {}
         self._globals: real.Globals = {}
+        #: address of an exception -> the newest part of its traceback
+        self._begun: Dict[int, types.TracebackType] = {}
 
     def stack(self, thread: Thread, whole: bool = True) -> real.Stack:
         """The real frames of a thread; of a deep one maybe only the newest."""
@@ -58,39 +69,68 @@ class Views:
         view.dumped = {id(f): d for f, d in zip(reversed(stack.frames), dumped)}
         return view
 
-    def of_exception(self, thread: Thread, entry: ExceptionEntry) -> Optional[View]:
-        """The traceback of an exception, below the frames that called it."""
-        tb = self.traceback(entry)
-        if tb is None:
-            return None
+    def of_exception(
+        self, thread: Thread, entry: ExceptionEntry, whole: bool = True
+    ) -> Optional[View]:
+        """The traceback of an exception, below the frames that called it; of a
+        deep one maybe only its newest frames."""
         view = View(thread, entry)
+        tb = None if whole else self._newest_of(entry)
+        if tb is not None:
+            view.partial = True
+        else:
+            tb = self.traceback(entry)
+            if tb is None:
+                return None
+            first = self._frame_address(entry)
+            for i, frame in enumerate(thread.frames):
+                if first and frame.frame_address == first:
+                    below = self.of_thread(thread)
+                    view.stack = below.stack[: max(len(below.stack) - 1 - i, 0)]
+                    view.dumped = below.dumped
+                    break
         view.traceback = tb
-        first = self._frame_address(entry)
-        for i, frame in enumerate(thread.frames):
-            if first and frame.frame_address == first:
-                below = self.of_thread(thread)
-                view.stack = below.stack[: max(len(below.stack) - 1 - i, 0)]
-                view.dumped = below.dumped
-                break
-        while tb is not None:
-            view.stack.append((tb.tb_frame, tb.tb_lineno))
-            tb = tb.tb_next
+        view.stack += _entries(tb)
         return view
 
     def traceback(self, entry: ExceptionEntry) -> Optional[types.TracebackType]:
-        """The real traceback of an exception."""
-        value = entry.value
-        found = getattr(value, "__traceback__", None)
+        """The real traceback of an exception, all of it."""
+        graph = self.dump.graph
+        begun = self._begun.pop(entry.address, None)
+        ref = find_ref(entry.value)
+        if begun is not None and ref is not None and ref.extra is None:
+            # As value.__traceback__ would make it, but with what was assigned.
+            newest = [frame for frame, _ in _entries(begun)]
+            at = self._address(entry)
+            ref.extra = real.traceback_of(graph, at, None, self._globals, newest) or False
+        found = getattr(entry.value, "__traceback__", None)
         if isinstance(found, types.TracebackType) and type(found) is types.TracebackType:
             return found
-        return real.traceback_of(self.dump.graph, entry.traceback_address)
+        return real.traceback_of(graph, entry.traceback_address)
+
+    def _newest_of(self, entry: ExceptionEntry) -> Optional[types.TracebackType]:
+        """The newest part of a deep traceback; None when it is not deep, or
+        made already."""
+        ref = find_ref(entry.value)
+        if ref is None or ref.extra is not None:
+            return None
+        if entry.address not in self._begun:
+            at = self._address(entry)
+            chain = real.traceback_chain(self.dump.graph, at)
+            if len(chain) <= 2 * _NEWEST:
+                return None
+            tb = real.traceback_of(self.dump.graph, at, chain[-_NEWEST:], self._globals)
+            if tb is None:
+                return None
+            self._begun[entry.address] = tb
+        return self._begun[entry.address]
+
+    def _address(self, entry: ExceptionEntry) -> int:
+        rec = self.dump.graph.record(entry.address)
+        return (rec.field("traceback") if rec is not None else 0) or entry.traceback_address
 
     def _frame_address(self, entry: ExceptionEntry) -> int:
-        at = entry.traceback_address
-        rec = self.dump.graph.record(entry.address)
-        if rec is not None:
-            at = rec.field("traceback") or at
-        tb = self.dump.graph.record(at)
+        tb = self.dump.graph.record(self._address(entry))
         return tb.field("frame") if tb is not None else 0
 
     def first(self) -> Optional[View]:
@@ -106,7 +146,7 @@ class Views:
                         return of_signal
         for thread in threads:
             for entry in thread.exceptions:
-                view = self.of_exception(thread, entry)
+                view = self.of_exception(thread, entry, whole=False)
                 if view is not None and view.stack:
                     return view
         with_frames = [t for t in threads if t.nframes or t.frames]
