@@ -342,3 +342,21 @@ def test_deep_traceback_is_made_when_it_is_looked_at(tmp_path):
     values = [line for line in out.splitlines() if line and line[0] in "0123456789('"]
     assert values == ["0", "1", "(500, 'w')", "0", "(1499, ('deep',))", "0"]
     assert out.count("/srv/app.py(8)inner()") >= 1500 and "Error: " in out
+
+
+@pytest.mark.parametrize("core", [False, True])
+def test_source_that_was_changed_later(tmp_path, core):
+    start = 1767225600  # 2026-01-01T00:00:00Z; a core's dump is of a second later
+    w = Writer()
+    g = {"__name__": "app"}
+    mtimes = {"/srv/old.py": start, "/srv/new.py": start + 60, "/srv/none.py": None}
+    for file, mtime in mtimes.items():
+        w.source(file, "a = 1\nb = 2\n", mtime=mtime)
+    w.thread([w.frame("f", line=2, file=file, globals=g) for file in mtimes])
+    if core:
+        w.header["process"] = {"pid": 4242, "argv": ["app.py"], "start_time": None}
+    out = commands(w.write(tmp_path / "d"), "up", "list", "ll", "up", "list", "where")
+    what = "had ended" if core else "started"
+    note = "[/srv/new.py was changed at 2026-01-01T00:01:00Z, after the program %s: lines may" % what
+    assert out.count(" was changed at ") == 1 == out.count(note)
+    assert out.index("> /srv/new.py(2)f()\n-> b = 2\n[/srv/new.py") < out.index("  1  \ta = 1\n")

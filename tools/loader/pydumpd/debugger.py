@@ -8,7 +8,7 @@ import pdb
 import re
 import sys
 import types
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Set, Tuple
 
 from . import sources
 from .describe import header_lines, summary, thread_line, thread_name, wait_lines
@@ -51,6 +51,7 @@ class DumpPdb(pdb.Pdb):
             line_editor.prompt = self.prompt
         #: the chain of the exception that the prompt is on, oldest first
         self.chain: List[Any] = []
+        self._doubted: Set[str] = set()
 
     # -- opening and switching
 
@@ -349,6 +350,14 @@ class DumpPdb(pdb.Pdb):
         dumped = self.view.dumped.get(id(frame_lineno[0])) if self.view else None
         if dumped is not None and dumped.note:
             self.message("   [%s]" % printable(dumped.note))
+        self._tell_doubt(frame_lineno[0].f_code.co_filename)
+
+    def _tell_doubt(self, file: str) -> None:
+        """Says once of a file that its text may not be what ran."""
+        why = "" if file in self._doubted else sources.doubt(self.dump, file)
+        self._doubted.add(file)
+        if why:
+            self.message("[%s]" % why)
 
     # -- source
 
@@ -391,7 +400,9 @@ class DumpPdb(pdb.Pdb):
         lines = sources.lines_of(self.dump, file) if file else []
         if not lines:
             self.error("the dump has no source of that")
-        elif first is None:
+            return
+        self._tell_doubt(file)
+        if first is None:
             self._print_lines(lines, 1)
         else:
             if isinstance(value, type):

@@ -323,6 +323,8 @@ class Source(NamedTuple):
     text: str
     origin: str
     truncated: Optional[int]
+    #: when the file was changed, in seconds since 1970; None when not known
+    mtime: Optional[int] = None
 
 
 class Dump:
@@ -415,9 +417,8 @@ class Dump:
                     text = text.decode("utf-8", "replace")
                 if name is None or not isinstance(text, str):
                     continue
-                self._sources[name] = Source(
-                    name, text, _str(frame.get("origin"), "?"), _int(frame.get("truncated"))
-                )
+                origin, cut = _str(frame.get("origin"), "?"), _int(frame.get("truncated"))
+                self._sources[name] = Source(name, text, origin, cut, _int(frame.get("mtime")))
         return self._sources
 
     @property

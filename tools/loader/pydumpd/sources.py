@@ -6,7 +6,10 @@ has no text: a file of that name on this machine is another program's.
 """
 
 import linecache
+import time
 from typing import TYPE_CHECKING, List
+
+from .marks import printable
 
 if TYPE_CHECKING:
     from .dump import Dump
@@ -28,6 +31,33 @@ def lines_of(dump: "Dump", file: str) -> List[str]:
     if source.truncated is not None:
         lines.append("# [the rest of the file is not in the dump]\n")
     return lines
+
+
+def doubt(dump: "Dump", file: str) -> str:
+    """Why the text of a file may not be what ran, or "": a file is read when the
+    dump is made, of a core when that is read, and Python read it before."""
+    source = dump.sources.get(file)
+    process, core = dump.header.get("process"), dump.header.get("time")
+    start = process.get("start_time") if isinstance(process, dict) else None
+    since, what = (start, "started") if isinstance(start, str) else (core, "had ended")
+    if source is None or source.mtime is None or not isinstance(since, str):
+        return ""
+    try:
+        # Start times are known to a second or two.
+        changed = time.strftime(_TIME, time.gmtime(source.mtime - 2))
+        shown = time.strftime(_TIME, time.gmtime(source.mtime))
+    except (OverflowError, OSError, ValueError):
+        return ""
+    if changed <= since[: len(changed)]:
+        return ""
+    return "%s was changed at %sZ, after the program %s: lines may differ from those that ran" % (
+        printable(file),
+        shown,
+        what,
+    )
+
+
+_TIME = "%Y-%m-%dT%H:%M:%S"
 
 
 def publish(dump: "Dump", file: str) -> None:
