@@ -211,3 +211,13 @@ def test_sizes_that_lie(tmp_path):
         pydumpd.open(str(path))
     path.write_bytes(bytes(raw[: w.toc[-1][0]]) + bomb)
     assert len(pydumpd.open(str(path)).threads) == 3
+
+
+@pytest.mark.parametrize("magic, what", [
+    (b"\x1f\x8b\x08", "gzip"), (b"\xfd7zXZ\0", "xz"), (b"\x7fELF\2\1\1", "pydumpd core FILE"),
+])  # fmt: skip
+def test_what_is_taken_for_a_dump(tmp_path, magic, what):
+    path = tmp_path / "d"
+    path.write_bytes(magic + bytes(100))
+    with pytest.raises(pydumpd.DumpError, match="not a pydumpd dump, but .*%s" % what):
+        pydumpd.open(str(path))

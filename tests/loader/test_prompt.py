@@ -360,3 +360,24 @@ def test_source_that_was_changed_later(tmp_path, core):
     note = "[/srv/new.py was changed at 2026-01-01T00:01:00Z, after the program %s: lines may" % what
     assert out.count(" was changed at ") == 1 == out.count(note)
     assert out.index("> /srv/new.py(2)f()\n-> b = 2\n[/srv/new.py") < out.index("  1  \ta = 1\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_output_that_cannot_be_written(plain):
+    environ = dict(os.environ, PYTHONPATH=os.path.abspath(LOADER))
+    with open("/dev/full", "w") as full:
+        for args in (["-c", "p n"], ["--batch"]):
+            got = subprocess.run(
+                [sys.executable, "-m", "pydumpd", str(plain), *args], stdin=subprocess.DEVNULL,
+                stdout=full, stderr=subprocess.PIPE, encoding="utf-8", env=environ, timeout=120,
+            )  # fmt: skip
+            assert got.returncode == 1
+            assert got.stderr == "pydumpd: cannot write: No space left on device\n"
+
+
+def test_limits_that_are_not_set_are_not_shown(tmp_path):
+    w = Writer()
+    w.header["limits"] = {"max_items": 7, "include": [], "exclude": ["a.B", "c"], "globals": True}
+    w.thread([w.frame("f")])
+    out = commands(w.write(tmp_path / "d"), "header")
+    assert "limits   max_items 7, exclude a.B, c\n" in out and "include" not in out

@@ -70,12 +70,18 @@ def main(argv: Optional[List[str]] = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _run(args)
+        status = _run(args)
+        sys.stdout.flush()
+        return status
     except DumpError as e:
         print("pydumpd: %s" % e, file=sys.stderr)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except OSError as e:  # of our own files DumpFile speaks
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        print("pydumpd: cannot write: %s" % (e.strerror or e), file=sys.stderr)
         return 1
     finally:
         gc.enable()

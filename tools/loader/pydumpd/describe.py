@@ -164,7 +164,11 @@ def header_lines(dump: Dump) -> List[str]:
     if isinstance(cut, dict) and cut:
         names = ["%s (%s %s)" % (_str(k), v, _CUTS.get(k, _LOST)) for k, v in cut.items()]
         out.append("limits   %s" % "; ".join(names))
-    set_ = ["%s %s" % (k, v) for k, v in limits.items() if v is not None and type(v) is not bool]
+    set_ = [
+        "%s %s" % (k, ", ".join(map(_str, v)) if isinstance(v, list) else v)
+        for k, v in limits.items()
+        if v is not None and v != [] and type(v) is not bool
+    ]
     if set_ and not cut:
         out.append("limits   %s" % ", ".join(map(str, set_)))
     if limits.get("globals") is False:

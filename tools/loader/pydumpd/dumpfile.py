@@ -28,6 +28,13 @@ _MASK64 = (1 << 64) - 1
 # Decoded batches kept; a batch is about a mebibyte before compression.
 _BATCHES_KEPT = 48
 
+#: What is taken for a dump, by its first bytes.
+_OTHERS = {
+    b"\x1f\x8b": "a file that gzip compressed: unpack it first",
+    b"\xfd7zXZ": "a file that xz compressed: unpack it first",
+    b"\x7fELF": "an ELF file: of a core, 'pydumpd core FILE' makes a dump",
+}
+
 Buffer = Union[bytes, mmap.mmap]
 
 
@@ -435,6 +442,9 @@ class DumpFile:
         try:
             first = measure_frame(self._buf, 0, len(self._buf))
         except DumpError:
+            for magic, why in _OTHERS.items():
+                if self._buf[: len(magic)] == magic:
+                    raise DumpError("not a pydumpd dump, but " + why) from None
             raise DumpError("not a pydumpd dump") from None
         if first is None or first.raw < 0:
             raise DumpError("not a pydumpd dump, or cut off inside its header")
