@@ -357,7 +357,7 @@ def test_source_that_was_changed_later(tmp_path, core):
         w.header["process"] = {"pid": 4242, "argv": ["app.py"], "start_time": None}
     out = commands(w.write(tmp_path / "d"), "up", "list", "ll", "up", "list", "where")
     what = "had ended" if core else "started"
-    note = "[/srv/new.py was changed at 2026-01-01T00:01:00Z, after the program %s: lines may" % what
+    note = "[/srv/new.py was changed at 2026-01-01T00:01:00Z, after the program %s: lines" % what
     assert out.count(" was changed at ") == 1 == out.count(note)
     assert out.index("> /srv/new.py(2)f()\n-> b = 2\n[/srv/new.py") < out.index("  1  \ta = 1\n")
 

@@ -13,7 +13,7 @@ import pydumpd
 import pytest
 from dumpwriter import DICT, INLINE, SLOT, Writer
 from pydumpd import render, standard
-from pydumpd.surrogates import SurrogateMeta
+from pydumpd.meta import SurrogateMeta
 
 AREAS = {
     "enum_", "pathlib_", "pycollections", "pyobjects", "pythreads", "pyvalues", "typing_",
@@ -77,7 +77,7 @@ def test_values_that_cannot_be(name, tmp_path):
     holder = w.add([])
     w.objects[holder] = (*w.objects[holder][:2], [a for _, a in made], *w.objects[holder][3:])
     dump = pydumpd.open(w.write(tmp_path / "d.pydump"))
-    began = time.monotonic()
+    began = time.process_time()
     for what, at in made:
         obj = dump.object(at)
         shown = [render.text(obj)]
@@ -91,7 +91,7 @@ def test_values_that_cannot_be(name, tmp_path):
         assert isinstance(dir(obj), list)
         look_at(obj)
     assert len(render.text(dump.object(holder))) < 400000
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 def look_at(obj):

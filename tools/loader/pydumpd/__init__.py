@@ -14,9 +14,9 @@ Nothing that a dump names is imported, evaluated or called.
 from .dump import Dump, ExceptionEntry, FileDescriptor, Frame, Locals, Source, Thread
 from .dumpfile import DumpError
 from .marks import EqualKey, NotDumpedError, Placeholder
+from .meta import DumpCallError
 from .nativestacks import Inlined, NativeFrame, NativeStack
 from .objects import BUDGET
-from .surrogates import DumpCallError
 from .waits import Deadlock, Lock, SystemCall, Wait, Waits
 
 __version__ = "0.1.0"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, List, Optional
 
 from .dumpfile import Record
 from .marks import printable
+from .meta import refuse
 from .native import Native, field, text_field, type_name, value_text
 from .refs import KEY, Ref, find_ref, ref_of
-from .surrogates import header, refuse
+from .surrogates import header
 
 if TYPE_CHECKING:
     from .objects import Graph

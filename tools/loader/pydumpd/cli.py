@@ -89,8 +89,9 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 def _run(args: Any) -> int:
     gc.disable()  # what is made for the prompt stays
-    from .debugger import DumpPdb, find_thread
+    from .debugger import DumpPdb
     from .describe import header_lines, thread_line
+    from .places import find_thread
     from .scope import teach_json
 
     dump = Dump(args.file)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from .dumpfile import Record
 from .marks import Placeholder, printable
+from .meta import refuse
 from .native import Getter, Native, field, text_field
 from .refs import Ref
-from .surrogates import refuse
 
 if TYPE_CHECKING:
     from .objects import Graph

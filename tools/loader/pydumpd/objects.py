@@ -10,7 +10,7 @@ import struct
 from collections import deque
 from typing import Any, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
-from . import cuts, natives, redacted, standins, surrogates
+from . import classes, cuts, exceptions, natives, redacted, standins, surrogates
 from .dumpfile import DumpError, DumpFile, Record
 from .marks import EqualKey, NotDumpedError, Placeholder, describe, marked
 from .refs import Ref
@@ -51,7 +51,7 @@ class Graph:
         self._namespaces: Dict[int, Dict[str, int]] = {}
         #: Address of a code object -> the names in it, see code_names().
         self.codes: Dict[int, Any] = {}
-        self.classes = surrogates.Classes(self)
+        self.classes = classes.Classes(self)
         cut = file.end.get("cut")
         self._cut = sorted(map(str, cut)) if isinstance(cut, dict) else []
         #: Limits that leave references without an object.
@@ -246,7 +246,7 @@ class Graph:
             elif rec.kind.name in _MUTABLE:
                 self._note(addr, self._shell(rec, _MUTABLE[rec.kind.name]))
             elif rec.kind.name == "exception":
-                self._note(addr, surrogates.make_exception(self, rec))
+                self._note(addr, exceptions.make_exception(self, rec))
         self._build_frozen(plan)
         for addr, rec in plan.items():
             if addr in containers:
@@ -255,7 +255,7 @@ class Graph:
             elif rec.kind.name in _MUTABLE:
                 self._fill(memo[addr], rec)
             elif rec.kind.name == "exception":
-                surrogates.fill_exception(self, memo[addr], rec)
+                exceptions.fill_exception(self, memo[addr], rec)
 
     def _vague(self, rec: Record, children: Any) -> bool:
         """Whether keys or items of a dict or set are not whole: a real one would
@@ -279,7 +279,7 @@ class Graph:
         if name in ("slice", "range"):
             return rec.refs[:3]
         if name == "exception":
-            return surrogates.exception_children(self, rec)
+            return exceptions.exception_children(self, rec)
         return None
 
     def _container(self, rec: Record) -> Any:

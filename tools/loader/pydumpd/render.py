@@ -67,7 +67,7 @@ def _long(value: int) -> str:
 
 def shape_of(value: Any) -> Any:
     """The builtin container that a value prints as, or None."""
-    from .surrogates import SurrogateMeta
+    from .meta import SurrogateMeta
 
     if isinstance(value, standins.StandIn):
         return standins.ref_of(value).rec.kind.name, True

@@ -5,8 +5,9 @@ import reprlib
 from typing import Any, List, Optional, Tuple
 
 from ..marks import NotDumpedError, Placeholder, printable
+from ..meta import refuse
 from ..refs import find_ref, ref_of
-from ..surrogates import header, refuse
+from ..surrogates import header
 from . import Standard, class_name, fields, surrogate
 
 _STATES = ("PENDING", "CANCELLED", "FINISHED")

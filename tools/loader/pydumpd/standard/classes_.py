@@ -171,7 +171,7 @@ class Dataclass(Written):
     def __eq__(self, other: Any) -> Any:
         if self is other:
             return True
-        from ..surrogates import refuse
+        from ..meta import refuse
 
         ref = ref_of(self)
         _, at = defined(ref.graph, ref.rec.type, "__eq__")

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import Any, Iterator, List, Tuple
 
 from ..marks import NotDumpedError
+from ..meta import refuse
 from ..refs import Ref, ref_of
-from ..surrogates import refuse
 from . import (
     REAL_SHOWN,
     Items,
@@ -76,7 +76,7 @@ def _maxlen_shown(maxlen: Any) -> str:
 
 
 def _show_deque(value: Any) -> Shown:
-    from ..surrogates import SurrogateMeta
+    from ..meta import SurrogateMeta
 
     cls = type(value)
     name = class_name(value) if isinstance(cls, SurrogateMeta) else "deque"

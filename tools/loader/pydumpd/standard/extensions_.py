@@ -5,8 +5,8 @@ did, and are not called."""
 from typing import Any
 
 from ..marks import printable
+from ..meta import refuse
 from ..refs import ref_of
-from ..surrogates import refuse
 from . import Standard, fields, surrogate
 
 #: Each release of Cython has types of its own name; as offsets/types/cython.types.

@@ -4,8 +4,8 @@
 from typing import Any, List, Tuple
 
 from ..marks import NotDumpedError, Placeholder
+from ..meta import refuse
 from ..refs import ref_of
-from ..surrogates import refuse
 from . import Absent, Standard, fields, full_name, own, surrogate
 
 

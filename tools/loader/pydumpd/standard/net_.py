@@ -6,8 +6,8 @@ import socket as real_socket
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..marks import NotDumpedError, Placeholder
+from ..meta import refuse
 from ..refs import ref_of
-from ..surrogates import refuse
 from . import Absent, Standard, class_name, fields, own, surrogate
 
 # -- sockets
