@@ -332,6 +332,14 @@ static enum pyd_code read_headers(struct pyd_core *c, const char *path,
 			c->loads[out++] = c->loads[i];
 	c->nloads = out;
 	c->info.cut = c->info.size > c->info.have || c->info.why_cut[0];
+	/* gdb writes notes last, the kernel first: without them it is gdb's. */
+	if (c->info.cut && !c->info.threads.n && c->nloads &&
+	    c->loads[0].offset < c->info.have) {
+		c->of_gdb = c->info.no_notes = true;
+		code = pyd_core_guess_files(c, err);
+		if (code)
+			return code;
+	}
 	return pyd_core_end_notes(c, err);
 }
 
@@ -452,7 +460,7 @@ static enum pyd_code load(struct pyd_core *c,
 	elf_end(elf);
 	if (code)
 		return code;
-	if (!c->info.threads.n)
+	if (!c->info.threads.n && !c->info.no_notes)
 		return pyd_err_set(
 			err, PYD_FORMAT, "%s has no threads%s", opts->path,
 			c->info.cut ? ": it is cut short, and what tells of "
@@ -467,7 +475,8 @@ static enum pyd_code load(struct pyd_core *c,
 	code = make_regions(c, err);
 	if (code)
 		return code;
-	c->base.in_exe = pyd_core_auxv(&c->info, AT_PHDR);
+	if (!c->info.no_notes)
+		c->base.in_exe = pyd_core_auxv(&c->info, AT_PHDR);
 	return pyd_core_find_files(c, opts, err);
 }
 

@@ -56,6 +56,9 @@ struct pyd_core_info {
 	char comm[17];
 	char args[81];		    /* the first of the command line, or "" */
 	struct pyd_threads threads; /* the main thread first; with registers */
+	/* It is gdb's, and cut before the notes, which stand at its end: no
+	 * threads of the kernel, no registers, no signal. */
+	bool no_notes;
 	/* Why the kernel wrote it; 0: no signal, or gcore. */
 	int signo;
 	bool has_info;

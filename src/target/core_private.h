@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What core.c, corenotes.c, corefiles.c and coregdb.c share. */
+/* What core.c, corenotes.c, corefiles.c, coregdb.c and coremodules.c share.
+ */
 #ifndef PYD_TARGET_CORE_PRIVATE_H
 #define PYD_TARGET_CORE_PRIVATE_H
 
@@ -56,6 +57,9 @@ PYD_MUST_CHECK enum pyd_code pyd_core_end_notes(struct pyd_core *c,
  * read. */
 PYD_MUST_CHECK enum pyd_code pyd_core_find_unwritten(struct pyd_core *c,
 						     struct pyd_err *err);
+/* Of a core without notes: mappings, as far as the memory tells. */
+PYD_MUST_CHECK enum pyd_code pyd_core_guess_files(struct pyd_core *c,
+						  struct pyd_err *err);
 /* Finds the files. PYD_NOTFOUND: opts->exe is another one. */
 PYD_MUST_CHECK enum pyd_code pyd_core_find_files(
 	struct pyd_core *c, const struct pyd_core_options *opts,

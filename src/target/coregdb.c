@@ -61,7 +61,9 @@ static enum pyd_code split_load(struct pyd_core *c, struct split *to,
 		pyd_addr start, end;
 		enum pyd_code code;
 
-		if (hole < 0 || (uint64_t)hole >= last)
+		/* Where a core is cut, there is none. */
+		if (hole < 0 || (uint64_t)hole >= last ||
+		    (uint64_t)hole >= c->info.have)
 			break;
 		data = lseek(c->fd, hole, SEEK_DATA);
 		if (data < 0 || (uint64_t)data > last)

@@ -323,6 +323,11 @@ static void report_cut(const struct core *s)
 			       "wrote the core (guard pages of threads' "
 			       "stacks); they are unreadable here",
 			       i->unwritten);
+	if (i->no_notes)
+		pyd_log_notice("gdb writes what it knows of threads last, and "
+			       "that is cut off: there are no native stacks, "
+			       "thread ids, registers, signal and process id; "
+			       "mapped files are those that the memory names");
 	if (!i->cut)
 		return;
 	if (i->have < i->size)

@@ -369,6 +369,59 @@ def test_cut(sample: dict[str, Any], packed: bool, tmp_path: Path) -> None:
         assert "the core is cut short" in said
 
 
+def test_gcore_without_end(one: Interpreter, tmp_path: Path) -> None:
+    """gdb writes threads and names of files last: without them the memory is
+    shown, and what is missing is said."""
+    with workplace(one, tmp_path) as (_, inside):
+        with start(argv_in(one, inside, f"{inside}/simple.py")) as target:
+            target.line()
+            live = tmp_path / "live"
+            harness.attach(target, live)
+            core, whole = gcore(target, tmp_path / "gcore")
+    data = core.read_bytes()
+    start_of_headers = int.from_bytes(data[32:40], "little")
+    offsets = [
+        int.from_bytes(data[at + 8 : at + 16], "little")
+        for at in range(start_of_headers, start_of_headers + 56 * 9999, 56)
+        if data[at : at + 4] == b"\4\0\0\0"
+    ]
+    cut = tmp_path / "cut"
+    cut.write_bytes(data[: offsets[0]])
+    said = dump(cut, tmp_path / "x", *root_of(one))
+    assert "is cut off: there are no native stacks, thread ids" in said
+    assert "not there to read" not in said
+    with open_dump(tmp_path / "x") as found, open_dump(live) as before:
+        assert [t.name for t in found.threads] == [t.name for t in before.threads]
+        for thread, known in zip(found.threads, before.threads):
+            assert thread.native is None and "signal" not in found.header["trigger"]
+            assert [str(f) for f in thread.frames] == [str(f) for f in known.frames]
+            for frame, other in zip(thread.frames, known.frames):
+                assert list(frame.locals) == list(other.locals)
+        shown, known = objects(tmp_path / "x"), objects(live)
+        assert whole is False or not found.end["placeholders"]
+        for addr in set(shown) & set(known):
+            if not shown[addr]["mark"] and not known[addr]["mark"]:
+                assert shown[addr] == known[addr]
+        assert len(shown) >= len(known) * 0.99
+    # Names, and the program's arguments, stood further on.
+    rng = random.Random(SEED)
+    for i in range(CUTS // 2):
+        cut.write_bytes(data[: rng.randrange(offsets[0])])
+        (tmp_path / "x").unlink(missing_ok=True)
+        done = pydumpd("core", cut, "-o", tmp_path / "x", *root_of(one))
+        where = (SEED, i, done.stderr)
+        assert done.returncode in (0, 1) and "cut short" in done.stderr, where
+        if done.returncode:
+            assert not (tmp_path / "x").exists(), where
+            continue
+        shown = objects(tmp_path / "x")
+        for addr in set(shown) & set(known):
+            if b"<unreadable name>" in shown[addr]["value"]:
+                continue
+            if not shown[addr]["mark"] and not known[addr]["mark"]:
+                assert shown[addr] == known[addr], (where, hex(addr))
+
+
 @pytest.mark.parametrize("bits", [0x23, 0x37, 0x7F])
 @kernel
 def test_filter(one: Interpreter, bits: int, tmp_path: Path) -> None:

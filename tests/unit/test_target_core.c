@@ -207,6 +207,31 @@ static Elf64_Phdr *phdr(struct corefile *c, size_t i)
 	return (Elf64_Phdr *)(void *)(c->bytes + sizeof(Elf64_Ehdr)) + i;
 }
 
+/* gdb writes the notes last: what a cut leaves is memory. */
+Test(core, without_notes)
+{
+	struct corefile c;
+	const struct pyd_core_info *i;
+	struct pyd_target *t;
+	uint64_t word;
+
+	corefile_make(&c);
+	phdr(&c, 0)->p_offset = c.len;
+	t = open_core(c.bytes, c.len);
+	cr_assert_not_null(t, "%s", err.msg);
+	i = pyd_target_core_info(t);
+	cr_assert(i->cut && i->no_notes);
+	cr_assert_eq(i->threads.n, 0);
+	cr_assert_eq(i->nfiles, 1);
+	cr_assert_str_eq(i->files[0].path,
+			 "the module at 0x0, whose name is cut off");
+	cr_assert_str_eq(pyd_target_region(t, COREFILE_EXE)->path,
+			 i->files[0].path);
+	cr_assert_eq(pyd_target_read_u64(t, COREFILE_SP, &word, &err), PYD_OK);
+	cr_assert_eq(word, COREFILE_EXE + COREFILE_CODE + 0x20);
+	pyd_target_destroy(t);
+}
+
 /* Segments that overlap, wrap around, or are longer in the file. */
 Test(core, segments_that_make_no_sense)
 {
