@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import pty
 import re
 import subprocess
@@ -161,3 +162,60 @@ def test_progress(one: Interpreter) -> None:
 def test_levels_that_are_none(level: str) -> None:
     done = pydumpd("attach", "1", f"--compress={level}")
     assert done.returncode == 2 and "--compress" in done.stderr
+
+
+BUSY = """
+import sys
+# Nothing that packs well: the pipe is to be full early.
+import random
+numbers = random.Random(1)
+rows = [{"i": i, "s": "%x" % numbers.getrandbits(160)} for i in range(100000)]
+print("ready", flush=True)
+for line in sys.stdin:
+    print("runs", flush=True)
+"""
+
+
+def waits_to_write(pid: int) -> bool:
+    """All its threads sleep, and one of them in write()."""
+    calls = []
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            calls.append(Path(f"/proc/{pid}/task/{task}/syscall").read_text().split())
+        except OSError:  # it has ended
+            continue
+    number = {"x86_64": "1", "aarch64": "64"}[platform.machine()]
+    return all(c != ["running"] for c in calls) and any(c[:1] == [number] for c in calls)
+
+
+@pytest.mark.parametrize("mode", ["copy", "fork"])
+def test_a_pipe_that_nobody_reads(one: Interpreter, tmp_path: Path, mode: str) -> None:
+    """The process runs while the dump waits, and the dumper does not grow."""
+    with start_code(one, BUSY) as target:
+        target.line()
+        dumper = subprocess.Popen(
+            [str(harness.PYDUMPD), "attach", str(target.pid), "-q", "-o", "-"]
+            + [f"--capture={mode}"],
+            stdout=subprocess.PIPE,
+        )
+        assert dumper.stdout
+        first = os.read(dumper.stdout.fileno(), 4096)
+        deadline = time.monotonic() + harness.PATIENCE
+        while not waits_to_write(dumper.pid):
+            assert dumper.poll() is None and time.monotonic() < deadline
+            assert target.ask("") == "runs"
+        assert target.ask("") == "runs"
+        assert not set(target.task_states()) & set("tT")
+        status = Path(f"/proc/{dumper.pid}/status").read_text()
+        peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) >> 10
+        copied = int(re.findall(r"RssAnon:\s+(\d+) kB", Path(
+            f"/proc/{target.pid}/status").read_text())[0]) >> 10
+        assert peak < 140 + (copied if mode == "copy" else 0)
+        path = tmp_path / "d"
+        path.write_bytes(first + dumper.stdout.read())
+        assert dumper.wait() == 0
+        assert target.unharmed()
+    assert record(path, "header")["capture"]["mode"] == mode
+    assert record(path, "end")["complete"]
+    rows = harness.open_dump(path).threads[0].frames[-1].locals["rows"]
+    assert len(rows) == 100000 and rows[-1]["i"] == 99999
