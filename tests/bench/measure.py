@@ -13,7 +13,7 @@ from processes import Failed, Talker, Target, environment, run
 
 Row = dict[str, Any]
 #: The values of the frames' variables and no more, as py-spy and pystack print.
-LOCALS = ["--capture=stop", "--depth=1", "--no-globals"]
+LOCALS = ["--depth=1", "--no-globals"]
 #: Seconds of the span without a dump that the felt pause is held against.
 _QUIET = (0.3, 10.0)
 #: The local variable that is printed first, and the thread that has it.

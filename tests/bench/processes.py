@@ -110,11 +110,23 @@ class Target(Talker):
         super().__exit__()
 
 
+def peak_of(pid: int) -> int:
+    """Bytes that were resident at most so far; 0 when it has ended.
+
+    Not what wait4() tells: that begins with the peak of who started it.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 class Ran(NamedTuple):
     """A tool that came to its end."""
 
     seconds: float
-    peak: int  # bytes resident at most
+    peak: int  # bytes resident at most, looked at every 10 ms
     output: bytes
     errors: str
 
@@ -134,16 +146,21 @@ def run(argv: list[str], patience: float, env: dict[str, str] | None = None) -> 
         except OSError as e:
             raise Failed(f"{argv[0]}: {e.strerror}") from None
         late = True
+        peak = 0
         done = os.pidfd_open(process.pid)
         try:
-            late = not select.select([done], [], [], patience)[0]
+            while late and time.perf_counter() - begin < patience:
+                late = not select.select([done], [], [], 0.01)[0]
+                # Until it is what it is to be, it is a copy of us.
+                if late and time.perf_counter() - begin > 0.005:
+                    peak = max(peak, peak_of(process.pid))
         finally:
             os.close(done)
             seconds = time.perf_counter() - begin
             if late:
                 with contextlib.suppress(OSError):
                     os.killpg(process.pid, signal.SIGKILL)
-            _, status, usage = os.wait4(process.pid, 0)
+            _, status = os.waitpid(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         err.seek(0)
         errors = err.read().decode(errors="replace").strip()
@@ -154,4 +171,4 @@ def run(argv: list[str], patience: float, env: dict[str, str] | None = None) -> 
             told = next((x for x in lines if "rror" in x), (lines or ["no reason given"])[-1])
             raise Failed(f"status {process.returncode}: {told.strip()[:200]}")
         out.seek(0)
-        return Ran(seconds, usage.ru_maxrss * 1024, out.read(), errors)
+        return Ran(seconds, peak, out.read(), errors)

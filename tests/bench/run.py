@@ -32,23 +32,25 @@ class Workload(NamedTuple):
     modes: tuple[str, ...] = ("auto", "copy", "fork", "stop", "locals")
     peers: tuple[str, ...] = tuple(peers.PEERS)
     memory: int = 1 << 30  # bytes that must be free for it
-    quick: float = 1.0  # its scale in a quick run; 0: not in it
+    quick: float = 1.0  # its scale in a quick run, without mode stop; 0: not in it
     bulk: bool = False  # hold copy mode against a plain read
 
 
 _ALL = tuple(peers.PEERS)
 WORKLOADS = {
     "small": Workload(),
-    "records": Workload(memory=2 << 30, quick=0.4, bulk=True),
-    "irregular": Workload(quick=0.5, bulk=True),
     "threads20": Workload(modes=("auto", "copy", "fork", "locals")),
     "threads200": Workload(modes=("auto", "copy", "fork", "locals"), quick=0),
     "threads1000": Workload(modes=("auto", "copy", "fork", "locals")),
-    "deep": Workload(modes=("auto", "locals"), peers=("py-spy", "pystack")),
     "service": Workload(modes=("auto", "copy", "fork", "locals")),
+    "records": Workload(memory=2 << 30, quick=0.2, bulk=True),
+    "irregular": Workload(quick=0.2, bulk=True),
+    "deep": Workload(modes=("auto", "locals"), quick=0, peers=("py-spy", "pystack")),
     # A copy of it would take 4 GB more.
     "huge": Workload(modes=("auto", "locals"), memory=10 << 30, quick=0, peers=("gcore",)),
 }
+#: Seconds after which a quick run begins nothing more.
+QUICK = 95.0
 #: What several runs are put together of: all but these.
 _TEXT = ("mode", "objects", "threads")
 
@@ -77,13 +79,17 @@ class Bench:
 
     def __init__(self, args: argparse.Namespace, folder: Path) -> None:
         self.args, self.folder = args, folder
-        self.runs = args.runs or (2 if args.quick else 5)
+        self.runs = args.runs or (1 if args.quick else 5)
         self.python = args.python
         self.env: peers.Environment | None = None
         if not args.no_peers:
             progress("making an environment for the peers")
             self.env = peers.Environment(Path(args.peers_env).resolve(), args.python)
             self.python = self.env.python
+        self.deadline = time.monotonic() + QUICK if args.quick else float("inf")
+
+    def late(self) -> bool:
+        return time.monotonic() > self.deadline
 
     def workload(self, name: str) -> Row:
         what = WORKLOADS[name]
@@ -93,6 +99,9 @@ class Bench:
         out: Row = {"workload": name, "scale": scale, "modes": {}, "notes": []}
         if measure.memory_free() < need:
             out["notes"].append(f"left out: it wants {need / 1e9:.1f} GB of free memory")
+            return out
+        if self.late():
+            out["notes"].append("left out: the time of a quick run is over")
             return out
         try:
             with Target(self.python, name, scale) as target:
@@ -112,6 +121,8 @@ class Bench:
     def _modes(self, name: str, what: Workload, target: Target, out: Row) -> None:
         runs = 1 if name == "huge" and self.args.quick else self.runs
         for mode in what.modes:
+            if self.late() or (self.args.quick and mode == "stop"):
+                continue
             rows = []
             for i in range(runs):
                 progress(f"{name}: {mode}, {i + 1} of {runs}")
@@ -135,7 +146,7 @@ class Bench:
 
     def _opening(self, name: str, out: Row) -> None:
         made = [mode for mode in out["modes"] if self._file(mode).exists()]
-        if not made:
+        if not made or self.late():
             return
         rows = []
         for i in range(self.runs + 1):  # the first compiles modules
@@ -149,8 +160,11 @@ class Bench:
     def _peers(self, name: str, what: Workload, scale: float, out: Row) -> None:
         assert self.env is not None
         out["peers"] = {}
-        patience = 20.0 if self.args.quick else 120.0
+        patience = 6.0 if self.args.quick else 120.0
         for peer in _ALL:
+            if self.late():
+                out["peers"][peer] = {"not": "the time of a quick run is over"}
+                continue
             if peer not in what.peers:
                 out["peers"][peer] = {"not": "not measured here"}
                 continue
@@ -183,11 +197,58 @@ def ratios(own: Row, peer: Row) -> Row:
     """How many times as much a peer takes; of objects/s, how many times fewer."""
     out = {}
     for key in ("pause_felt_ms", "total_s", "bytes", "bytes_per_object", "peak_mb"):
-        if key in peer and own[key]["median"]:
+        if key in peer and own[key]["median"] and peer[key]["median"]:
             out[key] = peer[key]["median"] / own[key]["median"]
     if "objects_per_s" in peer:
         out["objects_per_s"] = own["objects_per_s"]["median"] / peer["objects_per_s"]["median"]
     return out
+
+
+#: What is compared, where a larger ratio is better for pydumpd.
+COMPARED = {
+    "pause_felt_ms": "pause", "total_s": "total", "objects_per_s": "objects/s",
+    "bytes_per_object": "bytes/object", "peak_mb": "own memory",
+}  # fmt: skip
+
+
+def standing(rows: list[Row]) -> list[Row]:
+    """For each workload and peer, how many times better pydumpd is in what
+    both can do; below 1 it is behind."""
+    return [
+        {"workload": row["workload"], "peer": peer, "beside": found["beside"],
+         "ratios": {k: v for k, v in found["ratios"].items() if k in COMPARED}}
+        for row in rows
+        for peer, found in row.get("peers", {}).items()
+        if found.get("ratios")
+    ]  # fmt: skip
+
+
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio:,.1f} ahead" if ratio >= 1 else f"{1 / ratio:,.1f} behind"
+
+
+def shown_standing(rows: list[Row]) -> str:
+    """The summary as text: no row is left out."""
+    stands = standing(rows)
+    line = "{:12} {:10} {:7}" + " {:>15}" * len(COMPARED)
+    lines = ["== times ahead or behind (medians)"]
+    lines.append(line.format("workload", "peer", "beside", *COMPARED.values()))
+    for s in stands:
+        cells = [_times(s["ratios"].get(k)) for k in COMPARED]
+        lines.append(line.format(s["workload"], s["peer"], s["beside"], *cells))
+    for key, word in COMPARED.items():
+        both = [s["ratios"][key] for s in stands if key in s["ratios"]]
+        if both:
+            lines.append(f"{word}: ahead in {sum(v >= 1 for v in both)} of {len(both)}")
+    lines += [
+        f"{row['workload']}: {peer} not: {found['not']}"
+        for row in rows
+        for peer, found in row.get("peers", {}).items()
+        if "not" in found and found["not"] != "not measured here"
+    ]
+    return "\n".join(lines)
 
 
 def _spread(value: Row, digits: int = 1) -> str:
@@ -264,11 +325,7 @@ def shown(out: Row) -> str:
         if "objects_per_s" in found:
             bits.append(f"{found['objects']:,} objects, {found['objects_per_s']['median']:,.0f}/s")
         lines.append(f"{peer:10} " + ", ".join(bits) + f" [{found['runs']} runs]")
-        words = {
-            "pause_felt_ms": "pause", "total_s": "total", "bytes": "bytes",
-            "bytes_per_object": "bytes/object", "objects_per_s": "objects/s",
-            "peak_mb": "own memory",
-        }  # fmt: skip
+        words = {**COMPARED, "bytes": "bytes"}
         over = found.get("ratios", {})
         lines.append(
             f"           times {found.get('beside')}: "
@@ -296,7 +353,9 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--peers-env", help="folder of the peers' environment")
-    parser.add_argument("--quick", action="store_true", help="smaller, fewer, in two minutes")
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller and fewer, once; ends in two minutes"
+    )
     parser.add_argument("--runs", type=int, default=0, help="of each mode")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
     parser.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)}")
@@ -327,7 +386,10 @@ def main() -> int:
             if not args.json:
                 print("\n" + shown(rows[-1]), flush=True)
     if args.json:
-        print(json.dumps({"machine": about, "workloads": rows}, indent=1))
+        told = {"machine": about, "workloads": rows, "standing": standing(rows)}
+        print(json.dumps(told, indent=1))
+    elif bench.env is not None:
+        print("\n" + shown_standing(rows))
     return 1 if any(n.startswith("failed") for r in rows for n in r["notes"]) else 0
 
 

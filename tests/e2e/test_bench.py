@@ -70,7 +70,12 @@ def test_a_peer_that_fails_is_named(tmp_path: Any) -> None:
         [*argv, f"--peers-env={env}", "small"], capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)["workloads"][0]
+    answer = json.loads(done.stdout)
+    told = answer["workloads"][0]
     assert told["modes"] and told["opening"]
+    for stands in answer["standing"]:  # gcore, where there is gdb
+        assert stands["peer"] == "gcore" and stands["beside"] == "auto"
+        ratios = told["peers"]["gcore"]["ratios"]
+        assert stands["ratios"]["pause_felt_ms"] == ratios["pause_felt_ms"]
     assert {"coredumpy", "py-spy", "pystack", "gcore"} == set(told["peers"])
     assert "cannot be installed" in told["peers"]["py-spy"]["not"]
