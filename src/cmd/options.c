@@ -27,6 +27,7 @@ enum {
 	OPT_NO_GLOBALS,
 	OPT_CAPTURE,
 	OPT_NO_INJECT,
+	OPT_MAX_PAUSE,
 	OPT_NATIVE,
 	OPT_OFFSETS,
 	OPT_REDACT,
@@ -92,6 +93,11 @@ static const struct argp_option options[] = {
 	  3 },
 	{ "no-inject", OPT_NO_INJECT, NULL, 0,
 	  "Never have the process make a system call: no fork", 3 },
+	{ "max-pause", OPT_MAX_PAUSE, "MS", 0,
+	  "Let the process go after MS milliseconds: --capture=stop follows "
+	  "references for a part of them, and what is not done then, or not "
+	  "copied, is no dump; a fork is not interrupted (20 to 50 ms a GB)",
+	  3 },
 	{ "native", OPT_NATIVE, "MODE", 0,
 	  "Native stacks (C, C++, Rust) of all threads: auto (default; as "
 	  "long as they take less than a second, 0.2 s with --capture=stop), "
@@ -171,6 +177,20 @@ uint64_t pyd_parse_seconds(struct argp_state *state, const char *name,
 			   "--%s: '%s' is not a positive number of seconds",
 			   name, text);
 	return (uint64_t)(v * 1e9);
+}
+
+static uint64_t parse_ms(struct argp_state *state, const char *name,
+			 const char *text)
+{
+	char *end;
+	double v = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(v) || v <= 0 || v > 1e9)
+		argp_error(state,
+			   "--%s: '%s' is not a positive number of "
+			   "milliseconds",
+			   name, text);
+	return (uint64_t)(v * 1e6);
 }
 
 pid_t pyd_parse_pid(struct argp_state *state, const char *text)
@@ -289,6 +309,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_NO_INJECT:
 		d->snapshot.no_inject = true;
+		break;
+	case OPT_MAX_PAUSE:
+		d->snapshot.stop.max_pause_ns =
+			parse_ms(state, "max-pause", arg);
 		break;
 	case OPT_NATIVE:
 		d->snapshot.native = parse_native(state, arg);

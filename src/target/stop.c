@@ -45,6 +45,7 @@ struct pyd_stop {
 	struct pyd_map known; /* tid -> 1 */
 	struct pyd_threads threads;
 	uint64_t timeout_ns;
+	uint64_t asleep_ns;   /* how long others stand still for one asleep */
 	uint64_t deadline_ns; /* from the first interrupt on */
 	uint64_t begin_ns;
 	uint64_t end_ns;
@@ -55,6 +56,7 @@ struct pyd_stop {
 	pthread_mutex_t lock; /* of what follows, and end_ns */
 	pthread_cond_t change;
 	enum phase phase;
+	bool expired;
 	enum pyd_code code;
 	struct pyd_err err;
 	struct pyd_fork fork;
@@ -187,7 +189,7 @@ static bool is_asleep(const struct pyd_stop *s, struct pyd_tracee *e)
 	struct pyd_proc_stat stat;
 	struct pyd_err ignored;
 
-	if (pyd_now_ns() - s->begin_ns < ASLEEP_NS ||
+	if (pyd_now_ns() - s->begin_ns < s->asleep_ns ||
 	    pyd_procfs_stat(s->p->pid, e->t.tid, &stat, &ignored) ||
 	    stat.state != 'D')
 		return false;
@@ -306,17 +308,33 @@ static void enter(struct pyd_stop *s, enum phase phase)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Until it is that phase or a later one, which it gives. */
-static enum phase await(struct pyd_stop *s, enum phase phase)
+/* Until it is that phase or a later one. */
+static void await(struct pyd_stop *s, enum phase phase)
 {
-	enum phase now;
-
 	pthread_mutex_lock(&s->lock);
 	while (s->phase < phase)
 		pthread_cond_wait(&s->change, &s->lock);
-	now = s->phase;
 	pthread_mutex_unlock(&s->lock);
-	return now;
+}
+
+/* Until the release is asked for, or has to be. */
+static void await_release(struct pyd_stop *s)
+{
+	const uint64_t until = s->begin_ns + s->opts.max_pause_ns;
+	const struct timespec ts = { (time_t)(until / 1000000000U),
+				     (long)(until % 1000000000U) };
+	bool late = false;
+
+	enter(s, PHASE_STOPPED);
+	pthread_mutex_lock(&s->lock);
+	while (s->phase < PHASE_RELEASE && !late)
+		if (!s->opts.max_pause_ns)
+			pthread_cond_wait(&s->change, &s->lock);
+		else
+			late = pthread_cond_timedwait(&s->change, &s->lock,
+						      &ts) == ETIMEDOUT;
+	s->expired = s->phase < PHASE_RELEASE;
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* All stand still. True: it is done, and they may go on at once. */
@@ -333,7 +351,7 @@ static bool work(struct pyd_stop *s)
 		if (s->code)
 			return true;
 	}
-	return w->run(w->ctx, &s->threads, s->fork.child);
+	return w->run(w->ctx, s->begin_ns, s->fork.child);
 }
 
 struct tracing {
@@ -367,10 +385,8 @@ static void *tracer(void *arg)
 		s->code = save_registers(s, &s->err);
 	if (s->opts.disarm)
 		disarm_all(s);
-	if (!s->code && !work(s)) {
-		enter(s, PHASE_STOPPED);
-		await(s, PHASE_RELEASE);
-	}
+	if (!s->code && !work(s))
+		await_release(s);
 	pyd_tracees_resume(s->p, s->v, s->n, &s->fork, resumed, &t);
 	return NULL;
 }
@@ -405,7 +421,7 @@ static enum pyd_code hold_by_owner(struct pyd_stop *s, struct pyd_err *err)
 	s->begin_ns = pyd_now_ns();
 	code = s->opts.owner->hold(s->opts.owner->ctx, &s->threads, err);
 	s->phase = code ? PHASE_RESUMED : PHASE_STOPPED;
-	if (!code && w && w->run(w->ctx, &s->threads, 0))
+	if (!code && w && w->run(w->ctx, s->begin_ns, 0))
 		pyd_stop_release(s);
 	return code;
 }
@@ -417,6 +433,7 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 	unsigned int ms = opts && opts->timeout_ms ? opts->timeout_ms
 						   : DEFAULT_TIMEOUT_MS;
 	bool owned = opts && opts->owner;
+	pthread_condattr_t attr;
 	enum pyd_code code = owned ? PYD_OK : pyd_process_untraced(p, err);
 
 	if (code)
@@ -430,8 +447,18 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 	if (opts)
 		s->opts = *opts;
 	s->timeout_ns = (uint64_t)ms * 1000000U;
+	s->asleep_ns = ASLEEP_NS;
+	if (s->opts.max_pause_ns) {
+		if (s->opts.max_pause_ns < s->timeout_ns)
+			s->timeout_ns = s->opts.max_pause_ns;
+		if (s->opts.max_pause_ns / 4 < s->asleep_ns)
+			s->asleep_ns = s->opts.max_pause_ns / 4;
+	}
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_cond_init(&s->change, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->change, &attr);
+	pthread_condattr_destroy(&attr);
 	/* It works while they stand, as owner or when the tracer is done. */
 	if (owned || !s->opts.work)
 		pyd_pace_hurry(false, &s->old);
@@ -466,10 +493,18 @@ uint64_t pyd_stop_end_ns(const struct pyd_stop *s)
 	return s->end_ns;
 }
 
+bool pyd_stop_expired(struct pyd_stop *s)
+{
+	bool expired;
+
+	pthread_mutex_lock(&s->lock);
+	expired = s->expired;
+	pthread_mutex_unlock(&s->lock);
+	return expired;
+}
+
 void pyd_stop_release(struct pyd_stop *s)
 {
-	bool first;
-
 	if (s->opts.owner) {
 		if (s->phase != PHASE_STOPPED)
 			return;
@@ -482,15 +517,13 @@ void pyd_stop_release(struct pyd_stop *s)
 	if (!s->started)
 		return;
 	pthread_mutex_lock(&s->lock);
-	first = s->phase == PHASE_STOPPED;
-	if (first) {
+	if (s->phase == PHASE_STOPPED) {
 		s->phase = PHASE_RELEASE;
 		pthread_cond_broadcast(&s->change);
 	}
 	pthread_mutex_unlock(&s->lock);
 	await(s, PHASE_RESUMED);
-	if (first)
-		pyd_pace_restore(&s->old);
+	pyd_pace_restore(&s->old);
 }
 
 /* The end of a thread is seen a moment before the kernel has detached what it

@@ -56,9 +56,9 @@ struct pyd_stop_work {
 	struct pyd_target *fork;
 	const struct pyd_gadgets *gadgets; /* with fork */
 	/* True lets all go on at once; false leaves them stopped, until
-	 * pyd_stop_release(). snapshot is 0 without fork. */
-	bool (*run)(void *ctx, const struct pyd_threads *threads,
-		    pid_t snapshot);
+	 * pyd_stop_release(). begin_ns: of the stop; snapshot is 0 without
+	 * fork. */
+	bool (*run)(void *ctx, uint64_t begin_ns, pid_t snapshot);
 	void *ctx;
 	bool brief; /* all of it takes milliseconds */
 };
@@ -67,6 +67,9 @@ struct pyd_stop_options {
 	unsigned int timeout_ms;	    /* for threads that run; 0: 2000 */
 	const struct pyd_stop_owner *owner; /* NULL: nobody */
 	const struct pyd_stop_work *work;   /* NULL: none; until it is run */
+	/* Whatever is done then, they are let go; 0: no bound. What a work does
+	 * is its own business, and an owner's stop is the owner's. */
+	uint64_t max_pause_ns;
 	/* Takes away hardware breakpoints that a dead tracer left. */
 	bool disarm;
 };
@@ -90,6 +93,8 @@ const struct pyd_threads *pyd_stop_threads(const struct pyd_stop *s);
  * not yet), CLOCK_MONOTONIC ns. */
 uint64_t pyd_stop_begin_ns(const struct pyd_stop *s);
 uint64_t pyd_stop_end_ns(const struct pyd_stop *s);
+/* max_pause_ns was over before the release. */
+bool pyd_stop_expired(struct pyd_stop *s);
 /* Lets all threads go, with the signals that arrived. Returns when they run;
  * for a moment they are still traced, so that no signal goes astray. */
 void pyd_stop_release(struct pyd_stop *s);

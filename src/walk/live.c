@@ -89,6 +89,7 @@ struct live {
 	enum pyd_capture_mode mode;
 	struct pyd_capture *capture;
 	struct pyd_stop *stop;
+	uint64_t deadline_ns; /* of the copy; 0: none */
 	/* Of what was done while it stood still. */
 	enum pyd_code code;
 	struct pyd_err err;
@@ -162,12 +163,16 @@ static void note_time(struct pyd_subject *s)
 }
 
 /* In the thread that stopped it. True: it may go on. */
-static bool while_stopped(void *ctx, const struct pyd_threads *threads,
-			  pid_t snapshot)
+static bool while_stopped(void *ctx, uint64_t begin_ns, pid_t snapshot)
 {
 	struct live *s = ctx;
+	uint64_t end_ns = s->opts->stop.max_pause_ns;
 
-	(void)threads;
+	if (end_ns) {
+		end_ns += begin_ns;
+		if (!s->deadline_ns || end_ns < s->deadline_ns)
+			s->deadline_ns = end_ns;
+	}
 	note_time(&s->base);
 	s->snapshot = snapshot;
 	s->code = PYD_OK;
@@ -178,8 +183,18 @@ static bool while_stopped(void *ctx, const struct pyd_threads *threads,
 	if (s->mode == PYD_CAPTURE_FORK)
 		s->code = pyd_outside_take(&s->process, snapshot, &s->outside,
 					   &s->err);
-	else if (s->mode == PYD_CAPTURE_COPY)
+	else if (s->mode == PYD_CAPTURE_COPY) {
+		pyd_capture_deadline(s->capture, s->deadline_ns);
 		s->code = pyd_capture_take(s->capture, &s->err);
+	}
+	if (s->code == PYD_LIMIT && end_ns && s->deadline_ns == end_ns) {
+		s->code = pyd_err_set(&s->err, PYD_BUSY,
+				      "a copy of process %d takes longer than "
+				      "--max-pause lets it stand; dump with "
+				      "--capture=fork or live, or give it more",
+				      s->process.pid);
+		return true;
+	}
 	/* Its time is over: the stacks can still be read. */
 	return s->mode != PYD_CAPTURE_STOP &&
 	       (s->code != PYD_LIMIT || s->mode != PYD_CAPTURE_COPY);
@@ -212,6 +227,9 @@ static enum pyd_code stop(struct live *s, struct pyd_err *err)
 	s->base.threads = pyd_stop_threads(s->stop);
 	if (s->mode == PYD_CAPTURE_STOP)
 		note_time(&s->base);
+	if (opts.max_pause_ns && !opts.owner)
+		s->base.pause_end_ns =
+			pyd_stop_begin_ns(s->stop) + opts.max_pause_ns;
 	return PYD_OK;
 }
 
@@ -364,6 +382,7 @@ static enum pyd_code take_once(struct live *s, uint64_t deadline_ns,
 {
 	enum pyd_code code;
 
+	s->deadline_ns = deadline_ns;
 	if (s->capture)
 		pyd_capture_deadline(s->capture, deadline_ns);
 	s->code = PYD_OK;
@@ -441,6 +460,7 @@ static void live_release(struct pyd_subject *base)
 		return;
 	pyd_stop_release(s->stop);
 	base->pause_ns = pyd_stop_end_ns(s->stop) - pyd_stop_begin_ns(s->stop);
+	base->expired = pyd_stop_expired(s->stop);
 }
 
 static void live_abandon(struct pyd_subject *base)

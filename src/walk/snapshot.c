@@ -312,14 +312,18 @@ static bool stands(const struct snapshot *s)
 static enum pyd_code take_native(struct snapshot *s, struct pyd_err *err)
 {
 	const struct pyd_subject *subject = s->subject;
+	uint64_t while_it_stands = NATIVE_STOP_NS;
 
+	if (subject->pause_end_ns &&
+	    s->opts->stop.max_pause_ns / 4 < while_it_stands)
+		while_it_stands = s->opts->stop.max_pause_ns / 4;
 	if (s->opts->native == PYD_NATIVE_OFF || s->native.taken ||
 	    subject->torn || !subject->threads)
 		return PYD_OK;
 	return pyd_native_take(&s->native, subject->frozen, subject->process,
 			       subject->threads, &s->runtime, &s->stacks,
 			       s->opts->native == PYD_NATIVE_ALL ? 0
-			       : stands(s) ? NATIVE_STOP_NS
+			       : stands(s) ? while_it_stands
 					   : NATIVE_NS,
 			       err);
 }
@@ -444,6 +448,13 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	/* In mode stop the target stood still until here. */
 	if (s->subject->ops->release)
 		s->subject->ops->release(s->subject);
+	if (s->subject->expired)
+		return pyd_err_set(err, PYD_BUSY,
+				   "the process went on after %.0f ms, as "
+				   "--max-pause says, before all was read; "
+				   "dump with --capture=fork or copy, with "
+				   "limits such as --depth, or give it more",
+				   (double)s->subject->pause_ns / 1e6);
 	stats->pause_ns = s->subject->pause_ns;
 	stats->captured_bytes = s->subject->captured_bytes;
 	if (stands(s)) {
@@ -480,6 +491,19 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	return PYD_OK;
 }
 
+/* The walk ends early enough for what it met to be written. */
+static void hasten(struct snapshot *s)
+{
+	uint64_t now = pyd_now_ns();
+	uint64_t end = s->subject->pause_end_ns;
+
+	if (!end)
+		return;
+	end = end > now ? now + (end - now) / 4 * 3 : now;
+	if (!s->deadline_ns || end < s->deadline_ns)
+		s->deadline_ns = end;
+}
+
 enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 				struct pyd_snapshot_stats *ret,
 				struct pyd_err *err)
@@ -508,6 +532,8 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	code = capture(&s, err);
 	if (code)
 		goto out;
+	if (stands(&s))
+		hasten(&s);
 	/* It runs, and has the processors first. */
 	if (s.subject->process && !stands(&s)) {
 		pyd_pace_yield();

@@ -31,7 +31,7 @@ struct pyd_snapshot_options {
 	const char *types;   /* descriptions of C types, likewise */
 	enum pyd_capture_mode capture;
 	enum pyd_native_mode native;
-	struct pyd_stop_options stop; /* who stops the process */
+	struct pyd_stop_options stop; /* who stops the process, how long */
 	bool no_inject; /* the target makes no system call for us: no fork */
 	struct pyd_limits limits;
 	struct pyd_rules *rules; /* about secrets; NULL: they are kept */

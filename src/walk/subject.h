@@ -96,6 +96,10 @@ struct pyd_subject {
 			    * may have been there; NULL */
 	uint64_t captured_bytes;
 	uint64_t pause_ns; /* after release() */
+	/* Until the release: when the target goes on in any case, and what is
+	 * read then is worth nothing; CLOCK_MONOTONIC, 0: never. */
+	uint64_t pause_end_ns;
+	bool expired; /* after release(): it went on before */
 };
 
 /* opts outlives it. */

@@ -219,3 +219,52 @@ def test_a_pipe_that_nobody_reads(one: Interpreter, tmp_path: Path, mode: str) -
     assert record(path, "end")["complete"]
     rows = harness.open_dump(path).threads[0].frames[-1].locals["rows"]
     assert len(rows) == 100000 and rows[-1]["i"] == 99999
+
+
+def test_a_pause_that_is_bounded(one: Interpreter, tmp_path: Path) -> None:
+    """In mode stop, while the output waits for ever: the process goes on."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    filled = 0
+    try:
+        while True:
+            filled += os.write(write, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(write, True)
+    with start_code(one, BUSY) as target:
+        target.line()
+        argv = [str(harness.PYDUMPD), "attach", str(target.pid), "-o", "-", "--capture=stop"]
+        dumper = subprocess.Popen(
+            [*argv, "--max-pause=300"], stdout=write, stderr=subprocess.PIPE
+        )
+        os.close(write)
+        deadline = time.monotonic() + harness.PATIENCE
+        while not waits_to_write(dumper.pid):
+            assert dumper.poll() is None and time.monotonic() < deadline
+        # It answers, though nobody has read a byte.
+        assert target.ask("") == "runs"
+        assert dumper.poll() is None
+        with open(read, "rb") as pipe:
+            assert set(pipe.read(filled)) == {ord("x")}
+            pipe.read()
+        assert dumper.wait() == 1
+        assert dumper.stderr
+        said = dumper.stderr.read().decode()
+        assert "the process went on after" in said and "--max-pause" in said
+        assert target.unharmed()
+        attach(target, tmp_path / "d", "--capture=stop", "--max-pause=100000", "--max-objects=9")
+        refused = pydumpd("attach", target.pid, "--max-pause=0")
+        assert refused.returncode == 2 and "milliseconds" in refused.stderr
+
+
+def test_a_copy_that_takes_too_long(one: Interpreter, tmp_path: Path) -> None:
+    with start_code(one, BUSY) as target:
+        target.line()
+        done = pydumpd(
+            "attach", target.pid, "-o", tmp_path / "d", "--capture=copy", "--max-pause=0.001"
+        )
+        assert done.returncode == 1
+        assert "--max-pause" in done.stderr or "did not stop in time" in done.stderr
+        assert not list(tmp_path.iterdir())
+        assert target.unharmed()
+        assert target.ask("") == "runs"
