@@ -223,6 +223,32 @@ enum pyd_code pyd_obj_dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
 	return dict_pairs(r, o, UINT64_MAX, out, err);
 }
 
+enum pyd_code pyd_obj_dict_place(struct pyd_reader *r, const struct pyd_obj *o,
+				 pyd_addr key, pyd_addr *ret,
+				 struct pyd_err *err)
+{
+	struct pyd_vec words = { 0 };
+	struct pyd_dict_keys k;
+	enum pyd_code code;
+	pyd_addr place = 0;
+
+	if (PYD_OBJ_U64(r, o, dict, ma_values)) {
+		*ret = 0;
+		return PYD_OK;
+	}
+	code = read_keys(r, PYD_OBJ_U64(r, o, dict, ma_keys), &k, err);
+	if (!code)
+		code = pyd_read_pointers(r, k.entries, k.n * k.words, &words,
+					 err);
+	for (size_t i = 0; !code && i < k.n && !place; i++)
+		if (words.data[(i + 1) * k.words - 2] == key)
+			place = k.entries + ((i + 1) * k.words - 1) * 8;
+	pyd_vec_deinit(&words);
+	if (!code)
+		*ret = place;
+	return code;
+}
+
 enum pyd_code pyd_read_dict(struct pyd_reader *r, const struct pyd_obj *o,
 			    struct pyd_node *n, struct pyd_err *err)
 {

@@ -136,6 +136,12 @@ PYD_MUST_CHECK enum pyd_code pyd_obj_attrs(struct pyd_reader *r,
 					   struct pyd_vec *out,
 					   pyd_addr *ret_dict,
 					   struct pyd_err *err);
+/* Where a dict that shares no keys keeps the value of a key, which is told by
+ * its address; until it grows. 0: nowhere. */
+PYD_MUST_CHECK enum pyd_code pyd_obj_dict_place(struct pyd_reader *r,
+						const struct pyd_obj *o,
+						pyd_addr key, pyd_addr *ret,
+						struct pyd_err *err);
 /* Pairs out of shared keys and a values array (dictvalues model). */
 PYD_MUST_CHECK enum pyd_code pyd_dict_split_pairs(struct pyd_reader *r,
 						  pyd_addr keys,

@@ -124,17 +124,14 @@ static bool str_equals(struct pyd_reader *r, pyd_addr addr, const char *text)
 	       !strcmp(buf, text);
 }
 
-static enum pyd_code find_pair(struct pyd_reader *r,
-			       const struct pyd_vec *pairs, const char *key,
-			       pyd_addr *ret)
+/* Where in pairs it is; pairs->len: nowhere. */
+static size_t find_pair(struct pyd_reader *r, const struct pyd_vec *pairs,
+			const char *key)
 {
-	*ret = 0;
 	for (size_t i = 0; i + 1 < pairs->len; i += 2)
-		if (str_equals(r, pairs->data[i], key)) {
-			*ret = pairs->data[i + 1];
-			break;
-		}
-	return PYD_OK;
+		if (str_equals(r, pairs->data[i], key))
+			return i;
+	return pairs->len;
 }
 
 enum pyd_code pyd_read_dict_str(struct pyd_reader *r, pyd_addr dict,
@@ -149,8 +146,36 @@ enum pyd_code pyd_read_dict_str(struct pyd_reader *r, pyd_addr dict,
 	if (code)
 		return code;
 	code = pyd_obj_dict_pairs(r, &o, &pairs, &used, err);
-	if (!code)
-		code = find_pair(r, &pairs, key, ret);
+	if (!code) {
+		size_t i = find_pair(r, &pairs, key);
+
+		*ret = i < pairs.len ? pairs.data[i + 1] : 0;
+	}
+	pyd_vec_deinit(&pairs);
+	return code;
+}
+
+enum pyd_code pyd_read_dict_place(struct pyd_reader *r, pyd_addr dict,
+				  const char *key, pyd_addr *ret,
+				  struct pyd_err *err)
+{
+	struct pyd_vec pairs = { 0 };
+	struct pyd_obj o;
+	uint64_t used;
+	enum pyd_code code = expect(r, dict, PYD_KIND_dict, "dict", &o, err);
+
+	if (code)
+		return code;
+	code = pyd_obj_dict_pairs(r, &o, &pairs, &used, err);
+	if (!code) {
+		size_t i = find_pair(r, &pairs, key);
+
+		if (i < pairs.len)
+			code = pyd_obj_dict_place(r, &o, pairs.data[i], ret,
+						  err);
+		else
+			*ret = 0;
+	}
 	pyd_vec_deinit(&pairs);
 	return code;
 }
@@ -170,10 +195,13 @@ enum pyd_code pyd_read_attr(struct pyd_reader *r, pyd_addr obj,
 		dict = PYD_OBJ_U64(r, &o, module, md_dict);
 	else
 		code = pyd_obj_attrs(r, &o, &pairs, &dict, err);
-	if (!code && dict)
+	if (!code && dict) {
 		code = pyd_read_dict_str(r, dict, name, ret, err);
-	else if (!code)
-		code = find_pair(r, &pairs, name, ret);
+	} else if (!code) {
+		size_t i = find_pair(r, &pairs, name);
+
+		*ret = i < pairs.len ? pairs.data[i + 1] : 0;
+	}
 	pyd_vec_deinit(&pairs);
 	return code;
 }

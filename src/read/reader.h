@@ -64,6 +64,11 @@ PYD_MUST_CHECK enum pyd_code pyd_read_dict_str(struct pyd_reader *r,
 					       pyd_addr dict, const char *key,
 					       pyd_addr *ret,
 					       struct pyd_err *err);
+/* Where the dict keeps that value until it grows; 0 when it is not there. */
+PYD_MUST_CHECK enum pyd_code pyd_read_dict_place(struct pyd_reader *r,
+						 pyd_addr dict, const char *key,
+						 pyd_addr *ret,
+						 struct pyd_err *err);
 /* Calls fn for every pair, in order; fn's failure ends it. */
 PYD_MUST_CHECK enum pyd_code pyd_read_dict_each(
 	struct pyd_reader *r, pyd_addr dict,

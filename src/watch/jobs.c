@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "walk/name.h"
 #include "watch/dumping.h"
+#include "watch/triggers.h"
 
 #define MS 1000000ULL
 
@@ -79,6 +80,12 @@ void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th)
 	j->trigger.thread = th->e.t.tid;
 	j->trigger.has_regs =
 		!pyd_arch_get_regs(th->e.t.tid, &j->trigger.regs, &ignored);
+}
+
+void pyd_job_await(struct pyd_watched_thread *th, const struct pyd_uncaught *u)
+{
+	th->parked = th->awaits = true;
+	th->uncaught = u ? *u : (struct pyd_uncaught) { 0 };
 }
 
 static enum pyd_code held_threads(const struct pyd_watched *p,
@@ -196,6 +203,8 @@ static void end_job(struct pyd_tracing *w, struct pyd_dumping *j)
 		p->threads[i]->parked = false;
 	if (j->kill && !p->ended)
 		pyd_job_kill(p);
+	else if (!w->ending)
+		pyd_trigger_again(w, p);
 	release(p);
 	w->running--;
 	pyd_dumping_destroy(j);

@@ -197,6 +197,23 @@ static void set_last_slot(struct pyd_python *y, struct pyd_reader *r,
 	}
 }
 
+bool pyd_python_await_last(struct pyd_python *y, struct pyd_reader *r)
+{
+	static const char *const names[] = { "last_exc", "last_value" };
+	pyd_addr at = 0;
+	struct pyd_err ignored;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !at; i++)
+		if (pyd_read_dict_place(r, y->sysdict, names[i], &at, &ignored))
+			return false;
+	if (!at)
+		at = y->sysdict + (uint64_t)PYD_OFF(&y->lay, dict, ma_used);
+	if (at == y->breaks[0].addr)
+		return false;
+	set_slot(y, 0, at, true, PYD_SLOT_LAST);
+	return true;
+}
+
 static void set_slots(struct pyd_python *y, const struct pyd_watch_options *o)
 {
 	struct pyd_reader r;
@@ -210,8 +227,9 @@ static void set_slots(struct pyd_python *y, const struct pyd_watch_options *o)
 		pyd_log_debug("%s", err.msg);
 		return;
 	}
-	set_slot(y, 0, y->sysdict + (uint64_t)PYD_OFF(&y->lay, dict, ma_used),
-		 true, PYD_SLOT_LAST);
+	if (!pyd_python_await_last(y, &r))
+		pyd_log_debug("process %d: the namespace of sys cannot be read",
+			      y->process.pid);
 	if (o->triggers & PYD_ON_EXCEPTION) {
 		hook = builtin(&r, y->sysdict, "__unraisablehook__");
 		if (hook) {

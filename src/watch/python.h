@@ -6,7 +6,8 @@
  * - The interpreter keeps an exception that ends the main program as
  *   sys.last_exc (sys.last_value), before any hook runs. These are new keys of
  *   the namespace of sys, so that its number of items (ma_used) is written to:
- *   slot 0.
+ *   slot 0. Where a program has set them itself, as shells and debuggers do,
+ *   slot 0 is at the place where the namespace keeps the value.
  * - threading passes an exception that ends a thread on as an
  *   _thread._ExceptHookArgs, which the function that makes all struct
  *   sequences makes: slot 1. In 3.7 it calls sys.exc_info: slot 3.
@@ -91,6 +92,9 @@ PYD_MUST_CHECK enum pyd_code pyd_python_find(struct pyd_python *y, pid_t pid,
 					     const struct pyd_layouts *tables,
 					     const struct pyd_watch_options *o,
 					     struct pyd_err *err);
+/* Sets slot 0 to where an exception that ends the main program will be. True:
+ * it has changed. */
+bool pyd_python_await_last(struct pyd_python *y, struct pyd_reader *r);
 /* A fork of a process that y is of; its thread is stopped. */
 void pyd_python_fork(struct pyd_python *y, const struct pyd_python *parent,
 		     pid_t pid, const struct pyd_regs *regs,

@@ -20,10 +20,11 @@ enum { PYD_FORWARDS = 8 };
 struct pyd_watched_thread {
 	struct pyd_tracee e;
 	struct pyd_watched *p;
-	size_t at;   /* in p->threads */
-	bool fresh;  /* it has not reported its first stop yet */
-	bool parked; /* it waits until a dump is done */
-	bool rearm;  /* its hardware breakpoints are to be set */
+	size_t at;		      /* in p->threads */
+	bool parked;		      /* it waits until a dump is done */
+	bool awaits;		      /* and is to have one of its own then */
+	struct pyd_uncaught uncaught; /* for which; value 0: its signal */
+	bool rearm; /* its hardware breakpoints are to be set */
 };
 
 struct pyd_watched {

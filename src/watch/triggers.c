@@ -34,8 +34,7 @@ void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	if (fate == PYD_FATE_HANDLED)
 		return;
 	if (p->job) {
-		/* That dump has this thread, too. */
-		th->parked = true;
+		pyd_job_await(th, NULL);
 		return;
 	}
 	/* After faulthandler's the same comes again. */
@@ -68,6 +67,10 @@ void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	char what[256];
 	struct pyd_dumping *j;
 
+	if (th->p->job) {
+		pyd_job_await(th, u);
+		return;
+	}
 	snprintf(what, sizeof(what), "%.128s in %s", u->type,
 		 u->main ? "the main program" : "a thread");
 	j = pyd_job_begin(w, th->p, "exception", what);
@@ -79,6 +82,21 @@ void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	snprintf(j->trigger.exception_type, sizeof(j->trigger.exception_type),
 		 "%s", u->type);
 	pyd_job_thread(j, th);
+}
+
+void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
+{
+	for (size_t i = 0; i < p->nthreads; i++) {
+		struct pyd_watched_thread *th = p->threads[i];
+
+		if (!th->awaits)
+			continue;
+		th->awaits = false;
+		if (th->uncaught.value)
+			pyd_trigger_uncaught(w, th, &th->uncaught);
+		else if (th->e.state == PYD_TRACEE_STOPPED && th->e.sig)
+			pyd_trigger_fatal(w, th);
+	}
 }
 
 void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,

@@ -13,6 +13,9 @@ void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th);
 /* Nobody catches u, of a stopped thread. */
 void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 			  const struct pyd_uncaught *u);
+/* The dump of a process is done: those that waited for it have theirs, one by
+ * one. */
+void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p);
 /* A stopped thread is about to end the process; status as waitpid() has it. */
 void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 		      unsigned long status);

@@ -11,6 +11,9 @@ enum {
 	BASES_MAX = 64,
 };
 
+/* Include/object.h: Py_TPFLAGS_HEAPTYPE */
+#define TP_HEAPTYPE (1UL << 9)
+
 static pyd_addr type_of(struct pyd_reader *r, pyd_addr object)
 {
 	return pyd_py_field(r, object, PYD_F_object_ob_type);
@@ -28,19 +31,22 @@ static bool type_name(struct pyd_reader *r, pyd_addr type, char *buf,
 
 static bool matches(const char *name, const struct pyd_watch_options *o)
 {
-	static const char *const always[] = { "SystemExit",
-					      "KeyboardInterrupt" };
 	const char *last = strrchr(name, '.');
 
 	last = last ? last + 1 : name;
-	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
-		if (!strcmp(last, always[i]))
-			return true;
 	for (size_t i = 0; i < o->exclude.n; i++)
 		if (!fnmatch(o->exclude.v[i], name, 0) ||
 		    !fnmatch(o->exclude.v[i], last, 0))
 			return true;
 	return false;
+}
+
+/* Types of a program's own may be named alike. */
+static bool is_an_end(struct pyd_reader *r, pyd_addr type, const char *name)
+{
+	return !(pyd_py_field(r, type, PYD_F_type_tp_flags) & TP_HEAPTYPE) &&
+	       (!strcmp(name, "SystemExit") ||
+		!strcmp(name, "KeyboardInterrupt"));
 }
 
 /* It, or what it is derived from, was asked to be left out. */
@@ -52,7 +58,7 @@ static bool is_excluded(struct pyd_reader *r, pyd_addr type,
 	for (int i = 0; type && i < BASES_MAX; i++) {
 		if (!type_name(r, type, name, sizeof(name)))
 			return false;
-		if (matches(name, o))
+		if (is_an_end(r, type, name) || matches(name, o))
 			return true;
 		type = pyd_py_field(r, type, PYD_F_type_tp_base);
 	}
@@ -111,14 +117,53 @@ static pyd_addr item(struct pyd_reader *r, pyd_addr tuple, unsigned int i)
 static enum pyd_code last_exception(struct pyd_python *y, struct pyd_reader *r,
 				    pyd_addr *ret)
 {
+	const pyd_addr used =
+		y->sysdict + (uint64_t)PYD_OFF(r->lay, dict, ma_used);
 	struct pyd_err ignored;
-	enum pyd_code code =
-		pyd_read_dict_str(r, y->sysdict, "last_exc", ret, &ignored);
+	enum pyd_code code;
+
+	if (y->breaks[0].addr != used)
+		return pyd_target_read_u64(r->target, y->breaks[0].addr, ret,
+					   &ignored);
+	code = pyd_read_dict_str(r, y->sysdict, "last_exc", ret, &ignored);
 
 	if (!code && !*ret)
 		code = pyd_read_dict_str(r, y->sysdict, "last_value", ret,
 					 &ignored);
 	return code;
+}
+
+/* The frame of the first entry of a traceback. */
+static pyd_addr first_frame(struct pyd_reader *r, pyd_addr traceback)
+{
+	pyd_addr frame = pyd_py_field(r, traceback, PYD_F_traceback_tb_frame);
+
+	return r->lay->off[PYD_F_frameobj_f_frame] == PYD_ABSENT
+		       ? frame
+		       : pyd_py_field(r, frame, PYD_F_frameobj_f_frame);
+}
+
+/* The interpreter's own prompt prints exceptions, and goes on. What it
+ * executes is named as what comes by standard input is, and it has set a
+ * prompt: neither alone tells. */
+static bool is_at_prompt(struct pyd_python *y, struct pyd_reader *r,
+			 pyd_addr value)
+{
+	pyd_addr traceback = pyd_py_field(r, value, PYD_F_exception_traceback);
+	struct pyd_frame f = { 0 };
+	struct pyd_err ignored;
+	pyd_addr prompt = 0, frame;
+	bool is = true;
+
+	if (pyd_read_dict_str(r, y->sysdict, "ps1", &prompt, &ignored) ||
+	    !prompt)
+		return false;
+	/* A line that is no Python has no traceback. */
+	frame = first_frame(r, traceback);
+	if (frame && !pyd_read_frame(r, frame, &f, &ignored) && f.code)
+		is = !strcmp(f.code->filename_text, "<stdin>");
+	pyd_frame_deinit(&f);
+	return is;
 }
 
 /* The number of items is written in the middle of a change: what does not hold
@@ -140,9 +185,10 @@ static bool on_last(struct pyd_python *y, struct pyd_reader *r, pyd_addr tstate,
 	}
 	if (!value || value == y->seen)
 		return false;
-	/* Code that sets them itself has a frame: test runners, shells. */
+	/* Code that sets them itself has a frame: test runners, debuggers. */
 	pyd_py_refresh(y);
-	return !pyd_py_has_frames(r, tstate) && tell(y, r, value, true, o, ret);
+	return !pyd_py_has_frames(r, tstate) && !is_at_prompt(y, r, value) &&
+	       tell(y, r, value, true, o, ret);
 }
 
 static bool is_hook_args(const char *name)
@@ -200,7 +246,10 @@ static enum caller caller_of_traceback(struct pyd_reader *r, pyd_addr tstate)
 	if (!pyd_py_newest_frame(r, tstate, &f))
 		c = CALLER_UNREADABLE;
 	else if (!pyd_py_is_frame(&f, "/traceback.py", NULL))
-		c = CALLER_OTHER;
+		/* Without sys.stderr threading asks for it by itself. */
+		c = pyd_py_is_frame(&f, "/threading.py", "_bootstrap_inner")
+			    ? CALLER_THREAD
+			    : CALLER_OTHER;
 	else if (!pyd_py_next_frame(r, &f))
 		c = CALLER_UNREADABLE;
 	else if (pyd_py_is_frame(&f, "/threading.py", "_bootstrap_inner"))
@@ -274,6 +323,8 @@ bool pyd_python_hit(struct pyd_python *y, unsigned int i, pid_t tid,
 	switch (kind) {
 	case PYD_SLOT_LAST:
 		told = on_last(y, &r, tstate, o, ret);
+		if (!told && !ret->unsettled)
+			*ret_changed = pyd_python_await_last(y, &r);
 		break;
 	case PYD_SLOT_HOOKARGS:
 		told = tstate && on_hook_args(y, &r, tstate,
