@@ -217,8 +217,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--then=kill needs --on=hang=SECONDS "
 					  "or --on=timeout=SECONDS");
 		if (a->dump.snapshot.capture == PYD_CAPTURE_FORK)
-			argp_error(state, "--capture=fork cannot be had of a "
-					  "process that is watched");
+			argp_error(state,
+				   "--capture=fork cannot be had of a process "
+				   "that is watched: its signals and threads "
+				   "come to pydumpd while a fork would have to "
+				   "be made and waited for. Leave it out (what "
+				   "ends is stopped, the rest copied), or use "
+				   "--capture=copy or 'pydumpd attach'");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -60,6 +60,16 @@ static enum pyd_code cannot_set(const char *path, struct pyd_err *err)
 				     : "");
 }
 
+static enum pyd_code can_set(const char *path, struct pyd_err *err)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return cannot_set(path, err);
+	close(fd);
+	return PYD_OK;
+}
+
 /* A setting of the kernel: one write. */
 static enum pyd_code set(const char *path, const char *text,
 			 struct pyd_err *err)
@@ -361,6 +371,9 @@ enum pyd_code pyd_install_do(struct pyd_install *in, const char *dir,
 	char now[256], ours[PYD_CORE_PATTERN_MAX], limit[16];
 	enum pyd_code code = our_pattern(in->etc, ours, sizeof(ours), err);
 
+	/* Nothing is left behind where it cannot be set. */
+	if (!code)
+		code = can_set(PATTERN_FILE, err);
 	if (!code)
 		code = pyd_core_pattern_read(now, sizeof(now), err);
 	if (!code)

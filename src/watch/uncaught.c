@@ -144,8 +144,8 @@ static pyd_addr first_frame(struct pyd_reader *r, pyd_addr traceback)
 }
 
 /* The interpreter's own prompt prints exceptions, and goes on. What it
- * executes is named as what comes by standard input is, and it has set a
- * prompt: neither alone tells. */
+ * executes is named as what comes by standard input is, from 3.13 on with a
+ * number, and it has set a prompt: neither alone tells. */
 static bool is_at_prompt(struct pyd_python *y, struct pyd_reader *r,
 			 pyd_addr value)
 {
@@ -161,7 +161,7 @@ static bool is_at_prompt(struct pyd_python *y, struct pyd_reader *r,
 	/* A line that is no Python has no traceback. */
 	frame = first_frame(r, traceback);
 	if (frame && !pyd_read_frame(r, frame, &f, &ignored) && f.code)
-		is = !strcmp(f.code->filename_text, "<stdin>");
+		is = !strncmp(f.code->filename_text, "<stdin>", 7);
 	pyd_frame_deinit(&f);
 	return is;
 }

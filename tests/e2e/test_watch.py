@@ -133,9 +133,12 @@ UNCAUGHT = {
     "in_executor": 1,
     "in_asyncio": 1,
     "in_fork": 1,
+    "in_forkserver": 0,
     "in_spawn": 1,
     "in_subprocess": 1,
 }
+# It is a process of theirs that ends.
+ELSEWHERE = {"in_fork", "in_forkserver", "in_spawn", "in_subprocess"}
 # The status of by_interrupt differs between versions.
 CAUGHT = {"caught": 0, "by_exit": 1, "by_interrupt": None}
 COMPARED = ("in_main", "in_thread", "in_subprocess", "by_exit", "by_interrupt")
@@ -149,32 +152,44 @@ def plain(text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.every_build
 def test_uncaught(interpreter: Interpreter, tmp_path: Path) -> None:
-    """The frames of the traceback have their locals, also of what led to it; to
-    the program nothing is different."""
+    """The frames of the traceback have their locals, also of what led to it; and
+    what somebody catches, or asks for, is no end."""
+    options = ("--on=exception", "--max-dumps=none", "--native=off", *SMALL)
     with scripts(interpreter) as where:
-        for way, status in {**UNCAUGHT, **CAUGHT}.items():
-            argv = interpreter.argv(f"{where}/uncaught.py", way)
-            dumps = tmp_path / way
-            dumps.mkdir()
-            done = run("--on=exception", "--dir", dumps, "-q", "--native=off", *SMALL, "--", *argv)
-            if way in COMPARED:
-                alone = subprocess.run(
-                    argv,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    env=environment(),
-                )
-                assert done.returncode == alone.returncode, way
-                assert done.stdout == alone.stdout, way
-                assert plain(done.stderr) == plain(alone.stderr), way
-            assert status in (None, done.returncode), (way, done.stderr)
-            found = list(dumps.iterdir())
-            if way in CAUGHT:
-                assert found == [], way
-                continue
-            assert len(found) == 1, (way, found)
+        argv = interpreter.argv(f"{where}/uncaught.py", "all", *UNCAUGHT, *CAUGHT)
+        done = run(*options, "--dir", tmp_path, "--", *argv)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+    dumps: dict[int, list[Path]] = {}
+    for path in tmp_path.iterdir():
+        dumps.setdefault(record(path, "header")["process"]["pid"], []).append(path)
+    for way, (pid, status, count) in told.items():
+        found = dumps.pop(pid, [])
+        if way in UNCAUGHT and way not in ELSEWHERE:
+            assert len(found) == 1 and status >> 8 == UNCAUGHT[way], way
             check_uncaught(found[0], way)
+        else:
+            assert len(found) == (count or 0), (way, status, done.stderr)
+            assert count != 3 or {record(p, "end")["complete"] for p in found} == {True}
+    assert len(dumps) == len(ELSEWHERE), (dumps, done.stderr)
+    for (path,) in dumps.values():
+        check_uncaught(path, "elsewhere")
+
+
+def test_as_without_us(shared_root: Interpreter, tmp_path: Path) -> None:
+    """To the program nothing is different."""
+    for way in COMPARED:
+        argv = shared_root.argv(str(harness.TARGETS / "uncaught.py"), way)
+        done = run("--dir", tmp_path, "-q", "--native=off", *SMALL, "--", *argv)
+        alone = harness.pydumpd(*argv[1:], binary=argv[0], env=environment())
+        assert done.returncode == alone.returncode, way
+        assert done.stdout == alone.stdout, way
+        assert plain(done.stderr) == plain(alone.stderr), way
+        found = list(tmp_path.iterdir())
+        assert len(found) == (way not in CAUGHT), way
+        for path in found:
+            check_uncaught(path, way)
+            path.unlink()
 
 
 def check_uncaught(path: Path, way: str) -> None:

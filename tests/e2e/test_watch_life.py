@@ -8,7 +8,6 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -68,12 +67,16 @@ def children(pid: int) -> dict[str, int]:
 def test_hang(shared_root: Interpreter, tmp_path: Path) -> None:
     with watched(tmp_path, command(shared_root, "stuck"), "--on=hang=0.3") as target:
         assert target.line() == "ready"
-        (path,) = await_dumps(tmp_path, 1)
-        assert trigger(path)["kind"] == "hang"
-        assert "stuck" in harness.frame_names(path)
+        # A busy machine may have had it hang before, in an import.
+        deadline = time.monotonic() + harness.PATIENCE
+        while not any("stuck" in harness.frame_names(p) for p in dumps_in(tmp_path)):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         target.close_input()
         assert target.wait() == 0
-    path.unlink()
+    for path in dumps_in(tmp_path):
+        assert trigger(path)["kind"] == "hang"
+        path.unlink()
     done = run(
         "--on=hang=0.3", "--dir", tmp_path, *SMALL, "--", *command(shared_root, "polling", "30")
     )
@@ -201,31 +204,6 @@ def test_crash_loop(one: Interpreter, tmp_path: Path) -> None:
     assert done.returncode == 0 and len(dumps_in(tmp_path)) == 2
     done = run("--dir", tmp_path, "--cooldown=1000", *SMALL, "--", *command(one, "crash_loop", "5"))
     assert done.returncode == 0 and len(dumps_in(tmp_path)) == 3
-
-
-def ask(port: int, text: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
-        connection.sendall(text)
-        with contextlib.suppress(ConnectionResetError):
-            return connection.recv(100)
-    return b""
-
-
-def test_server_serves_on(one: Interpreter, tmp_path: Path) -> None:
-    """A worker of a pre-forking server crashes: one dump, and answers for all."""
-    with watched(tmp_path, command(one, "server")) as target:
-        port = int(target.line())
-        assert ask(port, b"hello").startswith(b"pid ")
-        assert ask(port, b"crash") == b""
-        for _ in range(20):
-            assert ask(port, b"hello").startswith(b"pid ")
-        (path,) = await_dumps(tmp_path, 1)
-        assert trigger(path)["signal"] == "SIGSEGV"
-        with open_dump(path) as dump:
-            frame = next(f for f in dump.threads[0].frames if f.name == "worker")
-            assert frame.locals["request"] == b"crash"
-        ask(port, b"end")
-        assert target.wait() == 0
 
 
 def await_end(pid: int) -> None:

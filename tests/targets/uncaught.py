@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends by an exception that nobody catches, in the way that is asked for."""
+"""Ends by an exception that nobody catches, in the way that is asked for.
 
+With "all" and names each is a child, one after the other; then prints a JSON
+object: way -> [pid, exit status, dumps that there are to be].
+"""
+
+import os
 import sys
 import threading
 
@@ -101,6 +106,10 @@ def in_subprocess():
     sys.exit(subprocess.call([sys.executable, __file__, "in_main"]))
 
 
+def in_forkserver():
+    in_process("forkserver")
+
+
 def caught():
     try:
         work(1)
@@ -121,5 +130,235 @@ def by_interrupt():
     raise KeyboardInterrupt
 
 
+# Ways that are not tests of what is in the dump: each with the number of dumps.
+ODD = {}
+
+
+def dumps(number, since=(3, 7)):
+    def add(function):
+        if sys.version_info >= since:
+            ODD[function.__name__] = number
+        return function
+
+    return add
+
+
+@dumps(0)
+def exit_subclass():
+    class Bye(SystemExit):
+        pass
+
+    raise Bye(3)
+
+
+@dumps(0)
+def interrupt_subclass():
+    class Stop(KeyboardInterrupt):
+        pass
+
+    raise Stop
+
+
+@dumps(1)
+def named_like_exit():
+    class SystemExit(Exception):
+        pass
+
+    raise SystemExit("no exit")
+
+
+@dumps(1, (3, 11))
+def group():
+    raise BaseExceptionGroup("of", [SystemExit(3), Problem("a")])  # noqa: F821
+
+
+@dumps(0)
+def in_del():
+    class Last:
+        def __del__(self):
+            fail(1)
+
+    thread = threading.Thread(target=Last)
+    thread.start()
+    thread.join()
+    Last()
+
+
+@dumps(0)
+def in_atexit():
+    import atexit
+
+    atexit.register(fail, 1)
+
+
+@dumps(1)
+def in_generator():
+    def made():
+        yield 1
+        fail(1)
+
+    print(list(made()))
+
+
+@dumps(1)
+def hook_fails():
+    def hook(*_):
+        raise KeyError("hook")
+
+    sys.excepthook = hook
+    fail(1)
+
+
+@dumps(1)
+def hook_deleted():
+    del sys.excepthook
+    fail(1)
+
+
+@dumps(1, (3, 8))
+def thread_hook_fails():
+    def hook(*_):
+        raise KeyError("hook")
+
+    threading.excepthook = hook
+    in_thread()
+
+
+@dumps(0)
+def thread_exits():
+    thread = threading.Thread(target=sys.exit, args=(3,))
+    thread.start()
+    thread.join()
+
+
+@dumps(3)
+def three_at_once():
+    barrier = threading.Barrier(3)
+
+    def run():
+        barrier.wait()
+        fail(1)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@dumps(0)
+def nobody_asks():
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    async def main():
+        asyncio.ensure_future(asyncio.sleep(0)).add_done_callback(fail)
+        await asyncio.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(fail, 1)
+    asyncio.run(main())
+
+
+@dumps(1, (3, 11))
+def task_group():
+    import asyncio
+
+    async def task():
+        fail(1)
+
+    async def main():
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(task())
+
+    asyncio.run(main())
+
+
+def keep_last():
+    try:
+        fail(1)
+    except Problem as e:
+        sys.last_type, sys.last_value, sys.last_traceback = Problem, e, e.__traceback__
+        if sys.version_info >= (3, 12):
+            sys.last_exc = e
+    sys.another_key = 1
+
+
+@dumps(0)
+def keeps_last():
+    keep_last()
+
+
+@dumps(1)
+def keeps_last_and_fails():
+    keep_last()
+    fail(2)
+
+
+@dumps(0)
+def in_subinterpreter():
+    try:
+        import _interpreters as interpreters
+    except ImportError:
+        try:
+            import _xxsubinterpreters as interpreters
+        except ImportError:
+            return
+    number = interpreters.create()
+    try:
+        interpreters.run_string(number, "raise ValueError(5)")
+    except Exception as e:
+        print(e)
+
+
+@dumps(1)
+def without_stderr():
+    sys.stderr = None
+    fail(1)
+
+
+@dumps(1)
+def broken_type():
+    class Meta(type):
+        def __getattribute__(cls, name):
+            raise RuntimeError
+
+    class Odd(Exception, metaclass=Meta):
+        def __str__(self):
+            raise RuntimeError
+
+    raise Odd
+
+
+@dumps(1)
+def recursion():
+    recursion()
+
+
+def children(ways):
+    """True in each child, with its way."""
+    import asyncio  # noqa: F401
+    import concurrent.futures.thread  # noqa: F401
+    import json
+    import multiprocessing.popen_fork  # noqa: F401
+    import traceback  # noqa: F401
+
+    told = {}
+    for way in ways:
+        pid = os.fork()
+        if not pid:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            return way
+        told[way] = [pid, os.waitpid(pid, 0)[1], ODD.get(way)]
+    print(json.dumps(told), flush=True)
+    return None
+
+
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    WAY = sys.argv[1]
+    if WAY == "all":
+        WAY = children(sys.argv[2:] + list(ODD))
+    if WAY:
+        globals()[WAY]()
