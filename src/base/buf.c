@@ -2,6 +2,7 @@
 #include "base/buf.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* The new capacity for len + more elements of the given width, or 0. */
 static size_t grown(size_t len, size_t cap, size_t more, size_t width)
@@ -34,6 +35,21 @@ void pyd_buf_deinit(struct pyd_buf *b)
 {
 	free(b->data);
 	*b = (struct pyd_buf) { 0 };
+}
+
+enum pyd_code pyd_buf_large(struct pyd_buf *b, size_t cap, struct pyd_err *err)
+{
+	size_t size =
+		(cap + PYD_LARGE_PAGE - 1) & ~((size_t)PYD_LARGE_PAGE - 1);
+
+	*b = (struct pyd_buf) { .data = aligned_alloc(PYD_LARGE_PAGE, size) };
+	if (!b->data)
+		return pyd_err_set(err, PYD_NOMEM,
+				   "out of memory for %zu bytes", cap);
+	/* Pages of any size do. */
+	(void)madvise(b->data, size, MADV_HUGEPAGE);
+	b->cap = cap;
+	return PYD_OK;
 }
 
 enum pyd_code pyd_vec_grow(struct pyd_vec *v, size_t more, struct pyd_err *err)

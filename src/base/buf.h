@@ -45,6 +45,12 @@ static inline void pyd_buf_clear(struct pyd_buf *b)
 	b->len = 0;
 }
 void pyd_buf_deinit(struct pyd_buf *b);
+/* Makes an empty buffer of cap bytes in large pages, where the kernel has some:
+ * memory that is written once costs half, and what is read all over less. */
+PYD_MUST_CHECK enum pyd_code pyd_buf_large(struct pyd_buf *b, size_t cap,
+					   struct pyd_err *err);
+/* Bytes of a large page. */
+enum { PYD_LARGE_PAGE = 2 << 20 };
 
 struct pyd_vec {
 	uint64_t *data;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-	CHUNK = 1 << 20,
-	LARGE = CHUNK / 4, /* such a text is not worth its memory */
+	CHUNK = PYD_LARGE_PAGE,
+	LARGE = CHUNK / 8, /* such a text is not worth its memory */
 	TYPES_MAX = 1 << 12,
 };
 
@@ -44,8 +44,7 @@ static enum pyd_code open_chunk(struct pyd_held *h, struct pyd_err *err)
 	if (!v)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	h->chunks = v;
-	v[h->n] = (struct pyd_buf) { 0 };
-	code = pyd_buf_reserve(&v[h->n], CHUNK, err);
+	code = pyd_buf_large(&v[h->n], CHUNK, err);
 	if (!code)
 		h->n++;
 	return code;

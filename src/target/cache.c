@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "target/capture.h"
 
 enum {
@@ -27,6 +28,7 @@ struct cache {
 	struct pyd_target base;
 	struct pyd_target *inner;
 	struct block *blocks;
+	struct pyd_buf data; /* of all blocks */
 	size_t nblocks;
 	size_t used;
 	int32_t *buckets;
@@ -90,18 +92,16 @@ static struct pyd_window *window_of(struct cache *c, uint64_t number)
 
 /* A block to fill: a new one, or one that was not read for the longest time,
  * about. */
-static enum pyd_code take(struct cache *c, int32_t *ret, struct pyd_err *err)
+static void take(struct cache *c, int32_t *ret)
 {
 	struct block *b;
 	struct pyd_window *w;
 
 	if (c->used < c->nblocks) {
 		b = &c->blocks[c->used];
-		b->data = malloc(BLOCK);
-		if (!b->data)
-			return pyd_err_set(err, PYD_NOMEM, "out of memory");
+		b->data = c->data.data + c->used * BLOCK;
 		*ret = (int32_t)c->used++;
-		return PYD_OK;
+		return;
 	}
 	/* Twice around at most: the first time clears all marks. */
 	while (c->blocks[c->hand].recent) {
@@ -112,13 +112,12 @@ static enum pyd_code take(struct cache *c, int32_t *ret, struct pyd_err *err)
 	c->hand = (c->hand + 1) % c->nblocks;
 	b = &c->blocks[*ret];
 	if (!b->used)
-		return PYD_OK;
+		return;
 	unchain(c, *ret);
 	b->used = 0;
 	w = window_of(c, b->number);
 	if (w->data == b->data)
 		w->data = NULL;
-	return PYD_OK;
 }
 
 static void show(struct cache *c, struct block *b)
@@ -145,9 +144,7 @@ static enum pyd_code get(struct cache *c, uint64_t number, int32_t *ret,
 		*ret = i;
 		return PYD_OK;
 	}
-	code = take(c, &i, err);
-	if (code)
-		return code;
+	take(c, &i);
 	b = &c->blocks[i];
 	b->number = number;
 	c->last = NONE;
@@ -216,8 +213,7 @@ static void cache_destroy(struct pyd_target *t)
 {
 	struct cache *c = (struct cache *)t;
 
-	for (size_t i = 0; i < c->used; i++)
-		free(c->blocks[i].data);
+	pyd_buf_deinit(&c->data);
 	free(c->blocks);
 	free(c->buckets);
 	free(c->base.windows);
@@ -280,6 +276,12 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 	if (!c->blocks || !c->buckets || !c->base.windows) {
 		cache_destroy(&c->base);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	}
+	/* Untouched pages of it cost nothing. */
+	code = pyd_buf_large(&c->data, c->nblocks * BLOCK, err);
+	if (code) {
+		cache_destroy(&c->base);
+		return code;
 	}
 	for (size_t i = 0; i < c->nbuckets; i++)
 		c->buckets[i] = NONE;
