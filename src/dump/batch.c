@@ -270,6 +270,29 @@ enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 	return PYD_OK;
 }
 
+enum pyd_code pyd_batch_take(struct pyd_batch *b, struct pyd_node *node,
+			     uint32_t shape, const msgpack_sbuffer *shape_map,
+			     struct pyd_err *err)
+{
+	struct pyd_vec refs = b->refs;
+	struct pyd_buf value = b->values;
+	size_t nrefs = node->refs.len, vlen = node->value.len;
+	enum pyd_code code;
+
+	assert(!b->n);
+	b->refs = node->refs;
+	b->values = node->value;
+	node->refs = refs;
+	node->value = value;
+	code = pyd_batch_add(b, node, shape, shape_map, err);
+	if (code)
+		return code;
+	b->recs[0].nrefs = (uint32_t)nrefs;
+	b->recs[0].vlen = (uint32_t)vlen;
+	b->raw += 8 * nrefs + vlen;
+	return PYD_OK;
+}
+
 /* -- packing -- */
 
 /* Room for n objects and so many words of references. */
@@ -331,15 +354,25 @@ static void column(struct pyd_mp_out *o, const char *name, size_t len,
 	*ret = pyd_mp_put_bin(o, len);
 }
 
-/* The map was reserved as a whole: columns stay where they are. */
+/* A column that is left out; *ret: where it belongs. */
+static void hole(struct pyd_mp_out *o, const char *name, size_t len,
+		 size_t *ret)
+{
+	pyd_mp_put_str(o, name);
+	pyd_mp_put_bin_head(o, len);
+	*ret = o->buf->len;
+}
+
+/* The map was reserved as a whole: columns stay where they are. holes: see
+ * pyd_batch_pack_huge(), else NULL. */
 static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
-			 struct pyd_mp_out *o)
+			 struct pyd_mp_out *o, struct pyd_batch_holes *holes)
 {
 	static const char *const names[NUMBERS] = { "size", "refcnt", "nrefs",
 						    "nattrs", "vlen" };
-	/* One object's references are in order already, and may be many. */
-	size_t n = b->n, nwords = n == 1 ? b->refs.len : 0;
-	uint8_t *type, *node, *shape, *numbers[NUMBERS], *addr, *refs, *values;
+	size_t n = b->n, nwords = 0;
+	uint8_t *type, *node, *shape, *numbers[NUMBERS], *addr;
+	uint8_t *refs = NULL, *values = NULL;
 	uint64_t *words = s->words.data;
 
 	column(o, "type", 2 * n, &type);
@@ -348,15 +381,19 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 	for (size_t k = 0; k < NUMBERS; k++)
 		column(o, names[k], 4 * n, &numbers[k]);
 	column(o, "addr", 8 * n, &addr);
-	column(o, "refs", 8 * b->refs.len, &refs);
-	column(o, "values", b->values.len, &values);
+	if (holes) {
+		hole(o, "refs", 8 * b->refs.len, &holes->refs_at);
+		hole(o, "values", b->values.len, &holes->values_at);
+	} else {
+		column(o, "refs", 8 * b->refs.len, &refs);
+		column(o, "values", b->values.len, &values);
+	}
 	if (o->code)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t tag = s->items[i].tag;
 		const struct pyd_batch_rec *r = &b->recs[tag];
 		const struct pyd_batch_place *at = &s->places[tag];
-		const uint64_t *from = b->refs.data + at->refs;
 		uint32_t nattrs = len_of(b, r->shape);
 		size_t more = (size_t)r->nrefs + nattrs;
 
@@ -370,18 +407,20 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 		s->numbers[3 * n + i] = nattrs;
 		s->numbers[4 * n + i] = r->vlen;
 		s->addrs.data[i] = r->addr;
+		if (holes)
+			continue;
 		/* There is room behind both, here and there. */
 		copy(values, b->values.data + at->value, r->vlen, SHORT, SHORT);
 		values += r->vlen;
-		if (n == 1)
-			break;
-		copy(words + nwords, from, 8 * more, 8 * FEW, 8 * FEW);
+		copy(words + nwords, b->refs.data + at->refs, 8 * more, 8 * FEW,
+		     8 * FEW);
 		nwords += more;
 	}
 	for (size_t k = 0; k < NUMBERS; k++)
 		pyd_column_put32(numbers[k], s->numbers + k * n, n);
 	pyd_column_put64(addr, s->addrs.data, n, true);
-	pyd_column_put64(refs, n > 1 ? words : b->refs.data, nwords, false);
+	if (!holes)
+		pyd_column_put64(refs, words, nwords, false);
 }
 
 static void pack_marks(const struct pyd_batch *b, const uint64_t *place,
@@ -409,17 +448,19 @@ static void pack_marks(const struct pyd_batch *b, const uint64_t *place,
 	}
 }
 
-enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
-			     struct pyd_batch_scratch *scratch,
-			     struct pyd_buf *out, struct pyd_err *err)
+static enum pyd_code pack(const struct pyd_batch *b,
+			  struct pyd_batch_scratch *scratch,
+			  struct pyd_buf *out, struct pyd_batch_holes *holes,
+			  struct pyd_err *err)
 {
 	size_t n = b->n;
+	size_t left_out = holes ? 8 * b->refs.len + b->values.len : 0;
 	struct pyd_mp_out o = { .buf = out, .err = err };
-	enum pyd_code code = reserve(scratch, n, n > 1 ? b->refs.len : 0, err);
+	enum pyd_code code = reserve(scratch, n, holes ? 0 : b->refs.len, err);
 
 	pyd_buf_clear(out);
 	if (!code)
-		code = pyd_buf_reserve(out, b->raw + SHORT, err);
+		code = pyd_buf_reserve(out, b->raw - left_out + SHORT, err);
 	if (code)
 		return code;
 	prepare(b, scratch);
@@ -439,21 +480,31 @@ enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 	pyd_mp_put_array(&o, 0);
 	pyd_mp_put_raw(&o, b->shapes.data, b->shapes.len);
 	if (!o.code)
-		pack_columns(b, scratch, &o);
+		pack_columns(b, scratch, &o, holes);
 	if (!o.code && b->nmarks) {
 		for (size_t i = 0; i < n; i++)
 			scratch->addrs.data[scratch->items[i].tag] = i;
 		pack_marks(b, scratch->addrs.data, &o);
 	}
 	/* Column pointers were taken before the buffer was full. */
-	assert(out->len <= b->raw || o.code);
+	assert(out->len + left_out <= b->raw || o.code);
 	return o.code;
 }
 
-void pyd_batch_forget(struct pyd_batch *b)
+enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
+			     struct pyd_batch_scratch *scratch,
+			     struct pyd_buf *out, struct pyd_err *err)
 {
-	pyd_vec_deinit(&b->refs);
-	pyd_buf_deinit(&b->values);
+	return pack(b, scratch, out, NULL, err);
+}
+
+enum pyd_code pyd_batch_pack_huge(const struct pyd_batch *b,
+				  struct pyd_batch_scratch *scratch,
+				  struct pyd_buf *out,
+				  struct pyd_batch_holes *ret,
+				  struct pyd_err *err)
+{
+	return pack(b, scratch, out, ret, err);
 }
 
 void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s)

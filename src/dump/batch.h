@@ -99,20 +99,40 @@ static inline bool pyd_batch_full(const struct pyd_batch *b)
 {
 	return b->types.len >= UINT16_MAX || b->nshapes >= UINT16_MAX;
 }
-/* Appends; on failure the batch is not to be used but for clear and destroy.
- * The caller has looked at full and at what the batch weighs. */
+/* Appends a copy; on failure the batch is not to be used but for clear and
+ * destroy. The caller has looked at full and at what the batch weighs. */
 PYD_MUST_CHECK enum pyd_code pyd_batch_add(struct pyd_batch *b,
 					   const struct pyd_node *node,
 					   uint32_t shape,
 					   const msgpack_sbuffer *shape_map,
 					   struct pyd_err *err);
+/* The same for one that is too large to be copied, to an empty batch: takes
+ * the references and value of the node, which is without them then. */
+PYD_MUST_CHECK enum pyd_code pyd_batch_take(struct pyd_batch *b,
+					    struct pyd_node *node,
+					    uint32_t shape,
+					    const msgpack_sbuffer *shape_map,
+					    struct pyd_err *err);
+/* A batch of one object that weighs more than this was made by the latter. */
+#define PYD_BATCH_HUGE ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
+static inline bool pyd_batch_is_huge(const struct pyd_batch *b)
+{
+	return b->raw > PYD_BATCH_HUGE;
+}
+
 /* Packs the "objects" map into out, which is cleared first. */
 PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 					    struct pyd_batch_scratch *scratch,
 					    struct pyd_buf *out,
 					    struct pyd_err *err);
-/* Gives up references and values after the packing. */
-void pyd_batch_forget(struct pyd_batch *b);
+/* Where the references (eight byte planes) and value bytes of a huge batch
+ * belong in what was packed: they are left out, to be put there in steps. */
+struct pyd_batch_holes {
+	size_t refs_at, values_at;
+};
+PYD_MUST_CHECK enum pyd_code pyd_batch_pack_huge(
+	const struct pyd_batch *b, struct pyd_batch_scratch *scratch,
+	struct pyd_buf *out, struct pyd_batch_holes *ret, struct pyd_err *err);
 void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s);
 
 #endif

@@ -20,3 +20,10 @@ void pyd_column_put64(uint8_t *restrict to, uint64_t *restrict from, size_t n,
 		for (size_t i = 0; i < n; i++)
 			to[k * n + i] = (uint8_t)(from[i] >> (8 * k));
 }
+
+void pyd_column_plane64(uint8_t *restrict to, const uint64_t *restrict from,
+			size_t n, unsigned int k)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = (uint8_t)(from[i] >> (8 * k));
+}

@@ -13,5 +13,8 @@ void pyd_column_put32(uint8_t *restrict to, const uint32_t *restrict from,
 /* delta: each number becomes its difference to the one before, in from too. */
 void pyd_column_put64(uint8_t *restrict to, uint64_t *restrict from, size_t n,
 		      bool delta);
+/* One byte of each of n numbers: plane k alone. */
+void pyd_column_plane64(uint8_t *restrict to, const uint64_t *restrict from,
+			size_t n, unsigned int k);
 
 #endif

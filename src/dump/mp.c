@@ -66,13 +66,18 @@ void pyd_mp_put_str(struct pyd_mp_out *o, const char *s)
 	pyd_mp_put_raw(o, s, len);
 }
 
-uint8_t *pyd_mp_put_bin(struct pyd_mp_out *o, size_t len)
+void pyd_mp_put_bin_head(struct pyd_mp_out *o, size_t len)
 {
 	if (!o->code && len > UINT32_MAX)
 		o->code =
 			pyd_err_set(o->err, PYD_LIMIT,
 				    "a column of %zu bytes is too large", len);
 	put(o, 0xc6, len, 4);
+}
+
+uint8_t *pyd_mp_put_bin(struct pyd_mp_out *o, size_t len)
+{
+	pyd_mp_put_bin_head(o, len);
 	if (!o->code)
 		o->code = pyd_buf_reserve(o->buf, len, o->err);
 	if (o->code)

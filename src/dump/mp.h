@@ -27,6 +27,8 @@ void pyd_mp_put_raw(struct pyd_mp_out *o, const void *data, size_t len);
 /* The head of a bin. Returns where its len bytes are to be stored, valid until
  * the buffer grows; NULL on failure. */
 uint8_t *pyd_mp_put_bin(struct pyd_mp_out *o, size_t len);
+/* The head alone: the bytes come by another way. */
+void pyd_mp_put_bin_head(struct pyd_mp_out *o, size_t len);
 
 /* -- reading -- */
 

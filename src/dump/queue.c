@@ -13,8 +13,8 @@
 #include "dump/mp.h"
 
 #define MAX_THREADS 4
-/* A frame of one huge object: no copy of it is kept longer than it must. */
-#define HUGE_BYTES ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
+/* Bytes of a column that are made at once for a huge object. */
+#define STEP_BYTES 16384U
 /* Bytes of the list of batches in one index frame. */
 #define INDEX_BATCH_BYTES 65536U
 
@@ -145,48 +145,58 @@ static enum pyd_code cannot_compress(size_t n, struct pyd_err *err)
 			   ZSTD_getErrorName(n));
 }
 
-/* The same in steps: what may come of it at most would take as much memory
- * again as what goes in. */
-static enum pyd_code compress_huge(struct worker *w, struct slot *s,
-				   const struct pyd_buf *raw,
-				   struct pyd_err *err)
+/* What goes into one frame is packed, and compressed, in steps: what may come
+ * of it at most would take as much memory again. */
+static enum pyd_code feed(struct worker *w, struct slot *s, const void *data,
+			  size_t len, ZSTD_EndDirective end,
+			  struct pyd_err *err)
 {
-	ZSTD_inBuffer in = { raw->data, raw->len, 0 };
-	size_t start = s->data.len;
-	size_t n = ZSTD_CCtx_setPledgedSrcSize(w->cctx, raw->len);
+	ZSTD_inBuffer in = { data, len, 0 };
 
-	/* Not 0 until all is out. */
-	for (bool more = !ZSTD_isError(n); more; more = n && !ZSTD_isError(n)) {
+	for (;;) {
 		enum pyd_code code =
 			pyd_buf_reserve(&s->data, ZSTD_CStreamOutSize(), err);
+		size_t n;
 
 		if (code)
 			return code;
 
 		ZSTD_outBuffer out = { s->data.data, s->data.cap, s->data.len };
 
-		n = ZSTD_compressStream2(w->cctx, &out, &in, ZSTD_e_end);
+		n = ZSTD_compressStream2(w->cctx, &out, &in, end);
 		s->data.len = out.pos;
+		if (ZSTD_isError(n))
+			return cannot_compress(n, err);
+		/* Not 0 until all is out. */
+		if (end == ZSTD_e_end ? !n : in.pos == in.size)
+			return PYD_OK;
 	}
-	if (ZSTD_isError(n))
-		return cannot_compress(n, err);
-	s->frames[s->nframes++] = (struct frame_out) {
-		.csize = (uint32_t)(s->data.len - start),
-		.rsize = (uint32_t)raw->len,
-	};
+}
+
+/* The byte planes of so many words. */
+static enum pyd_code feed_words(struct worker *w, struct slot *s,
+				const struct pyd_vec *words,
+				struct pyd_err *err)
+{
+	uint8_t step[STEP_BYTES];
+
+	for (unsigned int k = 0; k < 8; k++)
+		for (size_t i = 0; i < words->len; i += STEP_BYTES) {
+			size_t n = words->len - i;
+			enum pyd_code code;
+
+			n = n < STEP_BYTES ? n : STEP_BYTES;
+			pyd_column_plane64(step, words->data + i, n, k);
+			code = feed(w, s, step, n, ZSTD_e_continue, err);
+			if (code)
+				return code;
+		}
 	return PYD_OK;
 }
 
-static enum pyd_code compress(struct worker *w, struct slot *s,
-			      const struct pyd_buf *raw, struct pyd_err *err)
+static enum pyd_code add_frame(struct slot *s, size_t csize, size_t rsize,
+			       struct pyd_err *err)
 {
-	size_t bound = ZSTD_compressBound(raw->len);
-	enum pyd_code code;
-
-	if (raw->len > PYD_FORMAT_FRAME_MAX)
-		return pyd_err_set(err, PYD_LIMIT,
-				   "a frame of %zu bytes is too large",
-				   raw->len);
 	if (s->nframes == s->frames_cap) {
 		size_t cap = s->frames_cap ? 2 * s->frames_cap : 4;
 		void *p = reallocarray(s->frames, cap, sizeof(*s->frames));
@@ -196,23 +206,69 @@ static enum pyd_code compress(struct worker *w, struct slot *s,
 		s->frames = p;
 		s->frames_cap = cap;
 	}
-	if (raw->len > HUGE_BYTES)
-		return compress_huge(w, s, raw, err);
+	s->frames[s->nframes++] = (struct frame_out) {
+		.csize = (uint32_t)csize,
+		.rsize = (uint32_t)rsize,
+	};
+	return PYD_OK;
+}
+
+static enum pyd_code too_large(size_t len, struct pyd_err *err)
+{
+	return pyd_err_set(err, PYD_LIMIT, "a frame of %zu bytes is too large",
+			   len);
+}
+
+/* One object that is not copied. */
+static enum pyd_code make_huge(struct worker *w, struct slot *s,
+			       struct pyd_err *err)
+{
+	const struct pyd_batch *b = s->job->batch;
+	const struct pyd_buf *raw = &w->raw;
+	struct pyd_batch_holes at = { 0 };
+	enum pyd_code code =
+		pyd_batch_pack_huge(b, &w->scratch, &w->raw, &at, err);
+	size_t size = raw->len + 8 * b->refs.len + b->values.len, n;
+
+	if (!code && size > PYD_FORMAT_FRAME_MAX)
+		code = too_large(size, err);
+	if (code)
+		return code;
+	n = ZSTD_CCtx_setPledgedSrcSize(w->cctx, size);
+	if (ZSTD_isError(n))
+		return cannot_compress(n, err);
+	code = feed(w, s, raw->data, at.refs_at, ZSTD_e_continue, err);
+	if (!code)
+		code = feed_words(w, s, &b->refs, err);
+	if (!code)
+		code = feed(w, s, raw->data + at.refs_at,
+			    at.values_at - at.refs_at, ZSTD_e_continue, err);
+	if (!code)
+		code = feed(w, s, b->values.data, b->values.len,
+			    ZSTD_e_continue, err);
+	if (!code)
+		code = feed(w, s, raw->data + at.values_at,
+			    raw->len - at.values_at, ZSTD_e_end, err);
+	return code ? code : add_frame(s, s->data.len, size, err);
+}
+
+static enum pyd_code compress(struct worker *w, struct slot *s,
+			      const struct pyd_buf *raw, struct pyd_err *err)
+{
+	size_t bound = ZSTD_compressBound(raw->len), n;
+	enum pyd_code code;
+
+	if (raw->len > PYD_FORMAT_FRAME_MAX)
+		return too_large(raw->len, err);
 	code = pyd_buf_reserve(&s->data, bound, err);
 	if (code)
 		return code;
-
-	size_t n = ZSTD_compress2(w->cctx, s->data.data + s->data.len, bound,
-				  raw->data, raw->len);
-
+	n = ZSTD_compress2(w->cctx, s->data.data + s->data.len, bound,
+			   raw->data, raw->len);
 	if (ZSTD_isError(n))
 		return cannot_compress(n, err);
 	s->data.len += n;
-	s->frames[s->nframes++] = (struct frame_out) {
-		.csize = (uint32_t)n,
-		.rsize = (uint32_t)raw->len,
-	};
-	return PYD_OK;
+	return add_frame(s, n, raw->len, err);
 }
 
 static enum pyd_code pack_index(const struct pyd_job *job,
@@ -343,11 +399,14 @@ static enum pyd_code make(struct worker *w, struct slot *s, struct pyd_err *err)
 	case PYD_JOB_INDEX:
 		return make_index(w, s, err);
 	case PYD_JOB_BATCH:
-		code = pyd_batch_pack(job->batch, &w->scratch, &w->raw, err);
-		if (job->batch->raw > HUGE_BYTES)
-			pyd_batch_forget(job->batch);
-		if (!code)
-			code = compress(w, s, &w->raw, err);
+		if (pyd_batch_is_huge(job->batch)) {
+			code = make_huge(w, s, err);
+		} else {
+			code = pyd_batch_pack(job->batch, &w->scratch, &w->raw,
+					      err);
+			if (!code)
+				code = compress(w, s, &w->raw, err);
+		}
 		if (code)
 			return code;
 		pyd_mp_put_uint(&o, job->batch->n);
@@ -414,7 +473,7 @@ static void recycle(struct pyd_queue *q, struct slot *s)
 	s->taken = false;
 	s->done = false;
 	/* One huge object must not keep its memory for the rest of the run. */
-	if (s->data.cap > HUGE_BYTES)
+	if (s->data.cap > PYD_BATCH_HUGE)
 		pyd_buf_deinit(&s->data);
 	if (job->type == PYD_JOB_BATCH && !q->failed &&
 	    job->batch->raw <= 2 * PYD_FORMAT_FRAME_TARGET &&
@@ -480,7 +539,7 @@ static void work_one(struct pyd_queue *q, struct worker *w)
 	pthread_mutex_unlock(&q->lock);
 	if (!failed)
 		code = make(w, s, &err);
-	if (w->raw.cap > HUGE_BYTES)
+	if (w->raw.cap > PYD_BATCH_HUGE)
 		pyd_buf_deinit(&w->raw);
 	pthread_mutex_lock(&q->lock);
 	if (code)

@@ -248,10 +248,11 @@ static bool is_full(const struct pyd_batch *b, size_t cost)
 
 /* Adds to the open batch, which is written out first when this would make it
  * too large. cost: see pyd_batch_cost(). */
-static enum pyd_code add(struct pyd_writer *w, const struct pyd_node *node,
+static enum pyd_code add(struct pyd_writer *w, struct pyd_node *node,
 			 size_t cost, uint32_t shape,
 			 const msgpack_sbuffer *shape_map, struct pyd_err *err)
 {
+	bool huge = cost > PYD_BATCH_HUGE;
 	struct pyd_batch *b;
 	enum pyd_code code = PYD_OK;
 
@@ -263,13 +264,18 @@ static enum pyd_code add(struct pyd_writer *w, const struct pyd_node *node,
 		return code;
 	b = w->batch->batch;
 	w->run->run[w->run->nrun + b->n] = node->addr;
-	code = pyd_batch_add(b, node, shape, shape_map, err);
+	code = huge ? pyd_batch_take(b, node, shape, shape_map, err)
+		    : pyd_batch_add(b, node, shape, shape_map, err);
 	if (code)
 		return code;
 	w->totals.objects++;
 	w->totals.object_bytes += node->size;
 	w->totals.placeholders += node->kind == PYD_KIND_placeholder;
-	return PYD_OK;
+	if (!huge)
+		return PYD_OK;
+	/* One of them at a time is in memory. */
+	code = submit_batch(w, err);
+	return code ? code : pyd_queue_drain(w->queue, err);
 }
 
 static bool is_text(enum pyd_kind k)
@@ -306,13 +312,15 @@ static uint64_t count_chars(const struct pyd_buf *b)
 }
 
 /* An object that no frame can hold: cut when it is text or a container, else
- * replaced by a placeholder. The node is a shallow copy of the caller's. */
-static enum pyd_code add_huge(struct pyd_writer *w, struct pyd_node n,
-			      uint32_t shape, const msgpack_sbuffer *shape_map,
-			      struct pyd_err *err)
+ * replaced by a placeholder. */
+static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
+			     uint32_t shape, const msgpack_sbuffer *shape_map,
+			     struct pyd_err *err)
 {
+	struct pyd_node n = *node;
 	size_t half = w->frame_max / 2 - w->frame_max / 64;
 	size_t cost;
+	enum pyd_code code;
 
 	if (is_text(n.kind) && n.value.len > half) {
 		uint64_t total = n.kind == PYD_KIND_str ? count_chars(&n.value)
@@ -331,11 +339,15 @@ static enum pyd_code add_huge(struct pyd_writer *w, struct pyd_node n,
 		n.refs.len = half / 8 / 2 * 2;
 	}
 	cost = pyd_batch_cost(&n, shape ? shape_map->size : 0);
-	if (cost <= w->frame_max - 4096)
-		return add(w, &n, cost, shape, shape_map, err);
+	if (cost <= w->frame_max - 4096) {
+		code = add(w, &n, cost, shape, shape_map, err);
+		/* Perhaps others, by now. */
+		node->refs = n.refs;
+		node->value = n.value;
+		return code;
+	}
 
 	static const char why[] = "larger than a frame of the dump holds";
-	enum pyd_code code;
 
 	pyd_buf_clear(&w->placeholder_text);
 	code = pyd_buf_append(&w->placeholder_text, why, sizeof(why) - 1, err);
@@ -351,8 +363,8 @@ static enum pyd_code add_huge(struct pyd_writer *w, struct pyd_node n,
 	return add(w, &n, pyd_batch_cost(&n, 0), 0, NULL, err);
 }
 
-enum pyd_code pyd_writer_object(struct pyd_writer *w,
-				const struct pyd_node *node, uint32_t shape,
+enum pyd_code pyd_writer_object(struct pyd_writer *w, struct pyd_node *node,
+				uint32_t shape,
 				const msgpack_sbuffer *shape_map,
 				struct pyd_err *err)
 {
@@ -360,7 +372,7 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w,
 
 	/* 4096: heads and keys, and the lists of types and shapes. */
 	if (cost > w->frame_max - 4096)
-		return add_huge(w, *node, shape, shape_map, err);
+		return add_cut(w, node, shape, shape_map, err);
 	return add(w, node, cost, shape, shape_map, err);
 }
 

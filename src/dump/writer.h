@@ -64,10 +64,12 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_frame(
  * file may come from any later call; every call after it fails likewise.
  * shape identifies node->names: equal ids mean equal lists of names; 0 is the
  * empty one. shape_map is the packed msgpack list of [origin, name] for it;
- * it is copied into each batch that uses it.
+ * it is copied into each batch that uses it. Of a node of 16 MiB and more the
+ * references and value are taken over, and the call waits until they are
+ * written: it has none of them afterwards.
  */
 PYD_MUST_CHECK enum pyd_code pyd_writer_object(struct pyd_writer *w,
-					       const struct pyd_node *node,
+					       struct pyd_node *node,
 					       uint32_t shape,
 					       const msgpack_sbuffer *shape_map,
 					       struct pyd_err *err);

@@ -284,47 +284,6 @@ static enum pyd_code set_aside(struct pyd_walk *w, pyd_addr addr,
 	return code || done ? code : pyd_vec_push(&w->later, addr, err);
 }
 
-/* Reads one object and writes it, unless it is text that is written later. */
-static enum pyd_code take(struct pyd_walk *w, pyd_addr addr,
-			  struct pyd_err *err)
-{
-	struct pyd_node *n = &w->node;
-	uint32_t shape = 0;
-	bool later = false;
-	enum pyd_code code = read_object(w, addr, &shape, err);
-
-	if (code)
-		return code;
-	count_cut(w);
-	if (w->redact) {
-		code = pyd_redact_node(w->redact, w->reader, n, shape, &later,
-				       err);
-		if (code)
-			return code;
-	}
-	if (later) {
-		/* In memory while there is room, else read again. */
-		bool held = false;
-
-		code = pyd_writer_hold(w->writer, n, &held, err);
-		if (!code && !held)
-			code = set_aside(w, addr, err);
-	} else {
-		code = pyd_writer_object(w->writer, n, shape,
-					 &w->shapes.v[shape].map, err);
-	}
-	if (code)
-		return code;
-	w->objects++;
-	w->bytes += n->size;
-	if (n->kind == PYD_KIND_type) {
-		code = note_type(w, addr, err);
-		if (code)
-			return code;
-	}
-	return note_type(w, n->type, err);
-}
-
 /* True when the time is over inside of one object's references; counts those
  * from i on. */
 static bool late(struct pyd_walk *w, const struct pyd_vec *refs, size_t i)
@@ -389,6 +348,54 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 	return meet_next(w, n->type, err);
 }
 
+/* Writes w->node, unless it is text that is written later. */
+static enum pyd_code put(struct pyd_walk *w, uint32_t shape, bool later,
+			 struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+	bool held = false;
+	enum pyd_code code;
+
+	if (!later)
+		return pyd_writer_object(w->writer, n, shape,
+					 &w->shapes.v[shape].map, err);
+	/* In memory while there is room, else read again. */
+	code = pyd_writer_hold(w->writer, n, &held, err);
+	return code || held ? code : set_aside(w, n->addr, err);
+}
+
+/* Reads one object and writes it; on: what it refers to comes next. */
+static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
+			  struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+	uint32_t shape = 0;
+	bool later = false;
+	enum pyd_code code = read_object(w, addr, &shape, err);
+
+	if (code)
+		return code;
+	count_cut(w);
+	if (w->redact)
+		code = pyd_redact_node(w->redact, w->reader, n, shape, &later,
+				       err);
+	/* Before it is written: the writer may take what it refers to. */
+	if (!code && on)
+		code = follow(w, err);
+	if (!code)
+		code = put(w, shape, later, err);
+	if (code)
+		return code;
+	w->objects++;
+	w->bytes += n->size;
+	if (n->kind == PYD_KIND_type) {
+		code = note_type(w, addr, err);
+		if (code)
+			return code;
+	}
+	return note_type(w, n->type, err);
+}
+
 /* True when a limit ends the walk; counts what is left under it. */
 static bool cut(struct pyd_walk *w)
 {
@@ -426,7 +433,7 @@ static enum pyd_code take_late(struct pyd_walk *w, struct pyd_map *left,
 			if (code)
 				return code;
 		}
-		return take(w, addr, err);
+		return take(w, addr, false, err);
 	}
 	code = pyd_read_node(w->reader, addr, &w->node, &why);
 	if (code && !pyd_code_is_local(code)) {
@@ -548,9 +555,7 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 				break;
 		}
 		look_ahead(w);
-		code = take(w, w->now.data[w->at++], err);
-		if (!code)
-			code = follow(w, err);
+		code = take(w, w->now.data[w->at++], true, err);
 		if (code)
 			return code;
 		if (w->progress && w->objects % PROGRESS_EVERY == 0)
