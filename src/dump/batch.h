@@ -114,7 +114,7 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_take(struct pyd_batch *b,
 					    const msgpack_sbuffer *shape_map,
 					    struct pyd_err *err);
 /* A batch of one object that weighs more than this was made by the latter. */
-#define PYD_BATCH_HUGE ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
+#define PYD_BATCH_HUGE ((size_t)2 * PYD_FORMAT_FRAME_TARGET)
 static inline bool pyd_batch_is_huge(const struct pyd_batch *b)
 {
 	return b->raw > PYD_BATCH_HUGE;

@@ -13,6 +13,8 @@
 #include "dump/mp.h"
 
 #define MAX_THREADS 4
+/* Of memory that is kept to be used again. */
+#define KEEP_BYTES ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
 /* Bytes of a column that are made at once for a huge object. */
 #define STEP_BYTES 16384U
 /* Bytes of the list of batches in one index frame. */
@@ -473,10 +475,10 @@ static void recycle(struct pyd_queue *q, struct slot *s)
 	s->taken = false;
 	s->done = false;
 	/* One huge object must not keep its memory for the rest of the run. */
-	if (s->data.cap > PYD_BATCH_HUGE)
+	if (s->data.cap > KEEP_BYTES)
 		pyd_buf_deinit(&s->data);
 	if (job->type == PYD_JOB_BATCH && !q->failed &&
-	    job->batch->raw <= 2 * PYD_FORMAT_FRAME_TARGET &&
+	    !pyd_batch_is_huge(job->batch) &&
 	    q->nspare < sizeof(q->spare) / sizeof(q->spare[0])) {
 		q->spare[q->nspare++] = job;
 	} else if (job->type == PYD_JOB_INDEX && !q->spare_run) {
@@ -539,7 +541,7 @@ static void work_one(struct pyd_queue *q, struct worker *w)
 	pthread_mutex_unlock(&q->lock);
 	if (!failed)
 		code = make(w, s, &err);
-	if (w->raw.cap > PYD_BATCH_HUGE)
+	if (w->raw.cap > KEEP_BYTES)
 		pyd_buf_deinit(&w->raw);
 	pthread_mutex_lock(&q->lock);
 	if (code)

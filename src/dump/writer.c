@@ -13,6 +13,8 @@
 
 /* Batches in one run: their list stands in each of its frames. */
 #define RUN_BATCHES 8192
+/* An object that weighs more is written before anything else is done. */
+#define ALONE_BYTES ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
 /* Objects of one batch, whose columns have PYD_BATCH_REC_BYTES of each. */
 #define BATCH_OBJECTS (PYD_FORMAT_FRAME_TARGET / PYD_BATCH_REC_BYTES + 1)
 
@@ -271,9 +273,8 @@ static enum pyd_code add(struct pyd_writer *w, struct pyd_node *node,
 	w->totals.objects++;
 	w->totals.object_bytes += node->size;
 	w->totals.placeholders += node->kind == PYD_KIND_placeholder;
-	if (!huge)
+	if (cost <= ALONE_BYTES)
 		return PYD_OK;
-	/* One of them at a time is in memory. */
 	code = submit_batch(w, err);
 	return code ? code : pyd_queue_drain(w->queue, err);
 }
