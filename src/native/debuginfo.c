@@ -3,9 +3,10 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "target/debuginfod.h"
 
 /* Takes fd. */
 static int verified(int fd, const struct pyd_module *mod)
@@ -39,17 +40,6 @@ static int open_in_root(const char *path, const struct pyd_module *mod,
 	return verified(fd, mod);
 }
 
-static int open_cached(const char *dir, const char *below, const char *id,
-		       const struct pyd_module *mod)
-{
-	char path[4096];
-
-	if (!dir || !dir[0])
-		return -1;
-	snprintf(path, sizeof(path), "%s%s/%s/debuginfo", dir, below, id);
-	return open_verified(path, mod);
-}
-
 int pyd_debuginfo_open(const struct pyd_module *mod,
 		       const struct pyd_process *p)
 {
@@ -63,17 +53,13 @@ int pyd_debuginfo_open(const struct pyd_module *mod,
 	snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%.2s/%s.debug",
 		 id, id + 2);
 	fd = open_verified(path, mod);
-	if (fd < 0)
-		fd = open_cached(getenv("DEBUGINFOD_CACHE_PATH"), "", id, mod);
-	if (fd < 0)
-		fd = open_cached(getenv("XDG_CACHE_HOME"), "/debuginfod_client",
-				 id, mod);
-	if (fd < 0)
-		fd = open_cached(getenv("HOME"), "/.cache/debuginfod_client",
-				 id, mod);
-	if (fd < 0)
-		fd = open_cached(getenv("HOME"), "/.debuginfod_client_cache",
-				 id, mod);
+	for (int i = 0; i < PYD_DEBUGINFOD_PLACES && fd < 0; i++) {
+		char cached[4096];
+
+		if (pyd_debuginfod_path(i, id, "debuginfo", cached,
+					sizeof(cached)))
+			fd = open_verified(cached, mod);
+	}
 	if (fd < 0)
 		fd = open_in_root(path, mod, p);
 	return fd;

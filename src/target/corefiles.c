@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "target/arch.h"
 #include "target/core_private.h"
+#include "target/debuginfod.h"
 #include "target/elf.h"
 #include "target/open_as.h"
 
@@ -219,6 +220,33 @@ static bool try_path(struct pyd_core *c, size_t i, const char *root,
 	return judge(c, i, &cand, shown, ours);
 }
 
+/* Of a machine whose files are not here, debuginfod may have been asked. */
+static bool try_cache(struct pyd_core *c, size_t i)
+{
+	struct pyd_core_file *f = &c->info.files[i];
+	char id[129], path[4096], why[sizeof(f->why)];
+	struct candidate cand;
+
+	if (!f->build_id_len)
+		return false;
+	hex(f->build_id, f->build_id_len, id, sizeof(id));
+	memcpy(why, f->why, sizeof(why));
+	for (int k = 0; k < PYD_DEBUGINFOD_PLACES; k++) {
+		int fd = -1;
+
+		if (pyd_debuginfod_path(k, id, "executable", path,
+					sizeof(path)))
+			fd = open(path,
+				  O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (fd >= 0 && look(fd, &cand) &&
+		    judge(c, i, &cand, path, false))
+			return true;
+	}
+	/* Why it is not at its place says more. */
+	memcpy(f->why, why, sizeof(why));
+	return false;
+}
+
 /* --exe: the program itself, or whatever file it is by its build id. */
 static enum pyd_code use_exe(struct pyd_core *c, const char *path,
 			     struct pyd_err *err)
@@ -327,10 +355,12 @@ enum pyd_code pyd_core_find_files(struct pyd_core *c,
 		    !strncmp(f->path, "/SYSV", 5) ||
 		    !strncmp(f->path, "/memfd:", 7)) {
 			snprintf(f->why, sizeof(f->why), "no file");
+			(void)try_cache(c, i);
 			continue;
 		}
-		if (!try_path(c, i, root, f->path, true) && opts->sysroot)
-			(void)try_path(c, i, "/", f->path, false);
+		if (!try_path(c, i, root, f->path, true) &&
+		    !(opts->sysroot && try_path(c, i, "/", f->path, false)))
+			(void)try_cache(c, i);
 		pyd_log_debug("core: %s: %s", f->path,
 			      f->state == PYD_CORE_FILE_VERIFIED
 				      ? "the same, by its build id"

@@ -493,9 +493,26 @@ def test_program_is_gone(moved: dict[str, Path], tmp_path: Path) -> None:
     inside = root / str(copy)[1:]
     inside.parent.mkdir(parents=True)
     shutil.copy(moved["program"], inside)
-    for number, args in enumerate((["--exe", moved["program"]], ["--sysroot", root])):
+    # What debuginfod's client fetched is at hand, too.
+    told = subprocess.run(["readelf", "-n", moved["program"]], capture_output=True, text=True)
+    ident = told.stdout.split("Build ID: ")[1].split()[0]
+    cached = tmp_path / "cache" / ident / "executable"
+    cached.parent.mkdir(parents=True)
+    shutil.copy("/bin/ls", cached)
+    cache = {**os.environ, "DEBUGINFOD_CACHE_PATH": str(tmp_path / "cache")}
+    done = pydumpd("core", core, "-o", tmp_path / "x", env=cache)
+    assert f"{copy} (build id {ident}) is not there to read from: not found" in done.stderr
+    with contextlib.suppress(OSError):
+        (tmp_path / "x").unlink()
+    shutil.copy(moved["program"], cached)
+    ways: list[tuple[list[Any], Any]] = [
+        (["--exe", moved["program"]], None),
+        (["--sysroot", root], None),
+        ([], cache),
+    ]
+    for number, (args, env) in enumerate(ways):
         path = tmp_path / f"whole{number}"
-        said = dump(core, path, *args)
+        said = dump(core, path, *args, env=env)
         assert "not there to read" not in said
         with open_dump(path) as found:
             (frame,) = [f for t in found.threads for f in t.frames]
