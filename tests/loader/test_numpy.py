@@ -4,19 +4,10 @@ itself says of random arrays is compared in tests/e2e/test_numpy.py."""
 
 import struct
 
-import pydumpd
 import pytest
 from dumpwriter import At, Unsigned, Writer
 from pydumpd.standard.numpy_array import Array
 from pydumpd.standard.numpy_dtype import Dtype, Field
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(writer):
-        return pydumpd.open(writer.write(tmp_path / "d.pydump"))
-
-    return load
 
 
 def dtype(w, num, itemsize, order="=", **more):

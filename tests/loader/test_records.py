@@ -9,14 +9,6 @@ from dumpwriter import BYTES, DICT, FIELD, SLOT, TEXT, At, Remote, Unsigned, Wri
 from pydumpd.render import pretty, text
 
 
-@pytest.fixture
-def load(tmp_path):
-    def load(writer):
-        return pydumpd.open(writer.write(tmp_path / "d.pydump"))
-
-    return load
-
-
 def every_origin(w):
     return w.record("ext.Thing", {
         "obj": At(w.add(["x"])), "null": At(0), "i": -5, "u": Unsigned(2**64 - 1), "f": -1.5,

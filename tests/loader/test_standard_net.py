@@ -5,20 +5,7 @@ import socket
 
 import pydumpd
 import pytest
-from dumpwriter import DICT, SLOT, At, Remote, Writer
-
-
-@pytest.fixture
-def w():
-    return Writer()
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(writer):
-        return pydumpd.open(writer.write(tmp_path / "d.pydump"))
-
-    return load
+from dumpwriter import DICT, SLOT, At, Remote
 
 
 def sock(w, closed=False, **changed):

@@ -6,22 +6,8 @@ import itertools
 
 import pydumpd
 import pytest
-from dumpwriter import DICT, At, Remote, Unsigned, Writer
+from dumpwriter import DICT, At, Remote, Unsigned
 from pydumpd.render import text
-
-
-@pytest.fixture
-def w():
-    return Writer()
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(writer):
-        return pydumpd.open(writer.write(tmp_path / "d.pydump"))
-
-    return load
-
 
 DATA = [10, "b", [30], None]
 

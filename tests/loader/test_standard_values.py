@@ -8,23 +8,10 @@ import decimal
 
 import pydumpd
 import pytest
-from dumpwriter import DICT, At, Writer
+from dumpwriter import DICT, At
 
 DATE = {"year": 2024, "month": 2, "day": 29}
 CLOCK = {"hour": 23, "minute": 59, "second": 1, "microsecond": 5, "fold": 1}
-
-
-@pytest.fixture
-def w():
-    return Writer()
-
-
-@pytest.fixture
-def load(tmp_path):
-    def load(writer):
-        return pydumpd.open(writer.write(tmp_path / "d.pydump"))
-
-    return load
 
 
 def delta(w, days=0, seconds=0, microseconds=0):

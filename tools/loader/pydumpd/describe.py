@@ -18,6 +18,10 @@ _CUTS = {
 }
 
 
+#: A limit that is set unless one asks for another.
+_USUAL = ("max_blob", 16 << 20)
+
+
 def thread_name(thread: Thread) -> str:
     """A thread's name for people."""
     return printable(thread.name or thread.os_name or "ident %s" % thread.ident)
@@ -167,7 +171,7 @@ def header_lines(dump: Dump) -> List[str]:
     set_ = [
         "%s %s" % (k, ", ".join(map(_str, v)) if isinstance(v, list) else v)
         for k, v in limits.items()
-        if v is not None and v != [] and type(v) is not bool
+        if v is not None and v != [] and type(v) is not bool and (k, v) != _USUAL
     ]
     if set_ and not cut:
         out.append("limits   %s" % ", ".join(map(str, set_)))

@@ -2,11 +2,11 @@
 """pandas: frames, series, indexes and scalars, through their blocks. Nothing of
 pandas is needed, or imported but where the person asks for a real object."""
 
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Optional
 
 from ..marks import NotDumpedError
 from ..refs import ref_of
-from . import Standard, class_name, generic, surrogate
+from . import Standard, class_name, generic, inner, surrogate
 from .numpy_ import module_release
 from .pandas_text import cells, frame_text, listed, quoted, safely, series_text, tuples
 from .pandas_values import (
@@ -346,9 +346,8 @@ class Series(Standard):
         return safely(make, lambda: generic(self))
 
 
-@surrogate("pandas.core.indexes.base.Index", "pandas.Index")
-class Index(Standard):
-    """An index of the program."""
+class Valued(Standard):
+    """What has values one behind the other; `_read` finds them."""
 
     __slots__ = ()
     _public = ("_found",)
@@ -356,27 +355,12 @@ class Index(Standard):
     def _found(self) -> Values:
         ref = ref_of(self)
         if ref.extra is None:
-            found = index_values(self)
+            found = inner(self, "_read")
             if found is None:
-                raise NotDumpedError("the values are not told")
+                raise NotDumpedError("the values are not told: %s" % class_name(self))
             found.release = release(ref.graph)
             ref.extra = found
         return ref.extra
-
-    @property
-    def name(self) -> Any:
-        """Its own."""
-        return part(self, "_name", "name")
-
-    @property
-    def names(self) -> List[Any]:
-        """Of its levels."""
-        return index_names(self)
-
-    @property
-    def dtype(self) -> str:
-        """The name of it."""
-        return self._found().dtype
 
     def tolist(self) -> List[Any]:
         """All values."""
@@ -397,6 +381,31 @@ class Index(Standard):
 
     def __contains__(self, value: Any) -> bool:
         return value in self.tolist()
+
+
+@surrogate("pandas.core.indexes.base.Index", "pandas.Index")
+class Index(Valued):
+    """An index of the program."""
+
+    __slots__ = ()
+
+    def _read(self) -> Optional[Values]:
+        return index_values(self)
+
+    @property
+    def name(self) -> Any:
+        """Its own."""
+        return part(self, "_name", "name")
+
+    @property
+    def names(self) -> List[Any]:
+        """Of its levels."""
+        return index_names(self)
+
+    @property
+    def dtype(self) -> str:
+        """The name of it."""
+        return self._found().dtype
 
     def __eq__(self, other: Any) -> Any:
         if isinstance(other, (list, tuple)) or hasattr(type(other), "tolist"):
@@ -488,47 +497,19 @@ def _category_arguments(obj: Any) -> str:
     "pandas.api.extensions.ExtensionArray",
     "pandas._libs.arrays.NDArrayBacked",
 )
-class ExtensionArray(Standard):
+class ExtensionArray(Valued):
     """An array of pandas' own kinds."""
 
     __slots__ = ()
-    _public = ("_found",)
 
-    def _found(self) -> Values:
-        ref = ref_of(self)
-        if ref.extra is None:
-            found = values_of(self)
-            if found is None:
-                raise NotDumpedError("the values are not told: %s" % class_name(self))
-            found.release = release(ref.graph)
-            ref.extra = found
-        return ref.extra
+    def _read(self) -> Optional[Values]:
+        return values_of(self)
 
     @property
     def dtype(self) -> Any:
         """The dtype of the dump, or its name."""
         found = part(self, "_dtype")
         return self._found().dtype if found is None else found
-
-    def tolist(self) -> List[Any]:
-        """All values."""
-        found = self._found()
-        return found.take(range(len(found)))
-
-    def __len__(self) -> int:
-        return len(self._found())
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.tolist())
-
-    def __getitem__(self, key: Any) -> Any:
-        found = self._found()
-        if isinstance(key, slice):
-            return found.take(range(*key.indices(len(found))))
-        return found[key]
-
-    def __contains__(self, value: Any) -> bool:
-        return value in self.tolist()
 
     def __eq__(self, other: Any) -> Any:
         if isinstance(other, (list, tuple)):
