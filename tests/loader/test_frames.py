@@ -141,10 +141,12 @@ def test_many_variables(tmp_path):
 def test_deep_stack(tmp_path):
     before = sys.getrecursionlimit()
     w = Writer()
+    g = {"__name__": "app"}
     frames = [
-        w.frame("rec", line=4, variables={"n": i, "below": [i]}, argcount=1, firstlineno=2)
+        w.frame("rec", line=4, variables={"n": i, "below": [i]}, argcount=1, firstlineno=2,
+                globals=g)
         for i in range(20000)
-    ]
+    ]  # fmt: skip
     dump, stack = build(tmp_path, *frames, writer=w)
     assert len(stack.frames) == 20000
     for i in (0, 1, 10000, 19999):

@@ -221,10 +221,11 @@ class Batch:
         """The object in row i."""
         if self._plain is None:
             self._plain = [self._column(name) for name in _OBJECT_COLUMNS[1:]]
-        t, k, shape_at, size, refcnt, nrefs, nattrs, vlen = (c[i] for c in self._plain)
+        types, nodes, shapes, sizes, refcnts, refs, attrs, lengths = self._plain
+        t, k, nrefs, nattrs, vlen = types[i], nodes[i], refs[i], attrs[i], lengths[i]
         start = self._ref_at.before(i)
         middle = start + nrefs
-        shape = self._shape(shape_at, nattrs) if nattrs else []
+        shape = self._shape(shapes[i], nattrs) if nattrs else []
         values = self._references(middle, middle + nattrs) if nattrs else _NONE
         own = self._value_at.before(i)
         data = self._values[own : own + vlen]
@@ -239,8 +240,8 @@ class Batch:
             self.addr[i],
             self._types[t] if t < len(self._types) else 0,
             self._kinds[k] if k in self._kinds else Kind(k, "object", (), ""),
-            size,
-            refcnt,
+            sizes[i],
+            refcnts[i],
             self._references(start, middle) if nrefs else _NONE,
             shape,
             values,

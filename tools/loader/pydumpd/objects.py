@@ -144,6 +144,9 @@ class Graph:
         """The object at an address (or the tagged small integer ref is)."""
         if ref in self._memo:
             return self._memo[ref]
+        rec = self.record(ref)
+        if rec is not None and rec.kind.name in _SCALAR:
+            return self._note(ref, self._leaf(rec))
         self._build(ref, self.budget if budget is None else budget)
         return self._memo[ref]
 
