@@ -126,6 +126,7 @@ enum pyd_dump_native_how {
 	PYD_NATIVE_TABLE = 1, /* unwind tables */
 	PYD_NATIVE_FP = 2,    /* a frame pointer that led behind a call */
 	PYD_NATIVE_TOP = 3,   /* the newest word of the stack, likewise */
+	PYD_NATIVE_END = 4,   /* the function's last instructions, likewise */
 };
 
 /* A native frame, the innermost first. */

@@ -310,6 +310,7 @@ static const char *how_name(uint64_t how)
 		[PYD_NATIVE_TABLE] = "table",
 		[PYD_NATIVE_FP] = "frame pointer",
 		[PYD_NATIVE_TOP] = "top of stack",
+		[PYD_NATIVE_END] = "last instructions",
 	};
 
 	return how < sizeof(names) / sizeof(names[0]) ? names[how] : "unknown";

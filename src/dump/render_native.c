@@ -80,6 +80,8 @@ static void put_frame(const struct pyd_dump_native_frame *f, struct pyd_text *t)
 		put(t, "  (by frame pointer)");
 	else if (f->how == PYD_NATIVE_TOP)
 		put(t, "  (by the newest word of the stack)");
+	else if (f->how == PYD_NATIVE_END)
+		put(t, "  (by its callee's last instructions)");
 	put(t, "\n");
 }
 

@@ -71,6 +71,65 @@ bool pyd_unw_is_call(const uint8_t *bytes, size_t n)
 	return false;
 }
 
+/* The position in pyd_unw_saved; pyd_unw_nsaved: of none. */
+static size_t saved_position(unsigned int reg)
+{
+	static const unw_regnum_t by_number[16] = {
+		UNW_X86_64_RAX, UNW_X86_64_RCX, UNW_X86_64_RDX, UNW_X86_64_RBX,
+		UNW_X86_64_RSP, UNW_X86_64_RBP, UNW_X86_64_RSI, UNW_X86_64_RDI,
+		UNW_X86_64_R8,	UNW_X86_64_R9,	UNW_X86_64_R10, UNW_X86_64_R11,
+		UNW_X86_64_R12, UNW_X86_64_R13, UNW_X86_64_R14, UNW_X86_64_R15,
+	};
+	size_t i = 0;
+
+	while (i < pyd_unw_nsaved && pyd_unw_saved[i] != by_number[reg])
+		i++;
+	return i;
+}
+
+bool pyd_unw_is_end(const uint8_t *bytes, size_t n, struct pyd_unw_end *ret)
+{
+	struct pyd_unw_end end = { 0 };
+	size_t at = 0;
+
+	memset(end.saved, 0xff, sizeof(end.saved));
+	while (at < n) {
+		const uint8_t *b = bytes + at;
+		size_t left = n - at;
+		unsigned int rex = b[0] == 0x41;
+		uint32_t wide;
+
+		if (b[0] == 0xc3 ||
+		    (left >= 2 && b[0] == 0xf3 && b[1] == 0xc3)) {
+			*ret = end;
+			return true;
+		}
+		if (left >= 4 && b[0] == 0x48 && b[1] == 0x83 && b[2] == 0xc4 &&
+		    b[3] < 0x80) {
+			end.back += b[3]; /* add $x, %rsp */
+			at += 4;
+		} else if (left >= 7 && b[0] == 0x48 && b[1] == 0x81 &&
+			   b[2] == 0xc4) {
+			memcpy(&wide, b + 3, sizeof(wide));
+			if (wide > 1 << 20)
+				return false;
+			end.back += wide;
+			at += 7;
+		} else if (left > rex && (b[rex] & 0xf8) == 0x58 &&
+			   (rex || b[0] != 0x5c)) { /* pop, not of rsp */
+			size_t i = saved_position((b[rex] & 7) + 8 * rex);
+
+			if (i < pyd_unw_nsaved)
+				end.saved[i] = end.back;
+			end.back += 8;
+			at += 1 + rex;
+		} else {
+			return false;
+		}
+	}
+	return false;
+}
+
 bool pyd_unw_is_sigreturn(const uint8_t *bytes)
 {
 	/* mov $15, %rax; syscall */
@@ -111,6 +170,14 @@ bool pyd_unw_is_call(const uint8_t *bytes, size_t n)
 	/* bl; blr and its forms that authenticate the pointer */
 	return (insn & 0xfc000000U) == 0x94000000U ||
 	       (insn & 0xfefff000U) == 0xd63f0000U;
+}
+
+bool pyd_unw_is_end(const uint8_t *bytes, size_t n, struct pyd_unw_end *ret)
+{
+	(void)bytes;
+	(void)n;
+	(void)ret;
+	return false;
 }
 
 bool pyd_unw_is_sigreturn(const uint8_t *bytes)

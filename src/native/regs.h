@@ -19,6 +19,8 @@ enum {
 	PYD_UNW_SAVED_MAX = 12,
 	/* Bytes of the longest call. */
 	PYD_UNW_CALL_MAX = 7,
+	/* Bytes that are looked at for the end of a function. */
+	PYD_UNW_END_MAX = 32,
 	/* Bytes by which the end of a signal handler is known. */
 	PYD_UNW_RETURN_LEN = 9,
 };
@@ -36,6 +38,17 @@ void pyd_unw_regs_get(const struct pyd_regs *regs,
 /* True when the n bytes (at most PYD_UNW_CALL_MAX) before a return address
  * end with a call. */
 bool pyd_unw_is_call(const uint8_t *bytes, size_t n);
+/* How a function ends that does nothing more but take words off the stack. */
+struct pyd_unw_end {
+	uint64_t
+		back; /* the return address is so far above the stack pointer */
+	/* Likewise for registers that it gives back to its caller, by their
+	 * position in pyd_unw_saved; UINT64_MAX: as it is. */
+	uint64_t saved[PYD_UNW_SAVED_MAX];
+};
+/* True when what begins with these n bytes (at most PYD_UNW_END_MAX) goes
+ * straight to the function's return. */
+bool pyd_unw_is_end(const uint8_t *bytes, size_t n, struct pyd_unw_end *ret);
 /* True for instructions (PYD_UNW_RETURN_LEN bytes) that call sigreturn: the
  * kernel makes signal handlers return to them. */
 bool pyd_unw_is_sigreturn(const uint8_t *bytes);

@@ -317,6 +317,43 @@ static void set_frame_pointer(struct pyd_call *c, uint64_t fp)
 			c->saved[i] = fp;
 }
 
+/* What is left of the function takes words off the stack and returns: so do
+ * the trampolines of "python -X perf". */
+static bool step_by_end(struct pyd_unwinder *u, const struct pyd_call *c,
+			struct pyd_call *ret)
+{
+	const struct pyd_region *stack = pyd_target_region(u->t, c->sp);
+	const struct pyd_region *code = pyd_target_region(u->t, c->pc);
+	uint8_t bytes[PYD_UNW_END_MAX];
+	struct pyd_call next = *ret;
+	struct pyd_unw_end end;
+	size_t n = sizeof(bytes);
+	uint64_t back;
+
+	if (!stack || !(stack->prot & PYD_PROT_W) || !code ||
+	    !(code->prot & PYD_PROT_X))
+		return false;
+	if (n > code->end - c->pc)
+		n = (size_t)(code->end - c->pc);
+	if (!read_bytes(u, c->pc, bytes, n) ||
+	    !pyd_unw_is_end(bytes, n, &end) ||
+	    /* A call is made with an aligned stack. One that never comes back
+	     * may have another function behind it. */
+	    (!c->exact && (c->sp + end.back) % 16 != 8) ||
+	    end.back >= stack->end - c->sp ||
+	    !read_word(u, c->sp + end.back, &back) || !is_return(u, back))
+		return false;
+	for (size_t i = 0; i < pyd_unw_nsaved; i++)
+		if (end.saved[i] != UINT64_MAX &&
+		    !read_word(u, c->sp + end.saved[i], &next.saved[i]))
+			return false;
+	next.pc = back;
+	next.sp = c->sp + end.back + 8;
+	next.how = PYD_CALL_END;
+	*ret = next;
+	return true;
+}
+
 /*
  * Without unwind tables. A frame pointer is believed when it points up the same
  * stack, at a return address behind a call. Where no code is at all, something
@@ -337,6 +374,8 @@ static bool step_without_table(struct pyd_unwinder *u, const struct pyd_call *c,
 		ret->how = PYD_CALL_TOP;
 		return true;
 	}
+	if (step_by_end(u, c, ret))
+		return true;
 	if (!stack || !(stack->prot & PYD_PROT_W) || fp % 8 || fp < c->sp ||
 	    fp >= stack->end || !read_word(u, fp, &up) ||
 	    !read_word(u, fp + 8, &back) || !is_return(u, back))

@@ -4,8 +4,9 @@
  * saved at the stop. Works after the target runs again, and never stops it.
  *
  * Memory is untrusted: a stack that does not hold up ends, with the reason.
- * What has no unwind tables (JIT, assembly) is stepped over only by a frame
- * pointer that leads to an instruction behind a call, and is marked.
+ * What has no unwind tables (JIT, assembly) is stepped over only by its own
+ * instructions up to a return, or by a frame pointer; both have to lead to an
+ * instruction behind a call, and it is marked.
  */
 #ifndef PYD_NATIVE_UNWIND_H
 #define PYD_NATIVE_UNWIND_H
@@ -19,6 +20,8 @@ enum pyd_call_how {
 	PYD_CALL_FP = 2,    /* by a frame pointer, checked */
 	PYD_CALL_TOP = 3,   /* the word on top of the stack, checked: something
 			     * that is no code was called */
+	PYD_CALL_END = 4,   /* by the callee's last instructions, checked: they
+			     * take words off the stack and return */
 };
 
 enum {

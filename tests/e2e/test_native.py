@@ -282,7 +282,11 @@ code = {
     # push rbp; mov rbp, rsp; call rdi; pop rbp; ret
     "fp": bytes.fromhex("55 48 89 e5 ff d7 5d c3".replace(" ", "")),
     # sub rsp, 8; call rdi; add rsp, 8; ret
-    "none": bytes.fromhex("48 83 ec 08 ff d7 48 83 c4 08 c3".replace(" ", "")),
+    "end": bytes.fromhex("48 83 ec 08 ff d7 48 83 c4 08 c3".replace(" ", "")),
+    # push rbx; call rdi; pop rbx; ret
+    "pop": bytes.fromhex("53 ff d7 5b c3".replace(" ", "")),
+    # sub rsp, 8; call rdi; test eax, eax; add rsp, 8; ret
+    "none": bytes.fromhex("48 83 ec 08 ff d7 85 c0 48 83 c4 08 c3".replace(" ", "")),
 }[sys.argv[1]]
 area.write(code)
 at = ctypes.addressof(ctypes.c_char.from_buffer(area))
@@ -298,7 +302,7 @@ run()
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code of x86-64")
-@pytest.mark.parametrize("kind", ["fp", "none"])
+@pytest.mark.parametrize("kind", ["fp", "end", "pop", "none"])
 def test_code_without_tables(shared_root: Interpreter, kind: str, tmp_path: Path) -> None:
     with start_code(shared_root, JIT, kind) as target:
         assert target.line() == "ready"
@@ -310,15 +314,43 @@ def test_code_without_tables(shared_root: Interpreter, kind: str, tmp_path: Path
     assert names == ["wait", "run", "<module>"]
     assert thread.native.merged
     alien = next(i for i, f in enumerate(thread.native.frames) if f.module is None)
-    if kind == "fp":
+    if kind != "none":
         assert thread.native.whole, thread.native.note
-        assert thread.native.frames[alien + 1].how == "frame pointer"
+        assert thread.native.frames[alien + 1].how == "last instructions"
     elif thread.native.whole:
         # rbp held the frame of a caller that keeps one, and was checked.
         assert thread.native.frames[alien + 1].how == "frame pointer"
     else:
         assert alien == len(thread.native.frames) - 1
         assert "code of no file" in thread.native.note
+
+
+PERF = """
+import os
+def inner():
+    print("ready", flush=True)
+    os.read(0, 1)
+    return 0
+def outer():
+    return sorted([1, 2], key=lambda n: inner())
+outer()
+"""
+
+
+def test_perf_trampolines(shared_root: Interpreter, tmp_path: Path) -> None:
+    """Every call of a Python function goes through code of no file."""
+    if shared_root.version < (3, 12):
+        pytest.skip("there is no -X perf")
+    with harness.start(shared_root.argv("-X", "perf", "-c", PERF)) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "d", "--native=all")
+        target.say("")
+        Path(f"/tmp/perf-{target.pid}.map").unlink(missing_ok=True)
+    thread = open_dump(tmp_path / "d").threads[0]
+    assert thread.native.whole and thread.native.merged, thread.native.note
+    found = [e.name for e in thread.merged if hasattr(e, "lasti")]
+    assert found == ["inner", "<lambda>", "outer", "<module>"]
+    assert any(f.module is None for f in thread.native.frames)
 
 
 DEEP = """

@@ -497,3 +497,48 @@ Test(native, symbols_cover_what_they_say)
 	cr_expect_eq(pyd_symtab_find(&s, 0x310)->name, 3);
 	cr_expect_null(pyd_symtab_find(&s, 0x300 + (1 << 20)));
 }
+
+#ifdef __x86_64__
+Test(native, ends_of_functions)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		int64_t back; /* -1: it is none */
+		int fp;	      /* where the frame pointer is; -1: as it was */
+	} ends[] = {
+		{ "\xc3", 1, 0, -1 },
+		{ "\xf3\xc3", 2, 0, -1 },
+		{ "\x48\x83\xc4\x18\xc3", 5, 24, -1 },
+		{ "\x48\x81\xc4\x88\1\0\0\xc3", 8, 0x188, -1 },
+		/* add $8, %rsp; pop %rbx; pop %rbp; pop %r12; ret */
+		{ "\x48\x83\xc4\x08\x5b\x5d\x41\x5c\xc3", 9, 32, 16 },
+		/* Cut off; a negative number; pop %rsp; something else. */
+		{ "\x48\x83\xc4\x18", 4, -1, 0 },
+		{ "\x48\x83\xc4", 3, -1, 0 },
+		{ "\x41", 1, -1, 0 },
+		{ "\x48\x83\xc4\xf8\xc3", 5, -1, 0 },
+		{ "\x48\x81\xc4\xff\xff\xff\xff\xc3", 8, -1, 0 },
+		{ "\x5c\xc3", 2, -1, 0 },
+		{ "\x31\xc0\xc3", 3, -1, 0 },
+		{ "", 0, -1, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct pyd_unw_end end;
+		bool is = pyd_unw_is_end((const uint8_t *)ends[i].bytes,
+					 ends[i].n, &end);
+
+		cr_assert_eq(is, ends[i].back >= 0, "%zu", i);
+		if (!is)
+			continue;
+		cr_assert_eq(end.back, (uint64_t)ends[i].back, "%zu", i);
+		for (size_t k = 0; k < pyd_unw_nsaved; k++)
+			if (pyd_unw_saved[k] == pyd_unw_fp)
+				cr_assert_eq(end.saved[k],
+					     ends[i].fp < 0
+						     ? UINT64_MAX
+						     : (uint64_t)ends[i].fp);
+	}
+}
+#endif

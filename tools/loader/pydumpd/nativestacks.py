@@ -7,7 +7,7 @@ from .dumpfile import DumpFile, utf8
 from .marks import printable
 
 #: How a native frame was found, by the numbers of the file.
-HOWS = ("registers", "table", "frame pointer", "top of stack")
+HOWS = ("registers", "table", "frame pointer", "top of stack", "last instructions")
 
 
 class Inlined(NamedTuple):
