@@ -3,9 +3,9 @@
 
 import pytest
 from dumpwriter import Writer
+from prompting import commands
 from pydumpd import open as open_dump
 from pydumpd.namespace import Namespace, Scope
-from test_prompt import commands
 
 GLOBALS = {"LIMIT": 5, "n": "global", "table": [[1], [2]], "__name__": "app", "__builtins__": 7}
 
