@@ -61,6 +61,8 @@ struct pyd_python {
 	pyd_addr hook_args;   /* type _ExceptHookArgs; 0: not seen yet */
 	pyd_addr main_tstate; /* 0: not known */
 	pyd_addr seen;	      /* exception that was told last */
+	pid_t seen_in;	      /* of that thread */
+	pid_t hit_in;	      /* thread that was hit last */
 	struct pyd_hwbreak breaks[PYD_HWBREAKS];
 	enum pyd_slot_kind kinds[PYD_HWBREAKS];
 };

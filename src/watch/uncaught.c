@@ -9,6 +9,7 @@
 enum {
 	LOADER_HITS_MAX = 200, /* of the loader of a program without Python */
 	BASES_MAX = 64,
+	STATE_TRIES = 10, /* looks for a thread state */
 };
 
 /* Include/object.h: Py_TPFLAGS_HEAPTYPE */
@@ -65,17 +66,24 @@ static bool is_excluded(struct pyd_reader *r, pyd_addr type,
 	return false;
 }
 
+/* Another thread's may be where an earlier one has been. */
+static bool is_seen(const struct pyd_python *y, pyd_addr value)
+{
+	return value == y->seen && y->hit_in == y->seen_in;
+}
+
 static bool tell(struct pyd_python *y, struct pyd_reader *r, pyd_addr value,
 		 bool main, const struct pyd_watch_options *o,
 		 struct pyd_uncaught *ret)
 {
 	pyd_addr type = type_of(r, value);
 
-	if (!value || !type || value == y->seen || is_excluded(r, type, o) ||
+	if (!value || !type || is_seen(y, value) || is_excluded(r, type, o) ||
 	    !type_name(r, type, ret->type, sizeof(ret->type)) ||
 	    !strcmp(ret->type, "NoneType"))
 		return false;
 	y->seen = value;
+	y->seen_in = y->hit_in;
 	ret->value = value;
 	ret->main = main;
 	return true;
@@ -183,7 +191,7 @@ static bool on_last(struct pyd_python *y, struct pyd_reader *r, pyd_addr tstate,
 			return false;
 		}
 	}
-	if (!value || value == y->seen)
+	if (!value || is_seen(y, value))
 		return false;
 	/* Code that sets them itself has a frame: test runners, debuggers. */
 	pyd_py_refresh(y);
@@ -318,7 +326,14 @@ bool pyd_python_hit(struct pyd_python *y, unsigned int i, pid_t tid,
 		return false;
 	if (pyd_python_reader(y, &r, &err))
 		return false;
+	y->hit_in = tid;
 	tstate = pyd_py_thread_state(y, &r, &regs);
+	/* Its memory may be new, and other threads, which run, may be about to
+	 * leave the list. */
+	for (int n = 0; !tstate && n < STATE_TRIES; n++) {
+		pyd_py_refresh(y);
+		tstate = pyd_py_thread_state(y, &r, &regs);
+	}
 	pyd_log_debug("thread %d: breakpoint of kind %d", tid, (int)kind);
 	switch (kind) {
 	case PYD_SLOT_LAST:
