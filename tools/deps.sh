@@ -22,7 +22,7 @@ build="gcc make pkg-config libc6-dev libunwind-dev libelf-dev libdw-dev
 	libiberty-dev
 	libseccomp-dev python3 python3-venv"
 check="libcriterion-dev debootstrap strace gdb"
-lint="clang clang-format clang-tidy cppcheck"
+lint="clang libclang-rt-dev clang-format clang-tidy cppcheck"
 
 case $group in
 build) want=$build ;;

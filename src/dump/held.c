@@ -51,7 +51,7 @@ static enum pyd_code open_chunk(struct pyd_held *h, struct pyd_err *err)
 }
 
 enum pyd_code pyd_held_add(struct pyd_held *h, const struct pyd_node *node,
-			   bool *ret_done, struct pyd_err *err)
+			   size_t max, bool *ret_done, struct pyd_err *err)
 {
 	size_t need = sizeof(struct head) + node->value.len;
 	struct head head = {
@@ -70,7 +70,7 @@ enum pyd_code pyd_held_add(struct pyd_held *h, const struct pyd_node *node,
 	    node->value.len > LARGE || node->size > UINT32_MAX)
 		return PYD_OK;
 	if (!h->n || h->chunks[h->n - 1].cap - h->chunks[h->n - 1].len < need) {
-		if (h->n >= PYD_HELD_MAX / CHUNK)
+		if (h->n >= max / CHUNK)
 			return PYD_OK;
 		code = open_chunk(h, err);
 		if (code)

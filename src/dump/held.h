@@ -9,9 +9,6 @@
 #include "base/buf.h"
 #include "read/node.h"
 
-/* Bytes that are kept at most, about. */
-#define PYD_HELD_MAX ((size_t)28 << 20)
-
 struct pyd_held {
 	struct pyd_buf *chunks;
 	size_t n;
@@ -20,10 +17,11 @@ struct pyd_held {
 };
 
 /* Keeps a copy of the node; false in *ret_done, and nothing done, when it is
- * large, has more than a value, or too much is kept already. */
+ * large, has more than a value, or about max bytes are kept already. */
 PYD_MUST_CHECK enum pyd_code pyd_held_add(struct pyd_held *h,
 					  const struct pyd_node *node,
-					  bool *ret_done, struct pyd_err *err);
+					  size_t max, bool *ret_done,
+					  struct pyd_err *err);
 /* Takes them out in order, as nodes: value is in place, may be changed there,
  * and is valid during the call. The first failure ends it. */
 PYD_MUST_CHECK enum pyd_code pyd_held_take(

@@ -380,12 +380,12 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w, struct pyd_node *node,
 /* -- texts that are kept back -- */
 
 enum pyd_code pyd_writer_hold(struct pyd_writer *w, const struct pyd_node *node,
-			      bool *ret_held, struct pyd_err *err)
+			      size_t max, bool *ret_held, struct pyd_err *err)
 {
 	*ret_held = false;
 	if (!is_text(node->kind))
 		return PYD_OK;
-	return pyd_held_add(&w->held, node, ret_held, err);
+	return pyd_held_add(&w->held, node, max, ret_held, err);
 }
 
 struct release {

@@ -78,11 +78,11 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_object(struct pyd_writer *w,
  * The same for a text (str, bytes, bytearray) without attributes or a mark,
  * that is kept in memory until pyd_writer_release(): what it may say is not
  * known yet. False in *ret_held, and nothing done, when it is not of that kind
- * or too much is kept already.
+ * or about max bytes are kept already.
  */
 PYD_MUST_CHECK enum pyd_code pyd_writer_hold(struct pyd_writer *w,
 					     const struct pyd_node *node,
-					     bool *ret_held,
+					     size_t max, bool *ret_held,
 					     struct pyd_err *err);
 /* One such text, to be changed in place. */
 struct pyd_writer_text {

@@ -261,6 +261,13 @@ static enum pyd_code add_globals(struct snapshot *s, struct pyd_err *err)
 	return code;
 }
 
+/* The target stands still until all is read. */
+static bool stands(const struct snapshot *s)
+{
+	return !strcmp(s->subject->capture,
+		       pyd_capture_mode_name(PYD_CAPTURE_STOP));
+}
+
 static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 {
 	enum pyd_code code;
@@ -271,8 +278,8 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	s->walk.shapes.redact = s->redact;
 	s->walk.progress = s->opts->progress;
 	s->walk.progress_ctx = s->opts->progress_ctx;
-	/* A number for a person. */
-	if (s->opts->progress)
+	/* A program that stands still does not wait for it, but for a person. */
+	if (!stands(s) || s->opts->progress)
 		s->walk.memory = s->subject->ops->memory(s->subject);
 	s->walk.deadline_ns = s->deadline_ns;
 	s->reader.deadline_ns = s->deadline_ns;
@@ -298,13 +305,6 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	if (s->gcroots.note[0])
 		pyd_log_notice("--gc: %s", s->gcroots.note);
 	return pyd_walk_more(&s->walk, &s->gcroots.objects, err);
-}
-
-/* The target stands still until all is read. */
-static bool stands(const struct snapshot *s)
-{
-	return !strcmp(s->subject->capture,
-		       pyd_capture_mode_name(PYD_CAPTURE_STOP));
 }
 
 /* Once, also when the dump is written anew. A target that was not stopped has

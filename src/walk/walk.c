@@ -348,6 +348,16 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 	return meet_next(w, n->type, err);
 }
 
+/* How much of texts is kept. The visited set grows with the target, and this
+ * makes way for it. */
+static size_t texts_max(const struct pyd_walk *w)
+{
+	const uint64_t most = 28 << 20, least = 6 << 20;
+	uint64_t less = w->memory / 128;
+
+	return most - (less < most - least ? less : most - least);
+}
+
 /* Writes w->node, unless it is text that is written later. */
 static enum pyd_code put(struct pyd_walk *w, uint32_t shape, bool later,
 			 struct pyd_err *err)
@@ -360,7 +370,7 @@ static enum pyd_code put(struct pyd_walk *w, uint32_t shape, bool later,
 		return pyd_writer_object(w->writer, n, shape,
 					 &w->shapes.v[shape].map, err);
 	/* In memory while there is room, else read again. */
-	code = pyd_writer_hold(w->writer, n, &held, err);
+	code = pyd_writer_hold(w->writer, n, texts_max(w), &held, err);
 	return code || held ? code : set_aside(w, n->addr, err);
 }
 

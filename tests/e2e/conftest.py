@@ -79,8 +79,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     keys = {i.key for i in EVERY}
     count: dict[str, int] = {}
     for report in terminalreporter.stats.get("passed", []):
-        for key in keys & set(re.findall(r"[\w.]+(?:-\w+)+", report.nodeid)):
-            count[key] = count.get(key, 0) + 1
+        with_what = re.search(r"\[(.*)\]", report.nodeid)
+        for key in keys if with_what else ():
+            if f"-{key}-" in f"-{with_what[1]}-":
+                count[key] = count.get(key, 0) + 1
     tested = [f"{i.key} ({count[i.key]})" for i in EVERY if i.key in count]
     terminalreporter.section("interpreters")
     terminalreporter.write_line("tested: " + (", ".join(tested) or "none"))
