@@ -331,13 +331,23 @@ static struct pyd_tracee *stop_one(struct release *r,
 	return NULL;
 }
 
+static bool any_left(const struct release *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].state == PYD_TRACEE_RUNS ||
+		    r->v[i].state == PYD_TRACEE_STOPPED)
+			return true;
+	return false;
+}
+
 static void collect(struct release *r, const struct pyd_fork *snapshot)
 {
 	uint64_t begin = pyd_now_ns();
 	struct pyd_tracee *e = stop_one(r, snapshot);
 	struct pyd_err err = { 0 };
 
-	while (!e && pyd_now_ns() - begin < COLLECT_TIMEOUT_NS) {
+	/* Of a process that has ended meanwhile, init collects it. */
+	while (!e && any_left(r) && pyd_now_ns() - begin < COLLECT_TIMEOUT_NS) {
 		bool ignored;
 
 		nanosleep(&(struct timespec) { 0, 5000000 }, NULL);
