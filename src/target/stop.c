@@ -97,7 +97,7 @@ static enum pyd_code add(struct pyd_stop *s, pid_t tid, struct pyd_err *err)
 	return PYD_OK;
 }
 
-static bool thread_is_dead(const struct pyd_process *p, pid_t tid)
+bool pyd_thread_has_ended(const struct pyd_process *p, pid_t tid)
 {
 	struct pyd_proc_stat stat;
 	struct pyd_err ignored;
@@ -119,7 +119,7 @@ static enum pyd_code seize(struct pyd_stop *s, struct pyd_tracee *e,
 
 	/* A thread that has ended: also the main thread, which stays as a
 	 * zombie while others run on. Not an error. */
-	if (e_num == ESRCH || thread_is_dead(s->p, e->t.tid))
+	if (e_num == ESRCH || pyd_thread_has_ended(s->p, e->t.tid))
 		return PYD_OK;
 	return pyd_process_explain(s->p, e_num, err);
 }

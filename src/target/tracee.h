@@ -31,6 +31,8 @@ struct pyd_tracee {
 /* What /proc says of a thread; false when it has ended. */
 bool pyd_thread_describe(const struct pyd_process *p, pid_t tid,
 			 struct pyd_thread *ret);
+/* Also the main thread, which stays as a zombie while others run on. */
+bool pyd_thread_has_ended(const struct pyd_process *p, pid_t tid);
 /* The main thread first, then by id. */
 void pyd_threads_sort(struct pyd_threads *t, pid_t pid);
 

@@ -60,9 +60,13 @@ static enum pyd_code seize_all(struct pyd_tracing *w, struct pyd_watched *p,
 				continue;
 			if (ptrace(PTRACE_SEIZE, tid, NULL,
 				   (void *)w->options)) {
-				if (errno != ESRCH && !is_ours(p->pid, tid))
-					code = pyd_process_explain(&process,
-								   errno, err);
+				int e = errno;
+
+				/* EPERM: also of one that is ending. */
+				if (e != ESRCH && !is_ours(p->pid, tid) &&
+				    !pyd_thread_has_ended(&process, tid))
+					code = pyd_process_explain(&process, e,
+								   err);
 				continue;
 			}
 			found = true;
