@@ -19,7 +19,7 @@
 /* More would be a pause that nobody expects: 3 ms. */
 #define SHARED_LIMIT ((uint64_t)8 << 20)
 /* A call or two for each. */
-enum { SHARED_REGIONS = 256 };
+enum { SHARED_REGIONS = 256, PAGE = 4096 };
 
 static bool is_memory(const struct pyd_region *r)
 {
@@ -40,6 +40,24 @@ bool pyd_region_is_shared(const struct pyd_region *r)
 	       (r->prot & PYD_PROT_W || is_memory(r));
 }
 
+/* What is mapped behind the end of a file, in its last page. */
+static bool read_rest(const struct pyd_process *p, const struct pyd_region *r,
+		      struct pyd_outside_range *g, size_t have)
+{
+	const struct pyd_piece piece = {
+		.start = r->start + have,
+		.len = (size_t)(r->end - r->start) - have,
+		.to = g->data + have,
+	};
+	struct pyd_vec bad = { 0 };
+	struct pyd_err ignored;
+	bool ok = have && piece.len < PAGE &&
+		  !pyd_bulk_read(p, &piece, 1, 0, &bad, &ignored) && !bad.len;
+
+	pyd_vec_deinit(&bad);
+	return ok;
+}
+
 /* As a file: pages that nobody has written to stay unallocated. False: it
  * cannot be, or only by waiting for a disk. */
 static bool read_file(const struct pyd_process *p, const struct pyd_region *r,
@@ -47,6 +65,7 @@ static bool read_file(const struct pyd_process *p, const struct pyd_region *r,
 {
 	size_t len = (size_t)(r->end - r->start);
 	size_t have = 0;
+	ssize_t n = 0;
 	struct statfs fs;
 	bool in_memory;
 	int fd;
@@ -57,8 +76,9 @@ static bool read_file(const struct pyd_process *p, const struct pyd_region *r,
 		    (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC);
 	while (have < len) {
 		struct iovec iov = { g->data + have, len - have };
-		ssize_t n = preadv2(fd, &iov, 1, (off_t)(r->file_offset + have),
-				    in_memory ? 0 : RWF_NOWAIT);
+
+		n = preadv2(fd, &iov, 1, (off_t)(r->file_offset + have),
+			    in_memory ? 0 : RWF_NOWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -67,7 +87,7 @@ static bool read_file(const struct pyd_process *p, const struct pyd_region *r,
 		have += (size_t)n;
 	}
 	close(fd);
-	return have == len;
+	return have == len || (!n && read_rest(p, r, g, have));
 }
 
 static bool read_pages(const struct pyd_process *p, const struct pyd_region *r,

@@ -183,7 +183,8 @@ void pyd_waits_read_lock(const struct pyd_waits *w, const struct pyd_obj *o,
 		/* count: how often a thread of this process has it. */
 		l->count = field(w, o, "count", &has);
 		v = field(w, o, "value", &other);
-		l->locked = other && !v;
+		/* In shared memory, which is not always captured. */
+		l->locked = !other || !v;
 		if (has && (int32_t)l->count > 0)
 			l->owner = pyd_waits_by_ident(
 				w, field(w, o, "last_tid", &other));

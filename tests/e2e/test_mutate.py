@@ -15,12 +15,12 @@ from pathlib import Path
 
 import harness
 import pytest
-from interpreters import Interpreter, discover
+from interpreters import Interpreter, one_of_each
 
 # 10,000 in all, whatever the number of interpreters; --tb of a failure names
 # the seed, with which imagetool repeats it.
 ROUNDS = int(os.environ.get("PYDUMPD_MUTATIONS") or 10_000)
-SUPPORTED = [i for i in discover() if i.version >= (3, 7)]
+SUPPORTED = one_of_each()
 
 
 def imagetool(*args: str | Path, patience: float = 600) -> str:
