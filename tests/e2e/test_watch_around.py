@@ -125,6 +125,9 @@ class Terminal:
     def __init__(self, folder: Path) -> None:
         self.pid, self.fd = pty.fork()
         if not self.pid:
+            # Ignored where the tests run in the background, and inherited.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
             os.chdir(folder)
             env = environment({"PS1": "$ ", "TERM": "dumb", "PYTHON_BASIC_REPL": "1"})
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"], env)
