@@ -278,7 +278,7 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	s->walk.shapes.redact = s->redact;
 	s->walk.progress = s->opts->progress;
 	s->walk.progress_ctx = s->opts->progress_ctx;
-	/* A program that stands still does not wait for it, but for a person. */
+	/* A person wants to know, a program that stands still does not wait. */
 	if (!stands(s) || s->opts->progress)
 		s->walk.memory = s->subject->ops->memory(s->subject);
 	s->walk.deadline_ns = s->deadline_ns;
