@@ -62,7 +62,8 @@ def test_none_at_all(one: Interpreter, tmp_path: Path) -> None:
 def await_text(target: harness.Target, text: str) -> None:
     deadline = time.monotonic() + harness.PATIENCE
     while text not in target.stderr():
-        assert time.monotonic() < deadline and target.process.poll() is None, target.stderr()[-2000:]
+        alive = target.process.poll() is None
+        assert time.monotonic() < deadline and alive, target.stderr()[-2000:]
         time.sleep(0.001)
 
 
