@@ -468,6 +468,145 @@ static enum pyd_code put_frame(void *ctx, uint64_t number,
 	return flush(r, err);
 }
 
+/* -- tracebacks -- */
+
+/* The value bytes hold little-endian int32_t. */
+static int32_t number_at(const struct pyd_dump_object *o, uint32_t at)
+{
+	uint32_t v = 0;
+
+	if (at + 4 > o->value_len)
+		return -1;
+	for (uint32_t k = 0; k < 4; k++)
+		v |= (uint32_t)o->value[at + k] << (8 * k);
+	return (int32_t)v;
+}
+
+/* The text of a str; what else it is, as its repr. */
+static void put_text(struct render *r, uint64_t ref)
+{
+	struct pyd_dump_object o;
+
+	if (!ref || pyd_dump_object_get(r->d, ref, &o, NULL)) {
+		put_ref(r, ref);
+		return;
+	}
+	if (o.kind == PYD_KIND_str && !o.mark)
+		pyd_text_escaped(&r->t, (const char *)o.value, o.value_len, 0,
+				 1000);
+	else
+		put_ref(r, ref);
+	pyd_dump_object_release(r->d, &o);
+}
+
+/* CO_FAST_CELL and CO_FAST_FREE of CPython's pycore_code.h, 3.11 and later. */
+enum { IN_CELL = 0x40 | 0x80 };
+
+/* Puts the variables of which a tuple of code has the names, the first of them
+ * in slot at; gives the slot behind them. kinds: a byte for each, or NULL, when
+ * cells tells it of all. */
+static uint32_t put_slots(struct render *r, uint64_t names,
+			  const uint64_t *slots, uint32_t n, uint32_t at,
+			  const struct pyd_dump_object *kinds, bool cells)
+{
+	struct pyd_dump_object o;
+	const uint64_t *items;
+	uint32_t count;
+
+	if (!names || pyd_dump_object_get(r->d, names, &o, NULL))
+		return at;
+	items = pyd_dump_object_rest(r->d, &o, &count);
+	for (uint32_t i = 0; i < count && at < n; i++, at++) {
+		uint64_t ref = slots[at];
+
+		if (kinds)
+			cells = i < kinds->value_len &&
+				kinds->value[i] & IN_CELL;
+		if (!ref || (cells && open_cell(r, ref, &ref) && !ref))
+			continue;
+		put(&r->t, "         ");
+		put_text(r, items[i]);
+		put(&r->t, " = ");
+		put_ref(r, ref);
+		put(&r->t, "\n");
+	}
+	pyd_dump_object_release(r->d, &o);
+	return at;
+}
+
+/* The variables of a function's frame. */
+static void put_fast(struct render *r, const struct pyd_dump_object *frame,
+		     const struct pyd_dump_object *code)
+{
+	static const char *const fields[] = { "varnames", "cellvars",
+					      "freevars" };
+	struct pyd_dump_object kinds;
+	uint32_t n, at = 0;
+	const uint64_t *slots = pyd_dump_object_rest(r->d, frame, &n);
+	uint64_t names = pyd_dump_object_field(r->d, code, "localsplusnames");
+	uint64_t ref = pyd_dump_object_field(r->d, code, "localspluskinds");
+
+	if (names && ref && !pyd_dump_object_get(r->d, ref, &kinds, NULL)) {
+		put_slots(r, names, slots, n, 0, &kinds, false);
+		pyd_dump_object_release(r->d, &kinds);
+	}
+	for (size_t i = 0; i < 3 && !names; i++)
+		at = put_slots(r, pyd_dump_object_field(r->d, code, fields[i]),
+			       slots, n, at, NULL, i > 0);
+}
+
+static void put_traceback_frame(struct render *r, uint64_t ref, int32_t line)
+{
+	struct pyd_dump_object frame, code;
+	uint64_t names;
+
+	if (!ref || pyd_dump_object_get(r->d, ref, &frame, NULL)) {
+		pyd_text_printf(&r->t, "    <frame not dumped>, line %d\n",
+				line);
+		return;
+	}
+	ref = pyd_dump_object_field(r->d, &frame, "code");
+	if (!ref || pyd_dump_object_get(r->d, ref, &code, NULL)) {
+		pyd_text_printf(&r->t, "    <code not dumped>, line %d\n",
+				line);
+		goto out;
+	}
+	names = pyd_dump_object_field(r->d, &code, "qualname");
+	put(&r->t, "    ");
+	put_text(r, names ? names : pyd_dump_object_field(r->d, &code, "name"));
+	put(&r->t, "  ");
+	put_text(r, pyd_dump_object_field(r->d, &code, "filename"));
+	pyd_text_printf(&r->t, ":%d\n", line);
+	if (!r->opts->no_locals) {
+		put_fast(r, &frame, &code);
+		put_names(r, pyd_dump_object_field(r->d, &frame, "locals"));
+	}
+	pyd_dump_object_release(r->d, &code);
+out:
+	pyd_dump_object_release(r->d, &frame);
+}
+
+/* Of an exception that was raised: the frames that it came through hold what
+ * their variables were, and are on no stack any more. */
+static void put_traceback(struct render *r, uint64_t at)
+{
+	enum { TRACEBACKS_MAX = 1000 }; /* a file may have a circle */
+	struct pyd_dump_object o;
+	uint32_t shown = 0;
+
+	while (at && !pyd_dump_object_get(r->d, at, &o, NULL)) {
+		if (o.kind != PYD_KIND_traceback || shown++ == TRACEBACKS_MAX) {
+			pyd_dump_object_release(r->d, &o);
+			put(&r->t, "    ... more\n");
+			return;
+		}
+		put_traceback_frame(r, pyd_dump_object_field(r->d, &o, "frame"),
+				    number_at(&o, 4));
+		at = pyd_dump_object_field(r->d, &o, "next");
+		pyd_dump_object_release(r->d, &o);
+	}
+}
+
 /* -- threads -- */
 
 static void put_exceptions(struct render *r, struct pyd_dump_value thread)
@@ -477,6 +616,8 @@ static void put_exceptions(struct render *r, struct pyd_dump_value thread)
 
 	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
 		uint64_t ref = 0;
+		const char *role;
+		size_t len;
 
 		(void)pyd_dump_value_u64(pyd_dump_value_get(v, "value"), &ref);
 		put(&r->t, "  exception");
@@ -484,6 +625,12 @@ static void put_exceptions(struct render *r, struct pyd_dump_value thread)
 		put(&r->t, ": ");
 		put_ref(r, ref);
 		put(&r->t, "\n");
+		if (pyd_dump_value_text(pyd_dump_value_get(v, "role"), &role,
+					&len) &&
+		    len == 6 && !memcmp(role, "raised", 6) &&
+		    pyd_dump_value_u64(pyd_dump_value_get(v, "traceback"),
+				       &ref))
+			put_traceback(r, ref);
 	}
 }
 

@@ -211,3 +211,39 @@ def check_uncaught(path: Path, way: str) -> None:
         assert frames["fail"]["inside"] == ["of fail", 1]
         assert frames["work"]["around"] == {"number": 1}
         assert type(entry.value.__context__).__name__ == "KeyError"
+
+
+TRACEBACK = """
+def outer(a, b):
+    c = [a]
+    class K:
+        z = a + 1
+    def inner(d):
+        e = (c, d)
+        cell = inner.__closure__[0]
+        raise KeyError(b)
+    inner(5)
+outer(1, "two")
+"""
+
+
+def test_show_has_the_traceback(shared_root: Interpreter, tmp_path: Path) -> None:
+    """The frames that it came through, oldest first, with their variables."""
+    (tmp_path / "program.py").write_text(TRACEBACK)
+    argv = shared_root.argv(str(tmp_path / "program.py"))
+    done = run("--dir", tmp_path, *SMALL, "--native=off", "--", *argv)
+    assert done.returncode == 1, done.stderr
+    (path,) = tmp_path.glob("*.pydump")
+    shown = harness.pydumpd("show", path).stdout
+    _, _, traceback = shown.partition("exception, raised: KeyError('two')\n")
+    lines = traceback.splitlines()
+    frames = [n for n, line in enumerate(lines) if "program.py:" in line]
+    names = [lines[n].split()[0].rpartition(".")[2] for n in frames]
+    at = [int(lines[n].rpartition(":")[2]) for n in frames]
+    assert (names, at) == (["<module>", "outer", "inner"], [11, 10, 9])
+    outer = {line.strip() for line in lines[frames[1] : frames[2]]}
+    inner = {line.strip() for line in lines[frames[2] :]}
+    assert {"a = 1", "b = 'two'", "c = [1]"} <= outer
+    assert {"b = 'two'", "c = [1]", "d = 5", "e = ([1], 5)"} <= inner
+    assert any(re.fullmatch("cell = <cell at 0x[0-9a-f]+: 'two'>", line) for line in inner)
+    assert "a = 1" not in harness.pydumpd("show", "--no-locals", path).stdout
