@@ -503,21 +503,24 @@ static void put_text(struct render *r, uint64_t ref)
 enum { IN_CELL = 0x40 | 0x80 };
 
 /* Puts the variables of which a tuple of code has the names, the first of them
- * in slot at; gives the slot behind them. kinds: a byte for each, or NULL, when
- * cells tells it of all. */
-static uint32_t put_slots(struct render *r, uint64_t names,
-			  const uint64_t *slots, uint32_t n, uint32_t at,
-			  const struct pyd_dump_object *kinds, bool cells)
+ * in slot *at, which is moved behind them. kinds: a byte for each, or NULL,
+ * when cells tells it of all. False when not all names are there: what is
+ * behind them has no name that is certain. */
+static bool put_slots(struct render *r, uint64_t names, const uint64_t *slots,
+		      uint32_t n, uint32_t *at,
+		      const struct pyd_dump_object *kinds, bool cells)
 {
 	struct pyd_dump_object o;
 	const uint64_t *items;
 	uint32_t count;
+	bool whole;
 
 	if (!names || pyd_dump_object_get(r->d, names, &o, NULL))
-		return at;
+		return false;
+	whole = o.kind == PYD_KIND_tuple && !o.mark;
 	items = pyd_dump_object_rest(r->d, &o, &count);
-	for (uint32_t i = 0; i < count && at < n; i++, at++) {
-		uint64_t ref = slots[at];
+	for (uint32_t i = 0; i < count && *at < n; i++, ++*at) {
+		uint64_t ref = slots[*at];
 
 		if (kinds)
 			cells = i < kinds->value_len &&
@@ -531,7 +534,7 @@ static uint32_t put_slots(struct render *r, uint64_t names,
 		put(&r->t, "\n");
 	}
 	pyd_dump_object_release(r->d, &o);
-	return at;
+	return whole;
 }
 
 /* The variables of a function's frame. */
@@ -545,14 +548,18 @@ static void put_fast(struct render *r, const struct pyd_dump_object *frame,
 	const uint64_t *slots = pyd_dump_object_rest(r->d, frame, &n);
 	uint64_t names = pyd_dump_object_field(r->d, code, "localsplusnames");
 	uint64_t ref = pyd_dump_object_field(r->d, code, "localspluskinds");
+	bool known = !names;
 
 	if (names && ref && !pyd_dump_object_get(r->d, ref, &kinds, NULL)) {
-		put_slots(r, names, slots, n, 0, &kinds, false);
+		known = put_slots(r, names, slots, n, &at, &kinds, false);
 		pyd_dump_object_release(r->d, &kinds);
 	}
-	for (size_t i = 0; i < 3 && !names; i++)
-		at = put_slots(r, pyd_dump_object_field(r->d, code, fields[i]),
-			       slots, n, at, NULL, i > 0);
+	for (size_t i = 0; i < 3 && !names && known; i++)
+		known = put_slots(r,
+				  pyd_dump_object_field(r->d, code, fields[i]),
+				  slots, n, &at, NULL, i > 0);
+	if (!known || frame->mark)
+		put(&r->t, "         <not all variables are dumped>\n");
 }
 
 static void put_traceback_frame(struct render *r, uint64_t ref, int32_t line)

@@ -217,3 +217,15 @@ enum pyd_code pyd_read_type_name(struct pyd_reader *r, pyd_addr obj, char *buf,
 	snprintf(buf, cap, "%s", o.type->name);
 	return PYD_OK;
 }
+
+uint64_t pyd_read_field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
+{
+	struct pyd_err ignored;
+	uint64_t v = 0;
+
+	if (r->lay->off[f] == PYD_ABSENT || !base ||
+	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
+				&ignored))
+		return 0;
+	return v;
+}

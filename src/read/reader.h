@@ -85,6 +85,9 @@ PYD_MUST_CHECK enum pyd_code pyd_read_type_name(struct pyd_reader *r,
 						pyd_addr obj, char *buf,
 						size_t cap,
 						struct pyd_err *err);
+/* The word in a field of the struct at base; 0 when this version has no such
+ * field, base is 0 or it cannot be read. */
+uint64_t pyd_read_field(struct pyd_reader *r, pyd_addr base, enum pyd_field f);
 
 /* -- nodes -- */
 

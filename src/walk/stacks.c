@@ -420,18 +420,6 @@ static enum pyd_code add_exception(struct pyd_stacks *s, struct stack *st,
 	return code;
 }
 
-static uint64_t field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
-{
-	struct pyd_err ignored;
-	uint64_t v = 0;
-
-	if (r->lay->off[f] == PYD_ABSENT || !base ||
-	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
-				&ignored))
-		return 0;
-	return v;
-}
-
 static enum pyd_code read_exceptions(struct pyd_stacks *s, struct stack *st,
 				     struct pyd_reader *r, pyd_addr tstate,
 				     struct pyd_err *err)
@@ -442,29 +430,36 @@ static enum pyd_code read_exceptions(struct pyd_stacks *s, struct stack *st,
 	if (PYD_OFF(r->lay, tstate, current_exception) != PYD_ABSENT)
 		code = add_exception(
 			s, st, r, true,
-			field(r, tstate, PYD_F_tstate_current_exception), 0, 0,
-			err);
+			pyd_read_field(r, tstate,
+				       PYD_F_tstate_current_exception),
+			0, 0, err);
 	else
 		code = add_exception(
 			s, st, r, true,
-			field(r, tstate, PYD_F_tstate_curexc_value),
-			field(r, tstate, PYD_F_tstate_curexc_type),
-			field(r, tstate, PYD_F_tstate_curexc_traceback), err);
+			pyd_read_field(r, tstate, PYD_F_tstate_curexc_value),
+			pyd_read_field(r, tstate, PYD_F_tstate_curexc_type),
+			pyd_read_field(r, tstate,
+				       PYD_F_tstate_curexc_traceback),
+			err);
 	if (code)
 		return code;
 
-	item = field(r, tstate, PYD_F_tstate_exc_info);
+	item = pyd_read_field(r, tstate, PYD_F_tstate_exc_info);
 	for (int i = 0; item && i < EXCEPTIONS_MAX; i++) {
 		bool triple = r->lay->model_excinfo == PYD_M_excinfo_triple;
-		pyd_addr value = field(r, item, PYD_F_excinfo_exc_value);
-		pyd_addr previous = field(r, item, PYD_F_excinfo_previous_item);
+		pyd_addr value =
+			pyd_read_field(r, item, PYD_F_excinfo_exc_value);
+		pyd_addr previous =
+			pyd_read_field(r, item, PYD_F_excinfo_previous_item);
 
 		code = add_exception(
 			s, st, r, false, value,
 			/* A type alone is None or a stale one. */
-			triple && value ? field(r, item, PYD_F_excinfo_exc_type)
+			triple && value ? pyd_read_field(r, item,
+							 PYD_F_excinfo_exc_type)
 					: 0,
-			triple ? field(r, item, PYD_F_excinfo_exc_traceback)
+			triple ? pyd_read_field(r, item,
+						PYD_F_excinfo_exc_traceback)
 			       : 0,
 			err);
 		if (code)

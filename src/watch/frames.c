@@ -11,29 +11,18 @@ enum {
 	SHIMS_MAX = 8,
 };
 
-uint64_t pyd_py_field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
-{
-	struct pyd_err ignored;
-	uint64_t v = 0;
-
-	if (r->lay->off[f] == PYD_ABSENT || !base ||
-	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
-				&ignored))
-		return 0;
-	return v;
-}
-
 /* The thread state of the main interpreter that a stopped thread has. */
 pyd_addr pyd_py_thread_state(struct pyd_python *y, struct pyd_reader *r,
 			     const struct pyd_regs *regs)
 {
-	pyd_addr at = pyd_py_field(r, y->interp, PYD_F_interp_threads_head);
+	pyd_addr at = pyd_read_field(r, y->interp, PYD_F_interp_threads_head);
 
 	for (int i = 0; at && i < THREADS_MAX; i++) {
 		if (pyd_arch_is_pthread_self(
-			    regs, pyd_py_field(r, at, PYD_F_tstate_thread_id)))
+			    regs,
+			    pyd_read_field(r, at, PYD_F_tstate_thread_id)))
 			return at;
-		at = pyd_py_field(r, at, PYD_F_tstate_next);
+		at = pyd_read_field(r, at, PYD_F_tstate_next);
 	}
 	return 0;
 }
@@ -47,15 +36,12 @@ void pyd_py_refresh(struct pyd_python *y)
 		pyd_log_debug("%s", err.msg);
 }
 
-/* The newest frame of Python code. False: there is none. */
-bool pyd_py_newest_frame(struct pyd_reader *r, pyd_addr tstate,
-			 struct pyd_frame *f)
+/* The frame at an address, or the next one that is no shim. */
+static bool read_python_frame(struct pyd_reader *r, pyd_addr at,
+			      struct pyd_frame *f)
 {
 	struct pyd_err ignored;
-	pyd_addr at = 0;
 
-	if (pyd_stack_newest(r, tstate, &at, &ignored))
-		return false;
 	for (int i = 0; at && i < SHIMS_MAX; i++) {
 		if (pyd_read_frame(r, at, f, &ignored))
 			return false;
@@ -66,19 +52,21 @@ bool pyd_py_newest_frame(struct pyd_reader *r, pyd_addr tstate,
 	return false;
 }
 
-bool pyd_py_next_frame(struct pyd_reader *r, struct pyd_frame *f)
+/* The newest frame of Python code. False: there is none. */
+bool pyd_py_newest_frame(struct pyd_reader *r, pyd_addr tstate,
+			 struct pyd_frame *f)
 {
 	struct pyd_err ignored;
-	pyd_addr at = f->previous;
+	pyd_addr at = 0;
 
-	for (int i = 0; at && i < SHIMS_MAX; i++) {
-		if (pyd_read_frame(r, at, f, &ignored))
-			return false;
-		if (!f->shim)
-			return true;
-		at = f->previous;
-	}
-	return false;
+	if (pyd_stack_newest(r, tstate, &at, &ignored))
+		return false;
+	return read_python_frame(r, at, f);
+}
+
+bool pyd_py_next_frame(struct pyd_reader *r, struct pyd_frame *f)
+{
+	return read_python_frame(r, f->previous, f);
 }
 
 static bool ends_with(const char *text, const char *end)

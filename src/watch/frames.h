@@ -9,8 +9,6 @@
 #include "read/frame.h"
 #include "watch/python.h"
 
-/* 8 bytes; 0: absent, or unreadable. */
-uint64_t pyd_py_field(struct pyd_reader *r, pyd_addr base, enum pyd_field f);
 /* The thread state of the main interpreter that a stopped thread has; 0:
  * none. */
 pyd_addr pyd_py_thread_state(struct pyd_python *y, struct pyd_reader *r,

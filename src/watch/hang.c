@@ -44,18 +44,6 @@ static enum pyd_code look_at_thread(void *ctx, pyd_addr key, pyd_addr value,
 	return PYD_OK;
 }
 
-static uint64_t field(struct pyd_reader *r, pyd_addr base, enum pyd_field f)
-{
-	struct pyd_err ignored;
-	uint64_t v = 0;
-
-	if (r->lay->off[f] == PYD_ABSENT || !base ||
-	    pyd_target_read_u64(r->target, base + (uint64_t)r->lay->off[f], &v,
-				&ignored))
-		return 0;
-	return v;
-}
-
 /* The thread state of the threading.Thread of that name. */
 static pyd_addr named_thread(struct pyd_python *y, struct pyd_reader *r,
 			     const char *name, pid_t *ret_tid)
@@ -66,18 +54,20 @@ static pyd_addr named_thread(struct pyd_python *y, struct pyd_reader *r,
 
 	if (pyd_read_dict_str(r, y->modules, "threading", &module, &ignored) ||
 	    !module ||
-	    pyd_read_dict_str(r, field(r, module, PYD_F_module_md_dict),
+	    pyd_read_dict_str(r,
+			      pyd_read_field(r, module, PYD_F_module_md_dict),
 			      "_active", &active, &ignored) ||
 	    !active ||
 	    pyd_read_dict_each(r, active, look_at_thread, &s, &ignored) ||
 	    !s.ident)
 		return 0;
 	*ret_tid = (pid_t)s.native;
-	at = field(r, y->interp, PYD_F_interp_threads_head);
+	at = pyd_read_field(r, y->interp, PYD_F_interp_threads_head);
 	for (int i = 0; at && i < THREADS_MAX; i++) {
-		if (field(r, at, PYD_F_tstate_thread_id) == (uint64_t)s.ident)
+		if (pyd_read_field(r, at, PYD_F_tstate_thread_id) ==
+		    (uint64_t)s.ident)
 			return at;
-		at = field(r, at, PYD_F_tstate_next);
+		at = pyd_read_field(r, at, PYD_F_tstate_next);
 	}
 	return 0;
 }

@@ -17,7 +17,7 @@ enum {
 
 static pyd_addr type_of(struct pyd_reader *r, pyd_addr object)
 {
-	return pyd_py_field(r, object, PYD_F_object_ob_type);
+	return pyd_read_field(r, object, PYD_F_object_ob_type);
 }
 
 static bool type_name(struct pyd_reader *r, pyd_addr type, char *buf,
@@ -25,9 +25,9 @@ static bool type_name(struct pyd_reader *r, pyd_addr type, char *buf,
 {
 	struct pyd_err ignored;
 
-	return !pyd_target_read_cstr(r->target,
-				     pyd_py_field(r, type, PYD_F_type_tp_name),
-				     buf, cap, NULL, &ignored);
+	return !pyd_target_read_cstr(
+		r->target, pyd_read_field(r, type, PYD_F_type_tp_name), buf,
+		cap, NULL, &ignored);
 }
 
 static bool matches(const char *name, const struct pyd_watch_options *o)
@@ -45,7 +45,7 @@ static bool matches(const char *name, const struct pyd_watch_options *o)
 /* Types of a program's own may be named alike. */
 static bool is_an_end(struct pyd_reader *r, pyd_addr type, const char *name)
 {
-	return !(pyd_py_field(r, type, PYD_F_type_tp_flags) & TP_HEAPTYPE) &&
+	return !(pyd_read_field(r, type, PYD_F_type_tp_flags) & TP_HEAPTYPE) &&
 	       (!strcmp(name, "SystemExit") ||
 		!strcmp(name, "KeyboardInterrupt"));
 }
@@ -61,7 +61,7 @@ static bool is_excluded(struct pyd_reader *r, pyd_addr type,
 			return false;
 		if (is_an_end(r, type, name) || matches(name, o))
 			return true;
-		type = pyd_py_field(r, type, PYD_F_type_tp_base);
+		type = pyd_read_field(r, type, PYD_F_type_tp_base);
 	}
 	return false;
 }
@@ -92,17 +92,18 @@ static bool tell(struct pyd_python *y, struct pyd_reader *r, pyd_addr value,
 /* What a thread handles, as sys.exc_info() has it. */
 static pyd_addr handled(struct pyd_reader *r, pyd_addr tstate)
 {
-	pyd_addr item = pyd_py_field(r, tstate, PYD_F_tstate_exc_info);
+	pyd_addr item = pyd_read_field(r, tstate, PYD_F_tstate_exc_info);
 	char name[32];
 
 	for (int i = 0; item && i < BASES_MAX; i++) {
-		pyd_addr value = pyd_py_field(r, item, PYD_F_excinfo_exc_value);
+		pyd_addr value =
+			pyd_read_field(r, item, PYD_F_excinfo_exc_value);
 
 		if (value &&
 		    type_name(r, type_of(r, value), name, sizeof(name)) &&
 		    strcmp(name, "NoneType"))
 			return value;
-		item = pyd_py_field(r, item, PYD_F_excinfo_previous_item);
+		item = pyd_read_field(r, item, PYD_F_excinfo_previous_item);
 	}
 	return 0;
 }
@@ -144,11 +145,11 @@ static enum pyd_code last_exception(struct pyd_python *y, struct pyd_reader *r,
 /* The frame of the first entry of a traceback. */
 static pyd_addr first_frame(struct pyd_reader *r, pyd_addr traceback)
 {
-	pyd_addr frame = pyd_py_field(r, traceback, PYD_F_traceback_tb_frame);
+	pyd_addr frame = pyd_read_field(r, traceback, PYD_F_traceback_tb_frame);
 
 	return r->lay->off[PYD_F_frameobj_f_frame] == PYD_ABSENT
 		       ? frame
-		       : pyd_py_field(r, frame, PYD_F_frameobj_f_frame);
+		       : pyd_read_field(r, frame, PYD_F_frameobj_f_frame);
 }
 
 /* The interpreter's own prompt prints exceptions, and goes on. What it
@@ -157,7 +158,8 @@ static pyd_addr first_frame(struct pyd_reader *r, pyd_addr traceback)
 static bool is_at_prompt(struct pyd_python *y, struct pyd_reader *r,
 			 pyd_addr value)
 {
-	pyd_addr traceback = pyd_py_field(r, value, PYD_F_exception_traceback);
+	pyd_addr traceback =
+		pyd_read_field(r, value, PYD_F_exception_traceback);
 	struct pyd_frame f = { 0 };
 	struct pyd_err ignored;
 	pyd_addr prompt = 0, frame;

@@ -245,5 +245,6 @@ def test_show_has_the_traceback(shared_root: Interpreter, tmp_path: Path) -> Non
     inner = {line.strip() for line in lines[frames[2] :]}
     assert {"a = 1", "b = 'two'", "c = [1]"} <= outer
     assert {"b = 'two'", "c = [1]", "d = 5", "e = ([1], 5)"} <= inner
+    assert "not all variables" not in shown
     assert any(re.fullmatch("cell = <cell at 0x[0-9a-f]+: 'two'>", line) for line in inner)
     assert "a = 1" not in harness.pydumpd("show", "--no-locals", path).stdout
