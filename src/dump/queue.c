@@ -550,6 +550,21 @@ static void work_one(struct pyd_queue *q, struct worker *w)
 	write_done(q);
 }
 
+/* The same in the caller's thread, where SIGXFSZ would kill us as well. */
+static void help(struct pyd_queue *q)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t limit, before;
+
+	sigemptyset(&limit);
+	sigaddset(&limit, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &limit, &before);
+	work_one(q, &q->workers[q->nworkers - 1]);
+	if (!sigismember(&before, SIGXFSZ))
+		(void)sigtimedwait(&limit, NULL, &now);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -587,7 +602,7 @@ static void make_room(struct pyd_queue *q, uint64_t most)
 {
 	while (!q->failed && q->submitted - q->written > most) {
 		if (q->taken < q->submitted)
-			work_one(q, &q->workers[q->nworkers - 1]);
+			help(q);
 		else
 			pthread_cond_wait(&q->room, &q->lock);
 	}
@@ -618,7 +633,7 @@ enum pyd_code pyd_queue_submit(struct pyd_queue *q, struct pyd_job *job,
 		if (q->nthreads)
 			pthread_cond_signal(&q->work);
 		else
-			work_one(q, &q->workers[q->nworkers - 1]);
+			help(q);
 	}
 	pthread_mutex_unlock(&q->lock);
 	return code;
