@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the redaction share: redact.c, taint.c, environ.c. */
+/* What the parts of the redaction share: redact.c,
+ * redact_object.c, taint.c, taint_take.c, environ.c. */
 #ifndef PYD_WALK_REDACT_STATE_H
 #define PYD_WALK_REDACT_STATE_H
 
@@ -95,6 +96,31 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_short(struct pyd_redact *rd,
  * byte, but for line ends. Returns the new length. */
 size_t pyd_redact_mask(uint8_t *s, size_t n, const struct pyd_spans *spans,
 		       bool is_text);
+/* Everything that is secret in a text that no object or name tells of, into
+ * rd->spans; look: the rules for texts by themselves too. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_find(struct pyd_redact *rd,
+					     const uint8_t *s, size_t n,
+					     bool look, struct pyd_err *err);
+/* What rd->spans covers of s is a secret wherever else it stands. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_learn_spans(struct pyd_redact *rd,
+						    const uint8_t *s,
+						    struct pyd_err *err);
+/* Whether looking into the text may find something. */
+bool pyd_redact_is_worth(const struct pyd_redact *rd, bool is_str,
+			 const uint8_t *s, size_t n);
+/* Of UTF-8: not the first byte of a character. */
+static inline bool pyd_redact_is_tail(uint8_t c)
+{
+	return (c & 0xc0) == 0x80;
+}
+/* Failures of one object are none of ours: the walk tells of them. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_only_fatal(enum pyd_code code,
+						   const struct pyd_err *why,
+						   struct pyd_err *err);
+/* Notes the defaults of the functions that were met. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_defaults(struct pyd_redact *rd,
+						 struct pyd_reader *r,
+						 struct pyd_err *err);
 uint64_t pyd_redact_hash(const void *s, size_t n);
 /* Index + 1 of the variable; 0: none. */
 uint32_t pyd_redact_env_find(const struct pyd_redact *rd, const uint8_t *name,
