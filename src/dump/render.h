@@ -30,8 +30,24 @@ bool pyd_render_value(struct pyd_dump_value v, struct pyd_text *t);
 /* ", SIGSEGV SEGV_MAPERR at 0x10, thread 4242" and the like, what is told of
  * it. */
 void pyd_render_trigger(struct pyd_dump_value trigger, struct pyd_text *t);
+/* Appends label and value, when there is one. */
+void pyd_render_labelled(struct pyd_text *t, const char *label,
+			 struct pyd_dump_value v);
 /* "12.3 MB". */
 void pyd_render_size(uint64_t bytes, struct pyd_text *t);
+
+/* What is said of the dump as a whole. */
+void pyd_render_head(struct pyd_dump *d, const char *name, struct pyd_text *t);
+/* A line for each variable and stack value of a frame. */
+void pyd_render_vars(struct pyd_dump *d, struct pyd_dump_value frame,
+		     const struct pyd_render_options *opts, struct pyd_text *t);
+/* The frames that an exception came through, the oldest first: they hold what
+ * their variables were, and are on no stack any more. Likewise of the ones it
+ * was raised from. */
+void pyd_render_raised(struct pyd_dump *d, uint64_t exception,
+		       uint64_t traceback,
+		       const struct pyd_render_options *opts,
+		       struct pyd_text *t);
 
 /* A native stack as it is gone through beside the Python one. */
 struct pyd_native_cursor {

@@ -221,7 +221,7 @@ def outer(a, b):
     def inner(d):
         e = (c, d)
         cell = inner.__closure__[0]
-        raise KeyError(b)
+        raise KeyError(b) from ValueError(d)
     inner(5)
 outer(1, "two")
 """
@@ -247,4 +247,32 @@ def test_show_has_the_traceback(shared_root: Interpreter, tmp_path: Path) -> Non
     assert {"b = 'two'", "c = [1]", "d = 5", "e = ([1], 5)"} <= inner
     assert "not all variables" not in shown
     assert any(re.fullmatch("cell = <cell at 0x[0-9a-f]+: 'two'>", line) for line in inner)
+    assert "raised from: ValueError(5)" in lines[-1]
     assert "a = 1" not in harness.pydumpd("show", "--no-locals", path).stdout
+    check_traceback_of_json(path)
+
+
+def check_traceback_of_json(path: Path) -> None:
+    shown = json.loads(harness.pydumpd("show", "--json", path).stdout)
+    (raised,) = shown["threads"][0]["exceptions"]
+    frames = raised["frames"]
+    assert [(f["name"], f["line"]) for f in frames] == [
+        ("<module>", 11),
+        ("outer", 10),
+        ("inner", 9),
+    ]
+    assert raised["frames_complete"] and all(f["vars_complete"] for f in frames)
+    assert all(f["file"].endswith("/program.py") for f in frames)
+    kinds = [{v["name"]: (v["kind"], v["repr"]) for v in f["vars"]} for f in frames]
+    assert kinds[0]["outer"][0] == "name"
+    assert kinds[1]["a"] == ("argument", "1") and kinds[1]["c"] == ("cell", "[1]")
+    assert kinds[1]["b"] == ("argument", "'two'")
+    assert kinds[2]["b"] == ("free", "'two'") and kinds[2]["e"] == ("local", "([1], 5)")
+    (cause,) = raised["chain"]
+    assert (cause["role"], cause["type"], cause["repr"]) == (
+        "cause",
+        "ValueError",
+        "ValueError(5)",
+    )
+    bare = json.loads(harness.pydumpd("show", "--json", "--no-locals", path).stdout)
+    assert "vars" not in bare["threads"][0]["exceptions"][0]["frames"][0]
