@@ -117,9 +117,8 @@ static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
 		if (o->split.elf)
 			code = pyd_symtab_add(&o->symtab, o->split.elf, err);
 	}
-	if (!code && !o->symtab.n)
+	if (!code && !pyd_symtab_any(&o->symtab))
 		code = pyd_symtab_add_memory(&o->symtab, p->t, &m->mod, err);
-	pyd_symtab_sort(&o->symtab);
 	return code;
 }
 
@@ -248,10 +247,10 @@ void pyd_places_deadline(struct pyd_places *p, uint64_t ns)
 	p->deadline_ns = ns;
 }
 
-static void name_place(struct pyd_places *p, const struct module *o,
-		       const struct pyd_function *f, struct pyd_place *ret)
+static void name_place(struct pyd_places *p, const struct pyd_function *f,
+		       struct pyd_place *ret)
 {
-	const char *symbol = (const char *)o->symtab.names.data + f->name;
+	const char *symbol = f->name;
 	char buf[NAME_MAX_BYTES];
 	struct pyd_err ignored;
 	uint64_t known;
@@ -276,8 +275,8 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 			  struct pyd_place *ret, struct pyd_err *err)
 {
 	pyd_addr at = exact || !pc ? pc : pc - 1;
-	const struct pyd_function *f;
 	const struct pyd_nmodule *m = pyd_nmodules_find(p->modules, at);
+	struct pyd_function f;
 	struct module *o;
 	enum pyd_code code;
 
@@ -292,9 +291,8 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 		if (code)
 			return code;
 	}
-	f = pyd_symtab_find(&o->symtab, at - m->mod.bias);
-	if (f)
-		name_place(p, o, f, ret);
+	if (pyd_symtab_find(&o->symtab, at - m->mod.bias, &f))
+		name_place(p, &f, ret);
 	if (p->deadline_ns && pyd_now_ns() > p->deadline_ns)
 		return PYD_OK;
 	if (!o->lines_loaded)

@@ -12,6 +12,20 @@ enum {
 	/* What a function of unknown size may have: hand-written assembly. */
 	UNSIZED_MAX = 4096,
 	DYNSYMS_MAX = 1 << 18,
+	DYNSTR_MAX = 64 << 20,
+	READ_BYTES = 1 << 16,
+	/* Addresses that are looked up before it is worth to sort. */
+	SCANS = 32,
+};
+
+/* One symbol table. */
+struct pyd_symbols {
+	const Elf64_Sym *v;
+	size_t n;
+	const char *names;
+	size_t names_len;
+	Elf *elf;	/* to tell what a section holds; NULL: out of memory */
+	void *owned[2]; /* v and names, where they are copies */
 };
 
 /* Of several names for one place: what the linker exports first, then what
@@ -40,82 +54,96 @@ static uint8_t rank_of(unsigned char info, const char *name)
 	return (uint8_t)rank;
 }
 
-static bool is_function(const GElf_Sym *sym, const char *name)
+/* The name, if it is that of a function. */
+static const char *function_name(const struct pyd_symbols *t,
+				 const Elf64_Sym *sym)
 {
-	unsigned int type = GELF_ST_TYPE(sym->st_info);
+	unsigned int type = ELF64_ST_TYPE(sym->st_info);
+	const char *name;
+	size_t room;
 
+	if (sym->st_shndx == SHN_UNDEF || sym->st_shndx >= SHN_LORESERVE ||
+	    (type != STT_FUNC && type != STT_GNU_IFUNC && type != STT_NOTYPE) ||
+	    sym->st_name >= t->names_len)
+		return NULL;
+	name = t->names + sym->st_name;
+	room = t->names_len - sym->st_name;
+	room = room < MAX_NAME ? room : MAX_NAME;
 	/* Marks of some linkers and of the ARM ABI: $x, $d. */
-	return sym->st_shndx != SHN_UNDEF && sym->st_shndx < SHN_LORESERVE &&
-	       (type == STT_FUNC || type == STT_GNU_IFUNC ||
-		type == STT_NOTYPE) &&
-	       name && name[0] && name[0] != '$' &&
-	       strnlen(name, MAX_NAME) < MAX_NAME;
+	if (!name[0] || name[0] == '$' || strnlen(name, room) == room)
+		return NULL;
+	/* In memory nothing tells what a section holds. */
+	if (!t->elf)
+		return type != STT_NOTYPE && sym->st_size ? name : NULL;
+	/* Labels of code come without a type; so do others. */
+	if (type == STT_NOTYPE) {
+		Elf_Scn *in = elf_getscn(t->elf, sym->st_shndx);
+		GElf_Shdr where;
+
+		if (!in || !gelf_getshdr(in, &where) ||
+		    !(where.sh_flags & SHF_EXECINSTR))
+			return NULL;
+	}
+	return name;
 }
 
-static enum pyd_code add(struct pyd_symtab *s, const GElf_Sym *sym,
-			 const char *name, struct pyd_err *err)
+/* -- tables -- */
+
+static enum pyd_code add(struct pyd_symtab *s, const struct pyd_symbols *t,
+			 struct pyd_err *err)
 {
-	struct pyd_function f = {
-		.addr = sym->st_value,
-		.size = sym->st_size,
-		.name = (uint32_t)s->names.len,
-		.rank = rank_of(sym->st_info, name),
-	};
-	enum pyd_code code;
+	struct pyd_symbols *v =
+		reallocarray(s->tables, s->ntables + 1, sizeof(*v));
 
-	if (s->n >= MAX_SYMBOLS || s->names.len > UINT32_MAX - MAX_NAME)
-		return PYD_OK;
-	code = pyd_buf_append(&s->names, name, strlen(name) + 1, err);
-	if (code)
-		return code;
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? s->cap * 2 : 1024;
-		struct pyd_function *v = reallocarray(s->v, cap, sizeof(*v));
-
-		if (!v)
-			return pyd_err_set(err, PYD_NOMEM, "out of memory");
-		s->v = v;
-		s->cap = cap;
-	}
-	s->v[s->n++] = f;
+	if (!v)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	s->tables = v;
+	v[s->ntables] = *t;
+	if (t->n > MAX_SYMBOLS)
+		v[s->ntables].n = MAX_SYMBOLS;
+	s->ntables++;
 	return PYD_OK;
+}
+
+enum pyd_code pyd_symtab_add_symbols(struct pyd_symtab *s, const Elf64_Sym *v,
+				     size_t n, const char *names, size_t len,
+				     struct pyd_err *err)
+{
+	const struct pyd_symbols t = {
+		.v = v,
+		.n = n,
+		.names = names,
+		.names_len = len,
+	};
+
+	return add(s, &t, err);
 }
 
 static enum pyd_code add_table(struct pyd_symtab *s, Elf *elf, Elf_Scn *scn,
 			       const GElf_Shdr *sh, struct pyd_err *err)
 {
-	Elf_Data *data = elf_getdata(scn, NULL);
-	size_t n;
+	Elf_Data *data, *names;
+	Elf_Scn *strings = elf_getscn(elf, sh->sh_link);
 
-	if (!data || sh->sh_entsize != sizeof(Elf64_Sym))
+	if (sh->sh_entsize != sizeof(Elf64_Sym) ||
+	    sh->sh_flags & SHF_COMPRESSED || !strings)
 		return PYD_OK;
-	n = data->d_size / sizeof(Elf64_Sym);
-	if (sh->sh_type == SHT_SYMTAB && n > 1)
+	data = elf_getdata(scn, NULL);
+	names = elf_getdata(strings, NULL);
+	if (!data || !data->d_buf || !names || !names->d_buf)
+		return PYD_OK;
+
+	const struct pyd_symbols t = {
+		.v = data->d_buf,
+		.n = data->d_size / sizeof(Elf64_Sym),
+		.names = names->d_buf,
+		.names_len = names->d_size,
+		.elf = elf,
+	};
+
+	if (sh->sh_type == SHT_SYMTAB && t.n > 1)
 		s->whole = true;
-	for (size_t i = 1; i < n && i < MAX_SYMBOLS; i++) {
-		enum pyd_code code;
-		const char *name;
-		GElf_Sym sym;
-
-		if (!gelf_getsym(data, (int)i, &sym))
-			break;
-		name = elf_strptr(elf, sh->sh_link, sym.st_name);
-		if (!is_function(&sym, name))
-			continue;
-		/* Labels of code come without a type; so do others. */
-		if (GELF_ST_TYPE(sym.st_info) == STT_NOTYPE) {
-			Elf_Scn *in = elf_getscn(elf, sym.st_shndx);
-			GElf_Shdr where;
-
-			if (!in || !gelf_getshdr(in, &where) ||
-			    !(where.sh_flags & SHF_EXECINSTR))
-				continue;
-		}
-		code = add(s, &sym, name, err);
-		if (code)
-			return code;
-	}
-	return PYD_OK;
+	return add(s, &t, err);
 }
 
 enum pyd_code pyd_symtab_add(struct pyd_symtab *s, Elf *elf,
@@ -177,43 +205,86 @@ static bool read_dynamic(struct pyd_target *t, const struct pyd_module *mod,
 	return d.symtab && d.strtab && d.strsz;
 }
 
+/* As much of it as is readable; *ret_len bytes. NULL: no memory. */
+static void *read_some(struct pyd_target *t, pyd_addr addr, uint64_t len,
+		       size_t *ret_len)
+{
+	struct pyd_err ignored;
+	uint8_t *buf = malloc(len);
+	uint64_t n = 0;
+
+	while (buf && n < len) {
+		size_t more =
+			len - n < READ_BYTES ? (size_t)(len - n) : READ_BYTES;
+
+		if (pyd_target_read(t, addr + n, buf + n, more, &ignored))
+			break;
+		n += more;
+	}
+	*ret_len = (size_t)n;
+	return buf;
+}
+
 enum pyd_code pyd_symtab_add_memory(struct pyd_symtab *s, struct pyd_target *t,
 				    const struct pyd_module *mod,
 				    struct pyd_err *err)
 {
-	struct pyd_err ignored;
+	struct pyd_symbols found = { 0 };
+	enum pyd_code code = PYD_OK;
 	struct dynamic d;
+	uint64_t n;
+	size_t len;
 
 	/* Linkers put the names right behind the symbols; the table itself
 	 * does not say how long it is. */
 	if (!read_dynamic(t, mod, &d) || d.strtab <= d.symtab)
 		return PYD_OK;
-	for (uint64_t i = 1;
-	     i < (d.strtab - d.symtab) / sizeof(Elf64_Sym) && i < DYNSYMS_MAX;
-	     i++) {
-		char name[1024];
-		enum pyd_code code;
-		Elf64_Sym sym;
-		uint8_t cut;
-
-		if (pyd_target_read(t, d.symtab + i * sizeof(sym), &sym,
-				    sizeof(sym), &ignored))
-			break;
-		if (sym.st_name >= d.strsz || !sym.st_size ||
-		    ELF64_ST_TYPE(sym.st_info) == STT_NOTYPE ||
-		    pyd_target_read_cstr(t, d.strtab + sym.st_name, name,
-					 sizeof(name), &cut, &ignored) ||
-		    cut || !is_function((GElf_Sym *)&sym, name))
-			continue;
-		code = add(s, (GElf_Sym *)&sym, name, err);
-		if (code)
-			return code;
+	n = (d.strtab - d.symtab) / sizeof(Elf64_Sym);
+	n = n < DYNSYMS_MAX ? n : DYNSYMS_MAX;
+	found.owned[0] = read_some(t, d.symtab, n * sizeof(Elf64_Sym), &len);
+	found.v = found.owned[0];
+	found.n = len / sizeof(Elf64_Sym);
+	found.owned[1] = read_some(
+		t, d.strtab, d.strsz < DYNSTR_MAX ? d.strsz : DYNSTR_MAX, &len);
+	found.names = found.owned[1];
+	found.names_len = len;
+	if (!found.v || !found.names)
+		code = pyd_err_set(err, PYD_NOMEM, "out of memory");
+	if (!code)
+		code = add(s, &found, err);
+	if (code) {
+		free(found.owned[0]);
+		free(found.owned[1]);
 	}
-	return PYD_OK;
+	return code;
+}
+
+void pyd_symtab_deinit(struct pyd_symtab *s)
+{
+	for (size_t i = 0; i < s->ntables; i++) {
+		free(s->tables[i].owned[0]);
+		free(s->tables[i].owned[1]);
+	}
+	free(s->tables);
+	free(s->v);
+	*s = (struct pyd_symtab) { 0 };
 }
 
 /* -- looking up -- */
 
+static struct pyd_function function_of(const Elf64_Sym *sym, const char *name,
+				       size_t order)
+{
+	return (struct pyd_function) {
+		.addr = sym->st_value,
+		.size = sym->st_size,
+		.name = name,
+		.order = (uint32_t)order,
+		.rank = rank_of(sym->st_info, name),
+	};
+}
+
+/* By address; of one address the best comes first. */
 static int by_addr(const void *a, const void *b)
 {
 	const struct pyd_function *x = a;
@@ -225,13 +296,88 @@ static int by_addr(const void *a, const void *b)
 		return x->size ? -1 : 1;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
-	return (x->name > y->name) - (x->name < y->name);
+	return (x->order > y->order) - (x->order < y->order);
 }
 
-void pyd_symtab_sort(struct pyd_symtab *s)
+bool pyd_symtab_any(const struct pyd_symtab *s)
 {
-	size_t n = 0;
+	for (size_t k = 0; k < s->ntables; k++)
+		for (size_t i = 1; i < s->tables[k].n; i++)
+			if (function_name(&s->tables[k], &s->tables[k].v[i]))
+				return true;
+	return false;
+}
 
+/* The best that begins at addr or before. */
+static bool scan(const struct pyd_symtab *s, uint64_t addr,
+		 struct pyd_function *ret)
+{
+	struct pyd_function best = { 0 };
+	size_t before = 0;
+
+	for (size_t k = 0; k < s->ntables; k++) {
+		const struct pyd_symbols *t = &s->tables[k];
+
+		for (size_t i = 1; i < t->n; i++) {
+			const Elf64_Sym *sym = &t->v[i];
+			struct pyd_function f;
+			const char *name;
+
+			if (sym->st_value > addr || sym->st_value < best.addr)
+				continue;
+			name = function_name(t, sym);
+			if (!name)
+				continue;
+			f = function_of(sym, name, before + i);
+			if (!best.name || f.addr > best.addr ||
+			    by_addr(&f, &best) < 0)
+				best = f;
+		}
+		before += t->n;
+	}
+	*ret = best;
+	return best.name;
+}
+
+static bool push(struct pyd_symtab *s, const struct pyd_function *f)
+{
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? s->cap * 2 : 1024;
+		struct pyd_function *v = reallocarray(s->v, cap, sizeof(*v));
+
+		if (!v)
+			return false;
+		s->v = v;
+		s->cap = cap;
+	}
+	s->v[s->n++] = *f;
+	return true;
+}
+
+static void sort(struct pyd_symtab *s)
+{
+	size_t before = 0, n = 0;
+
+	for (size_t k = 0; k < s->ntables; k++) {
+		const struct pyd_symbols *t = &s->tables[k];
+
+		for (size_t i = 1; i < t->n; i++) {
+			const char *name = function_name(t, &t->v[i]);
+			struct pyd_function f;
+
+			if (!name)
+				continue;
+			f = function_of(&t->v[i], name, before + i);
+			if (push(s, &f))
+				continue;
+			/* It goes on without. */
+			free(s->v);
+			s->v = NULL;
+			s->n = s->cap = 0;
+			return;
+		}
+		before += t->n;
+	}
 	if (s->n)
 		qsort(s->v, s->n, sizeof(*s->v), by_addr);
 	for (size_t i = 0; i < s->n; i++)
@@ -240,17 +386,9 @@ void pyd_symtab_sort(struct pyd_symtab *s)
 	s->n = n;
 }
 
-void pyd_symtab_deinit(struct pyd_symtab *s)
+static bool search(const struct pyd_symtab *s, uint64_t addr,
+		   struct pyd_function *ret)
 {
-	free(s->v);
-	pyd_buf_deinit(&s->names);
-	*s = (struct pyd_symtab) { 0 };
-}
-
-const struct pyd_function *pyd_symtab_find(const struct pyd_symtab *s,
-					   uint64_t addr)
-{
-	const struct pyd_function *f;
 	size_t lo = 0, hi = s->n;
 
 	while (lo < hi) {
@@ -261,12 +399,25 @@ const struct pyd_function *pyd_symtab_find(const struct pyd_symtab *s,
 		else
 			hi = mid;
 	}
-	if (!lo)
-		return NULL;
-	f = &s->v[lo - 1];
+	if (lo)
+		*ret = s->v[lo - 1];
+	return lo;
+}
+
+bool pyd_symtab_find(struct pyd_symtab *s, uint64_t addr,
+		     struct pyd_function *ret)
+{
+	struct pyd_function f;
+
+	if (s->asked < SCANS && ++s->asked == SCANS)
+		sort(s);
+	if (!(s->v ? search(s, addr, &f) : scan(s, addr, &f)))
+		return false;
 	/* A stripped file names few functions: what lies behind the end of
 	 * one is another, which has no name here. */
-	if (f->size)
-		return addr - f->addr < f->size ? f : NULL;
-	return s->whole && addr - f->addr < UNSIZED_MAX ? f : NULL;
+	if (f.size ? addr - f.addr >= f.size
+		   : !s->whole || addr - f.addr >= UNSIZED_MAX)
+		return false;
+	*ret = f;
+	return true;
 }

@@ -2,6 +2,7 @@
 /* Native stacks: of a child that is stopped, and of stacks that are none. */
 #include "child.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -497,28 +498,125 @@ Test(native, a_name_that_stands_for_gigabytes)
 	cr_expect_str_eq(buf + 60, "...");
 }
 
+/* "" stands for none. */
+static const char *symbol_at(struct pyd_symtab *s, uint64_t addr)
+{
+	struct pyd_function f;
+
+	return pyd_symtab_find(s, addr, &f) ? f.name : "";
+}
+
 Test(native, symbols_cover_what_they_say)
 {
-	struct pyd_function fns[] = {
-		{ .addr = 0x300, .size = 0, .name = 3, .rank = 0 },
-		{ .addr = 0x100, .size = 0x10, .name = 1, .rank = 33 },
-		{ .addr = 0x100, .size = 0x10, .name = 2, .rank = 0 },
-		{ .addr = 0x200, .size = 0x10, .name = 4, .rank = 0 },
+	static const char names[] = "\0_one\0one\0bare\0two\0data\0$x\0uncut";
+	enum { FUNC = STB_GLOBAL << 4 | STT_FUNC };
+	static const Elf64_Sym syms[] = {
+		{ 0 },
+		{ .st_name = 10,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x300,
+		  .st_size = 8 },
+		{ .st_name = 1,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x100,
+		  .st_size = 0x10 },
+		{ .st_name = 6,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x100,
+		  .st_size = 0x10 },
+		{ .st_name = 15,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x200,
+		  .st_size = 0x10 },
+		/* These name no function: of data, undefined, a mark, names
+		 * outside of the table. */
+		{ .st_name = 19,
+		  .st_info = STB_GLOBAL << 4 | STT_OBJECT,
+		  .st_shndx = 1,
+		  .st_value = 0x200,
+		  .st_size = 0x10 },
+		{ .st_name = 6,
+		  .st_info = FUNC,
+		  .st_value = 0x208,
+		  .st_size = 0x10 },
+		{ .st_name = 24,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x208,
+		  .st_size = 0x10 },
+		{ .st_name = 27,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x208,
+		  .st_size = 0x10 },
+		{ .st_name = 1 << 20,
+		  .st_info = FUNC,
+		  .st_shndx = 1,
+		  .st_value = 0x208,
+		  .st_size = 0x10 },
 	};
-	struct pyd_symtab s = { .v = fns, .n = 4 };
+	struct pyd_symtab s = { 0 };
 
-	pyd_symtab_sort(&s);
-	cr_assert_eq(s.n, 3);
-	cr_expect_null(pyd_symtab_find(&s, 0xff));
-	cr_expect_eq(pyd_symtab_find(&s, 0x100)->name, 2);
-	cr_expect_eq(pyd_symtab_find(&s, 0x10f)->name, 2);
-	/* In a stripped file another function begins here. */
-	cr_expect_null(pyd_symtab_find(&s, 0x110));
-	cr_expect_null(pyd_symtab_find(&s, 0x310));
-	s.whole = true;
-	cr_expect_null(pyd_symtab_find(&s, 0x110));
-	cr_expect_eq(pyd_symtab_find(&s, 0x310)->name, 3);
-	cr_expect_null(pyd_symtab_find(&s, 0x300 + (1 << 20)));
+	cr_assert(!pyd_symtab_any(&s));
+	cr_assert_eq(pyd_symtab_add_symbols(&s, syms,
+					    sizeof(syms) / sizeof(syms[0]),
+					    names, sizeof(names) - 1, &err),
+		     PYD_OK);
+	cr_assert(pyd_symtab_any(&s));
+	/* As they are in the table, and sorted. */
+	for (int i = 0; i < 100; i++) {
+		cr_assert_eq(!s.v, s.asked < 32);
+		cr_assert_str_empty(symbol_at(&s, 0xff));
+		cr_assert_str_eq(symbol_at(&s, 0x100), "one");
+		cr_assert_str_eq(symbol_at(&s, 0x10f), "one");
+		/* In a stripped file another function begins here. */
+		cr_assert_str_empty(symbol_at(&s, 0x110));
+		cr_assert_str_eq(symbol_at(&s, 0x20f), "two");
+		cr_assert_str_eq(symbol_at(&s, 0x307), "bare");
+		cr_assert_str_empty(symbol_at(&s, 0x308));
+		cr_assert_str_empty(symbol_at(&s, UINT64_MAX));
+	}
+	pyd_symtab_deinit(&s);
+}
+
+/* Each address of pydumpd's own code that begins or ends something, out of the
+ * file's tables as they are and sorted. */
+Test(native, symbols_of_a_file)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct pyd_symtab sorted = { 0 };
+	Elf *elf;
+
+	cr_assert_geq(fd, 0);
+	cr_assert_neq(elf_version(EV_CURRENT), EV_NONE);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	cr_assert_not_null(elf);
+	cr_assert_eq(pyd_symtab_add(&sorted, elf, &err), PYD_OK);
+	cr_assert(sorted.whole && pyd_symtab_any(&sorted));
+	while (!sorted.v)
+		symbol_at(&sorted, 0);
+	cr_assert_gt(sorted.n, 1000);
+	for (size_t i = 0; i < sorted.n; i += 1 + i / 50) {
+		const struct pyd_function *f = &sorted.v[i];
+		uint64_t at[] = { f->addr - 1,		 f->addr,
+				  f->addr + f->size - 1, f->addr + f->size,
+				  f->addr + 4095,	 f->addr + 4096 };
+		struct pyd_symtab plain = { 0 };
+
+		cr_assert_eq(pyd_symtab_add(&plain, elf, &err), PYD_OK);
+		for (size_t k = 0; k < sizeof(at) / sizeof(at[0]); k++)
+			cr_assert_str_eq(symbol_at(&plain, at[k]),
+					 symbol_at(&sorted, at[k]));
+		cr_assert_null(plain.v);
+		pyd_symtab_deinit(&plain);
+	}
+	pyd_symtab_deinit(&sorted);
+	elf_end(elf);
+	close(fd);
 }
 
 #ifdef __x86_64__
