@@ -100,8 +100,8 @@ static int number_of(const char *name)
 	return -1;
 }
 
-static void add(struct pyd_sections *s, struct section *to, Elf_Scn *scn,
-		const GElf_Shdr *sh, bool gnu)
+static void add(struct pyd_sections *s, struct section *to, const GElf_Shdr *sh,
+		bool gnu)
 {
 	struct section found = {
 		.from = sh->sh_offset,
@@ -109,7 +109,7 @@ static void add(struct pyd_sections *s, struct section *to, Elf_Scn *scn,
 		.size = sh->sh_size,
 	};
 	uint8_t head[GNU_HEADER];
-	GElf_Chdr ch;
+	Elf64_Chdr ch;
 
 	if (to->size || sh->sh_offset > INT64_MAX || sh->sh_size > INT64_MAX)
 		return;
@@ -125,7 +125,9 @@ static void add(struct pyd_sections *s, struct section *to, Elf_Scn *scn,
 		found.from += sizeof(head);
 		found.left -= sizeof(head);
 	} else if (sh->sh_flags & SHF_COMPRESSED) {
-		if (!gelf_getchdr(scn, &ch) || found.left < sizeof(Elf64_Chdr))
+		/* gelf_getchdr() would read the whole section. */
+		if (found.left < sizeof(ch) ||
+		    !read_exactly(s->fd, &ch, sizeof(ch), found.from))
 			return;
 		if (ch.ch_type == ELFCOMPRESS_ZLIB)
 			found.packing = ZLIB;
@@ -134,8 +136,8 @@ static void add(struct pyd_sections *s, struct section *to, Elf_Scn *scn,
 		else
 			return;
 		found.size = ch.ch_size;
-		found.from += sizeof(Elf64_Chdr);
-		found.left -= sizeof(Elf64_Chdr);
+		found.from += sizeof(ch);
+		found.left -= sizeof(ch);
 	}
 	if (found.size <= IMAGE_MAX)
 		*to = found;
@@ -161,7 +163,7 @@ static void find(struct pyd_sections *s, Elf *elf)
 		name = elf_strptr(elf, strings, sh.sh_name);
 		n = name ? number_of(name) : -1;
 		if (n >= 0)
-			add(s, &s->v[n], scn, &sh, name[1] == 'z');
+			add(s, &s->v[n], &sh, name[1] == 'z');
 	}
 }
 

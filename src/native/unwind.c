@@ -29,7 +29,7 @@ extern int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t as,
 					      int need_unwind_info, void *arg);
 
 struct page {
-	pyd_addr addr; /* 1: empty */
+	pyd_addr key; /* its address with bit 0 set; 0: empty */
 	bool readable;
 	uint8_t bytes[PAGE];
 };
@@ -58,8 +58,8 @@ static bool read_bytes(struct pyd_unwinder *u, pyd_addr addr, void *buf,
 
 	if (len > PAGE - (addr - start) || u->fatal)
 		goto exactly;
-	if (p->addr != start) {
-		p->addr = start;
+	if (p->key != (start | 1)) {
+		p->key = start | 1;
 		code = pyd_target_read(u->t, start, p->bytes, PAGE, &err);
 		p->readable = !code;
 		if (code && !pyd_code_is_local(code)) {
@@ -232,15 +232,14 @@ enum pyd_code pyd_unwinder_create(struct pyd_target *t,
 	struct pyd_unwinder *u = calloc(1, sizeof(*u));
 
 	if (u) {
-		u->pages = malloc(PAGES * sizeof(*u->pages));
+		/* Those that are not used take no memory. */
+		u->pages = calloc(PAGES, sizeof(*u->pages));
 		u->as = unw_create_addr_space(&accessors, 0);
 	}
 	if (!u || !u->pages || !u->as) {
 		pyd_unwinder_destroy(u);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}
-	for (size_t i = 0; i < PAGES; i++)
-		u->pages[i].addr = 1;
 	u->t = t;
 	u->modules = m;
 	/* Threads of one program wait in the same places. */
