@@ -277,8 +277,12 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 		cache_destroy(&c->base);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}
-	/* Untouched pages of it cost nothing. */
-	code = pyd_buf_large(&c->data, c->nblocks * BLOCK, err);
+	/* Untouched pages of it cost nothing; a small one, of which little is
+	 * used, has no large pages. */
+	if (max_bytes && max_bytes < DEFAULT_BYTES)
+		code = pyd_buf_reserve(&c->data, c->nblocks * BLOCK, err);
+	else
+		code = pyd_buf_large(&c->data, c->nblocks * BLOCK, err);
 	if (code) {
 		cache_destroy(&c->base);
 		return code;

@@ -50,6 +50,7 @@ struct pyd_capture {
 	size_t nfds;
 	struct pyd_capture_stats stats;
 	uint64_t planned; /* bytes, before the stop */
+	size_t used;	  /* of the last chunk, bytes */
 	uint64_t deadline_ns;
 	uint8_t taken;
 };
@@ -266,8 +267,12 @@ static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 		return code;
 
 	c->planned = bytes;
-	/* It goes on allocating until it is stopped. */
-	uint64_t want = bytes + bytes / 16 + 8 * MIB;
+	/* It goes on allocating until it is stopped. What is spare has been
+	 * touched too; a small one gets less of it, and may have more while it
+	 * stands still. */
+	uint64_t spare = bytes / 8 < MIB ? MIB : bytes / 8;
+	uint64_t want =
+		bytes + bytes / 16 + (spare < 8 * MIB ? spare : 8 * MIB);
 	uint64_t have = pyd_capture_memory();
 
 	if (want > have - have / 16)
@@ -345,6 +350,7 @@ static enum pyd_code place(struct pyd_capture *c, uint64_t left,
 			left -= len;
 		}
 	}
+	c->used = used;
 	*ret = v;
 	*ret_n = n;
 	return PYD_OK;
@@ -497,6 +503,7 @@ enum pyd_code pyd_capture_target(struct pyd_capture *c, struct pyd_target **ret,
 
 	if (code)
 		return code;
+	pyd_copy_trim(&c->parts, c->used);
 	c->stats.segments = c->parts.nsegments;
 	c->parts.name = "copy";
 	c->parts.pid = c->p->pid;

@@ -147,6 +147,20 @@ enum pyd_code pyd_copy_chunk(struct pyd_copy_parts *c, size_t len,
 	return PYD_OK;
 }
 
+void pyd_copy_trim(struct pyd_copy_parts *c, size_t used)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const struct pyd_copy_chunk *last;
+
+	if (!c->nchunks)
+		return;
+	last = &c->chunks[c->nchunks - 1];
+	used = (used + page - 1) & ~(page - 1);
+	if (used < last->len)
+		(void)madvise(last->data + used, last->len - used,
+			      MADV_DONTNEED);
+}
+
 void pyd_copy_parts_deinit(struct pyd_copy_parts *c)
 {
 	for (size_t i = 0; i < c->nchunks; i++)

@@ -60,6 +60,8 @@ PYD_MUST_CHECK enum pyd_code pyd_copy_chunk(struct pyd_copy_parts *c,
 PYD_MUST_CHECK enum pyd_code pyd_target_copy_create(struct pyd_copy_parts *c,
 						    struct pyd_target **ret,
 						    struct pyd_err *err);
+/* Gives the kernel what of the last chunk is behind its first used bytes. */
+void pyd_copy_trim(struct pyd_copy_parts *c, size_t used);
 void pyd_copy_parts_deinit(struct pyd_copy_parts *c);
 /* NULL when t is neither a copy nor an image. */
 const struct pyd_copy_parts *pyd_target_copy_parts(const struct pyd_target *t);
