@@ -57,6 +57,15 @@ def test_iterators_of_dicts_sets_and_deques(w, load):
     assert repr(dump.object(pairs)) == "dict_items([('a', 1), ('b', 2), ('c', 3)])"
 
 
+def test_what_a_view_leads_to_is_one_object(w, load):
+    """A view needs its dict at once, which may hold what was met before."""
+    row = [1]
+    view = w.record("dict_values", {"mapping": At(w.add({"k": row}))})
+    at = w.node("list", [w.add(row), view], type=w.add(list))
+    got = load(w).object(at)
+    assert list(got[1])[0] is got[0] and got[0] == [1]
+
+
 def test_builtin_wrappers(w, load):
     inner = w.record("list_iterator", {"index": 1, "seq": At(w.add([1, 2, 0, 4]))})
     chars = w.record("str_iterator", {"index": 1, "seq": At(w.add("abc"))})

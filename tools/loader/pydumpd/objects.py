@@ -243,21 +243,32 @@ class Graph:
             else:
                 plan[ref] = rec
                 queue.extend(children)
+        # Making one may need another that is planned here, which then is in memo,
+        # whole: a second one of it would be another object.
+        made: List[int] = []
         for addr, rec in plan.items():
+            if addr in memo:
+                continue
             if addr in containers:
-                self._note(addr, self._shell(rec, containers[addr].base))
+                obj = self._shell(rec, containers[addr].base)
             elif rec.kind.name in _MUTABLE:
-                self._note(addr, self._shell(rec, _MUTABLE[rec.kind.name]))
+                obj = self._shell(rec, _MUTABLE[rec.kind.name])
             elif rec.kind.name == "exception":
-                self._note(addr, exceptions.make_exception(self, rec))
+                obj = exceptions.make_exception(self, rec)
+            else:
+                continue
+            if addr not in memo:
+                self._note(addr, obj)
+                made.append(addr)
         self._build_frozen(plan)
-        for addr, rec in plan.items():
+        for addr in made:
+            rec = plan[addr]
             if addr in containers:
                 items = [memo[r] for r in rec.rest()]
                 containers[addr].fill(memo[addr], Ref(self, rec), items)
             elif rec.kind.name in _MUTABLE:
                 self._fill(memo[addr], rec)
-            elif rec.kind.name == "exception":
+            else:
                 exceptions.fill_exception(self, memo[addr], rec)
 
     def _vague(self, rec: Record, children: Any) -> bool:
@@ -328,7 +339,9 @@ class Graph:
                 else:
                     stack.pop()
                     active.discard(addr)
-                    self._note(addr, self._freeze(plan[addr]))
+                    made = self._freeze(plan[addr])
+                    if addr not in memo:
+                        self._note(addr, made)
 
     def _freeze(self, rec: Record) -> Any:
         memo, name = self._memo, rec.kind.name
