@@ -63,6 +63,8 @@ static const struct argp argp = {
 	.doc = "Run COMMAND, and dump its Python processes when a trigger "
 	       "fires: when it crashes, or an exception is about to end it. "
 	       "Then things take their course.\v"
+	       "Of the capture modes, fork is for 'pydumpd attach' alone: what "
+	       "is watched is traced for good, and cannot be made to fork.\n\n"
 	       "Exit status: COMMAND's; when a signal ends it, pydumpd ends by "
 	       "that signal too. 126, 127: COMMAND cannot be executed, is not "
 	       "found; 1: it cannot be watched, and was not run; 2: usage.",

@@ -75,6 +75,8 @@ static const struct argp argp = {
 	.doc = "Stand by running Python processes, and dump them when a "
 	       "trigger fires. ^C or SIGTERM ends the watch; the processes run "
 	       "on.\v"
+	       "Of the capture modes, fork is for 'pydumpd attach' alone: what "
+	       "is watched is traced for good, and cannot be made to fork.\n\n"
 	       "Exit status: 0 all have ended, or the watch was ended; 1 "
 	       "failed, 2 usage.",
 };

@@ -219,11 +219,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (a->dump.snapshot.capture == PYD_CAPTURE_FORK)
 			argp_error(state,
 				   "--capture=fork cannot be had of a process "
-				   "that is watched: its signals and threads "
-				   "come to pydumpd while a fork would have to "
-				   "be made and waited for. Leave it out (what "
-				   "ends is stopped, the rest copied), or use "
-				   "--capture=copy or 'pydumpd attach'");
+				   "that is watched, which is traced for good. "
+				   "Leave it out (what ends is then stopped, "
+				   "the rest copied) or give --capture=copy; "
+				   "for one dump: pydumpd attach "
+				   "--capture=fork PID");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -26,14 +26,17 @@ const char *pyd_budget_take(struct pyd_budget *b)
 	}
 	b->said = false;
 	b->begun++;
+	b->before_ns = b->last_ns;
 	b->last_ns = now;
 	return NULL;
 }
 
-void pyd_budget_give_back(struct pyd_budget *b)
+void pyd_budget_give_back(struct pyd_budget *b, bool never)
 {
 	if (b->begun)
 		b->begun--;
+	if (never)
+		b->last_ns = b->before_ns;
 }
 
 void pyd_budget_done(struct pyd_budget *b, const char *path)

@@ -46,10 +46,10 @@ struct pyd_dumping *pyd_job_begin(struct pyd_tracing *w, struct pyd_watched *p,
 	const char *why = NULL;
 	struct pyd_dumping *j;
 
-	pyd_program_name(p->pid, p->name, sizeof(p->name));
 	if (p->job || p->ended)
 		return NULL;
-	why = pyd_budget_take(&w->budget);
+	pyd_program_name(p->pid, p->name, sizeof(p->name));
+	why = w->ending ? "pydumpd is ending" : pyd_budget_take(&w->budget);
 	if (why) {
 		if (*why)
 			pyd_log_notice("%s (%d): %s; no dump: %s", p->name,
@@ -82,9 +82,12 @@ void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th)
 		!pyd_arch_get_regs(th->e.t.tid, &j->trigger.regs, &ignored);
 }
 
-void pyd_job_await(struct pyd_watched_thread *th, const struct pyd_uncaught *u)
+void pyd_job_await(struct pyd_watched_thread *th, const char *what,
+		   const struct pyd_uncaught *u, int status)
 {
 	th->parked = th->awaits = true;
+	snprintf(th->what, sizeof(th->what), "%s", what);
+	th->status = status;
 	th->uncaught = u ? *u : (struct pyd_uncaught) { 0 };
 }
 
@@ -183,8 +186,8 @@ static void report(struct pyd_tracing *w, const struct pyd_dumping *j)
 		pyd_budget_done(&w->budget, j->path);
 		return;
 	}
-	pyd_budget_give_back(&w->budget);
 	/* Others of the tree are not our business. */
+	pyd_budget_give_back(&w->budget, j->code == PYD_NOTPYTHON);
 	if (j->code == PYD_NOTPYTHON)
 		pyd_log_debug("%s (%d): %s; no dump: %s", p->name, p->pid,
 			      j->what, j->err.msg);
@@ -203,7 +206,7 @@ static void end_job(struct pyd_tracing *w, struct pyd_dumping *j)
 		p->threads[i]->parked = false;
 	if (j->kill && !p->ended)
 		pyd_job_kill(p);
-	else if (!w->ending)
+	else
 		pyd_trigger_again(w, p);
 	release(p);
 	w->running--;

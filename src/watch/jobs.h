@@ -12,9 +12,10 @@ struct pyd_dumping *pyd_job_begin(struct pyd_tracing *w, struct pyd_watched *p,
 				  const char *kind, const char *what);
 /* The stopped thread that it is about waits until the dump is done. */
 void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th);
-/* It waits for the dump that is made, to have one of its own: for u, or (NULL)
- * for its signal. */
-void pyd_job_await(struct pyd_watched_thread *th, const struct pyd_uncaught *u);
+/* It waits for the dump that is made, to have one of its own: for u, for the
+ * exit status, or (NULL, 0) for its signal. */
+void pyd_job_await(struct pyd_watched_thread *th, const char *what,
+		   const struct pyd_uncaught *u, int status);
 /* SIGKILL, and a line about it. */
 void pyd_job_kill(const struct pyd_watched *p);
 /* Does what jobs wait for. */

@@ -63,9 +63,9 @@ static void on_hit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 		}
 		if (p->python.kinds[i] == PYD_SLOT_EXIT) {
 			if (!pyd_arch_get_regs(th->e.t.tid, &regs, &ignored))
-				pyd_trigger_exit(w, th,
-						 (pyd_arch_arg(&regs, 0) & 0xff)
-							 << 8);
+				pyd_trigger_exit(
+					w, th,
+					(int)(pyd_arch_arg(&regs, 0) & 0xff));
 			continue;
 		}
 		for (int steps = 0; steps < STEPS_MAX; steps++) {
@@ -142,6 +142,12 @@ static void on_signal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 		pyd_trigger_fatal(w, th);
 }
 
+static void drop(struct pyd_tracing *w, struct pyd_watched_thread *th)
+{
+	pyd_trigger_lost(th);
+	pyd_tree_drop_thread(&w->tree, th);
+}
+
 /* The memory is another, and all other threads are gone. */
 static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
 {
@@ -149,11 +155,11 @@ static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
 
 	for (size_t i = p->nthreads; i-- > 0;)
 		if (p->threads[i] != th)
-			pyd_tree_drop_thread(&w->tree, p->threads[i]);
+			drop(w, p->threads[i]);
 	pyd_armed_mark(w, p->pid, false);
 	pyd_tree_close_events(p);
 	p->hang = (struct pyd_hang) { 0 };
-	p->reported = false;
+	p->reported = p->crashed = false;
 	p->looks = 0;
 	pyd_python_deinit(&p->python);
 	if (pyd_tracing_wants_python(w))
@@ -232,7 +238,7 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 		break;
 	case PTRACE_EVENT_EXIT:
 		if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message))
-			pyd_trigger_exit(w, th, message);
+			pyd_trigger_exit(w, th, (int)(message >> 8 & 0xff));
 		break;
 	case PTRACE_EVENT_STOP:
 		if (!th->rearm)
@@ -244,7 +250,7 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 		break;
 	}
 	if (th->e.state == PYD_TRACEE_GONE)
-		pyd_tree_drop_thread(&w->tree, th);
+		drop(w, th);
 	else
 		pyd_tracing_go_on(th);
 }
@@ -269,6 +275,6 @@ void pyd_stops_drain(struct pyd_tracing *w)
 			continue;
 		if (th->p->nthreads == 1)
 			pyd_armed_mark(w, th->p->pid, false);
-		pyd_tree_drop_thread(&w->tree, th);
+		drop(w, th);
 	}
 }

@@ -23,8 +23,10 @@ struct pyd_watched_thread {
 	size_t at;		      /* in p->threads */
 	bool parked;		      /* it waits until a dump is done */
 	bool awaits;		      /* and is to have one of its own then */
-	struct pyd_uncaught uncaught; /* for which; value 0: its signal */
-	bool rearm; /* its hardware breakpoints are to be set */
+	struct pyd_uncaught uncaught; /* for which; value 0: it is none */
+	int status;	/* or that ends the process; 0: for its signal */
+	char what[192]; /* that, for messages */
+	bool rearm;	/* its hardware breakpoints are to be set */
 };
 
 struct pyd_watched {
@@ -44,7 +46,9 @@ struct pyd_watched {
 	unsigned int looks;	 /* for Python, where nothing tells of it */
 	bool ended;		 /* it is kept for its job alone */
 	bool reported;		 /* why it ends has been dumped */
+	bool crashed;		 /* a signal that ends it has been dumped */
 	bool rss_over;		 /* it was too large when last looked at */
+	unsigned int later;	 /* triggers that fired while it was dumped */
 	uint64_t released_ns;	 /* when all were let go last; 0: never */
 	/* Signals for the process that another thread took then, and the main
 	 * one is to have; see release.c. */

@@ -15,14 +15,51 @@
 
 enum { RSS_LOOK_MS = 500 };
 
+/* -- what happened, in words -- */
+
+static bool is_fault(int sig, const siginfo_t *info)
+{
+	return (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE ||
+		sig == SIGILL) &&
+	       info->si_code > 0 && info->si_code != SI_KERNEL;
+}
+
+static void say_signal(char *buf, size_t cap, int sig, bool faulthandler,
+		       const siginfo_t *info)
+{
+	char at[32] = "";
+
+	if (is_fault(sig, info))
+		snprintf(at, sizeof(at), " at 0x%llx",
+			 (unsigned long long)(uintptr_t)info->si_addr);
+	snprintf(buf, cap, "%s%s%s",
+		 pyd_signal_name(sig) ? pyd_signal_name(sig) : "a signal",
+		 faulthandler ? " (faulthandler)" : "", at);
+}
+
+static const char asked_for[] = "asked for";
+static const char ended[] = "it has ended meanwhile";
+
+static void say_timeout(char *buf, size_t cap,
+			const struct pyd_watch_options *o)
+{
+	snprintf(buf, cap, "it runs for %.1f s", (double)o->timeout_ns / 1e9);
+}
+
+static void say_lost(const struct pyd_watched *p, const char *what,
+		     const char *why)
+{
+	pyd_log_notice("%s (%d): %s; no dump: %s", p->name, p->pid, what, why);
+}
+
+/* -- threads that are about to end -- */
+
 void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 {
 	struct pyd_watched *p = th->p;
 	const int sig = th->e.sig;
 	const siginfo_t *info = &th->e.info;
-	const bool fault = (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE ||
-			    sig == SIGILL) &&
-			   info->si_code > 0 && info->si_code != SI_KERNEL;
+	const bool fault = is_fault(sig, info);
 	enum pyd_fate fate;
 	struct pyd_dumping *j;
 	char what[128];
@@ -33,24 +70,19 @@ void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	fate = pyd_fate_of(p->pid, th->e.t.tid, sig);
 	if (fate == PYD_FATE_HANDLED)
 		return;
+	/* After faulthandler's the same comes again. */
+	if (p->crashed)
+		return;
+	say_signal(what, sizeof(what), sig, fate == PYD_FATE_FAULTHANDLER,
+		   info);
 	if (p->job) {
-		pyd_job_await(th, NULL);
+		pyd_job_await(th, what, NULL, 0);
 		return;
 	}
-	/* After faulthandler's the same comes again. */
-	if (p->reported)
-		return;
-	snprintf(what, sizeof(what), "%s%s",
-		 pyd_signal_name(sig) ? pyd_signal_name(sig) : "a signal",
-		 fate == PYD_FATE_FAULTHANDLER ? " (faulthandler)" : "");
-	if (fault)
-		snprintf(what + strlen(what), sizeof(what) - strlen(what),
-			 " at 0x%llx",
-			 (unsigned long long)(uintptr_t)info->si_addr);
 	j = pyd_job_begin(w, p, "signal", what);
 	if (!j)
 		return;
-	p->reported = true;
+	p->reported = p->crashed = true;
 	j->final = true;
 	j->trigger.signo = sig;
 	j->trigger.has_info = true;
@@ -67,12 +99,12 @@ void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	char what[256];
 	struct pyd_dumping *j;
 
-	if (th->p->job) {
-		pyd_job_await(th, u);
-		return;
-	}
 	snprintf(what, sizeof(what), "%.128s in %s", u->type,
 		 u->main ? "the main program" : "a thread");
+	if (th->p->job) {
+		pyd_job_await(th, what, u, 0);
+		return;
+	}
 	j = pyd_job_begin(w, th->p, "exception", what);
 	if (!j)
 		return;
@@ -84,44 +116,35 @@ void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	pyd_job_thread(j, th);
 }
 
-void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
-{
-	for (size_t i = 0; i < p->nthreads; i++) {
-		struct pyd_watched_thread *th = p->threads[i];
-
-		if (!th->awaits)
-			continue;
-		th->awaits = false;
-		if (th->uncaught.value)
-			pyd_trigger_uncaught(w, th, &th->uncaught);
-		else if (th->e.state == PYD_TRACEE_STOPPED && th->e.sig)
-			pyd_trigger_fatal(w, th);
-	}
-}
-
 void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
-		      unsigned long status)
+		      int status)
 {
 	struct pyd_watched *p = th->p;
-	const int code = (int)(status >> 8 & 0xff);
 	struct pyd_dumping *j;
 	char what[64];
 
 	/* A signal has been dumped before, or was not to be. */
-	if (!(w->o->triggers & PYD_ON_EXIT) || !code || p->reported)
+	if (!(w->o->triggers & PYD_ON_EXIT) || !status || p->reported)
 		return;
-	snprintf(what, sizeof(what), "exit status %d", code);
+	snprintf(what, sizeof(what), "exit status %d", status);
+	if (p->job) {
+		/* What it waits for already is nearer to the cause. */
+		if (!th->awaits)
+			pyd_job_await(th, what, NULL, status);
+		return;
+	}
 	j = pyd_job_begin(w, p, "exit", what);
 	if (!j)
 		return;
 	p->reported = true;
 	j->final = true;
 	j->trigger.has_status = true;
-	j->trigger.status = code;
+	j->trigger.status = status;
 	pyd_job_thread(j, th);
 }
 
-/* Of the whole process, which goes on, or is killed. */
+/* -- the whole process, which goes on, or is killed -- */
+
 static void on_process(struct pyd_tracing *w, struct pyd_watched *p,
 		       const char *kind, const char *what, bool kill)
 {
@@ -129,10 +152,28 @@ static void on_process(struct pyd_tracing *w, struct pyd_watched *p,
 
 	if (j)
 		j->kill = kill;
-	else if (kill && !p->job)
-		pyd_job_kill(p);
 	else if (kill)
-		p->job->kill = true;
+		pyd_job_kill(p);
+}
+
+static void on_request(struct pyd_tracing *w, struct pyd_watched *p)
+{
+	if (p->job)
+		p->later |= PYD_ON_REQUEST;
+	else
+		on_process(w, p, "request", asked_for, false);
+}
+
+static void on_timeout(struct pyd_tracing *w, struct pyd_watched *p)
+{
+	char what[64];
+
+	if (p->job) {
+		p->later |= PYD_ON_TIMEOUT;
+		return;
+	}
+	say_timeout(what, sizeof(what), w->o);
+	on_process(w, p, "timeout", what, w->o->kill);
 }
 
 void pyd_trigger_request(struct pyd_tracing *w)
@@ -141,22 +182,18 @@ void pyd_trigger_request(struct pyd_tracing *w)
 		return;
 	for (struct pyd_watched *p = w->tree.first; p; p = p->next)
 		if (!p->ended)
-			on_process(w, p, "request", "asked for", false);
+			on_request(w, p);
 }
 
 static void look_for_timeout(struct pyd_tracing *w, uint64_t now)
 {
-	char what[64];
-
 	if (!(w->o->triggers & PYD_ON_TIMEOUT) || w->timed_out ||
 	    now - w->began_ns < w->o->timeout_ns)
 		return;
 	w->timed_out = true;
-	snprintf(what, sizeof(what), "it runs for %.1f s",
-		 (double)w->o->timeout_ns / 1e9);
 	for (struct pyd_watched *p = w->tree.first; p; p = p->next)
 		if (!p->ended)
-			on_process(w, p, "timeout", what, w->o->kill);
+			on_timeout(w, p);
 }
 
 static void look_for_size(struct pyd_tracing *w, uint64_t now)
@@ -170,7 +207,9 @@ static void look_for_size(struct pyd_tracing *w, uint64_t now)
 		struct pyd_err ignored;
 		char what[64];
 
-		if (p->ended || pyd_procfs_stat(p->pid, 0, &stat, &ignored))
+		/* While it is dumped: its size is looked at afterwards. */
+		if (p->ended || p->job ||
+		    pyd_procfs_stat(p->pid, 0, &stat, &ignored))
 			continue;
 		if (stat.rss < w->o->rss) {
 			/* Not again for every page. */
@@ -254,6 +293,55 @@ static void look_for_hang(struct pyd_tracing *w, uint64_t now)
 			break;
 		}
 	}
+}
+
+/* -- those that had to wait -- */
+
+void pyd_trigger_lost(const struct pyd_watched_thread *th)
+{
+	if (th->awaits)
+		say_lost(th->p, th->what, ended);
+}
+
+static void end_later(const struct pyd_tracing *w, const struct pyd_watched *p)
+{
+	char what[64];
+
+	if (p->later & PYD_ON_REQUEST)
+		say_lost(p, asked_for, ended);
+	say_timeout(what, sizeof(what), w->o);
+	if (p->later & PYD_ON_TIMEOUT)
+		say_lost(p, what, ended);
+}
+
+void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
+{
+	const unsigned int later = p->later;
+
+	for (size_t i = 0; i < p->nthreads; i++) {
+		struct pyd_watched_thread *th = p->threads[i];
+
+		if (!th->awaits)
+			continue;
+		th->awaits = false;
+		if (th->uncaught.value)
+			pyd_trigger_uncaught(w, th, &th->uncaught);
+		else if (th->status)
+			pyd_trigger_exit(w, th, th->status);
+		else if (th->e.state == PYD_TRACEE_STOPPED && th->e.sig)
+			pyd_trigger_fatal(w, th);
+		else
+			say_lost(p, th->what, ended);
+	}
+	if (p->ended)
+		end_later(w, p);
+	p->later = 0;
+	if (p->ended)
+		return;
+	if (later & PYD_ON_REQUEST)
+		on_request(w, p);
+	if (later & PYD_ON_TIMEOUT)
+		on_timeout(w, p);
 }
 
 void pyd_triggers_look(struct pyd_tracing *w)

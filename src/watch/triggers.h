@@ -13,12 +13,15 @@ void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th);
 /* Nobody catches u, of a stopped thread. */
 void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 			  const struct pyd_uncaught *u);
+/* A thread has ended: if it waited for a dump, says that there is none. */
+void pyd_trigger_lost(const struct pyd_watched_thread *th);
 /* The dump of a process is done: those that waited for it have theirs, one by
  * one. */
 void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p);
-/* A stopped thread is about to end the process; status as waitpid() has it. */
+/* A stopped thread is about to end the process, with an exit status; 0: all is
+ * well, or a signal ends it. */
 void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
-		      unsigned long status);
+		      int status);
 /* Somebody asked for dumps of all. */
 void pyd_trigger_request(struct pyd_tracing *w);
 /* Looks for what comes without an event: hangs, size, time. */

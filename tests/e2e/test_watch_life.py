@@ -132,6 +132,33 @@ def test_exit(shared_root: Interpreter, tmp_path: Path) -> None:
     assert done.returncode == 3 and len(dumps_in(tmp_path)) == 1, done.stderr
 
 
+def test_what_ends_while_it_is_dumped(one: Interpreter, tmp_path: Path) -> None:
+    """A second dump follows the first one, or it is said why not."""
+    argv, options = command(one, "dumped"), ("--on=exit", "--on=signal", "--on=exception")
+    ends = {
+        "exit": (3, ["exit"]),
+        # Its excepthook crashes.
+        "hook": (-signal.SIGABRT, ["exception", "signal"]),
+    }
+    for how, limit in (*((h, 0) for h in ends), ("exit", 1)):
+        dumps = tmp_path / f"{how}-{limit}"
+        dumps.mkdir()
+        full = [str(PYDUMPD), "run", "--dir", str(dumps), *options, "--on=request"]
+        full += ["--native=off", "--no-globals", f"--max-dumps={limit or 'none'}", "--", *argv]
+        with start(full) as target:
+            assert target.line() == "ready"
+            os.kill(target.pid, signal.SIGUSR2)
+            while not list(dumps.iterdir()):
+                assert target.process.poll() is None
+            # It is dumped; when it takes longer to notice, it has two dumps all the same.
+            target.say(how)
+            status, kinds = ends[how]
+            assert target.wait() == status
+            found = [trigger(p)["kind"] for p in dumps_in(dumps)]
+            assert sorted(found) == sorted(["request", *kinds][: limit or None]), how
+            assert target.stderr().count("no dump: as many as") == bool(limit)
+
+
 def test_signals_and_streams_are_the_programs(one: Interpreter, tmp_path: Path) -> None:
     code = (
         "import os, signal, sys; print(os.getpgrp(), os.getsid(0), flush=True);"

@@ -41,6 +41,17 @@ def grown():
     return kept
 
 
+def dumped():
+    """Has so much that a dump takes its time; ends in the way of the line."""
+    kept = [{n: str(n)} for n in range(40000)]
+    say("ready")
+    line = sys.stdin.readline()
+    if line == "hook\n":
+        sys.excepthook = lambda *_: os.abort()
+        raise ValueError(len(kept))
+    os._exit(3)
+
+
 def exits():
     sys.exit(3)
 
