@@ -155,7 +155,8 @@ def plain(text: str) -> str:
 def test_uncaught(interpreter: Interpreter, tmp_path: Path) -> None:
     """The frames of the traceback have their locals, also of what led to it; and
     what somebody catches, or asks for, is no end."""
-    options = ("--on=exception", "--max-dumps=none", "--native=off", *SMALL)
+    options = ("--on=exception", "--max-dumps=none", "--native=off")
+    options += ("--no-globals", "--max-objects=4000")
     with scripts(interpreter) as where:
         argv = interpreter.argv(f"{where}/uncaught.py", "all", *UNCAUGHT, *CAUGHT)
         done = run(*options, "--dir", tmp_path, "--", *argv)

@@ -335,16 +335,71 @@ def recursion():
     recursion()
 
 
+@dumps(1)
+def memory_error():
+    return bytearray(1 << 62)
+
+
+@dumps(1)
+def hook_exits():
+    sys.excepthook = lambda *_: os._exit(7)
+    fail(1)
+
+
+@dumps(0)
+def interrupted_thread():
+    def run():
+        raise KeyboardInterrupt
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+@dumps(0)
+def in_generator_that_ends():
+    def made():
+        try:
+            yield 1
+        finally:
+            fail(1)
+
+    next(made())
+
+
+@dumps(1)
+def in_closed_generator():
+    def made():
+        try:
+            yield 1
+        finally:
+            fail(1)
+
+    kept = made()
+    next(kept)
+    kept.close()
+
+
+# These import much, which the others would tear down when they end.
+LARGE = ("in_executor", "in_asyncio", "in_fork", "in_forkserver", "in_spawn")
+LARGE += ("nobody_asks", "task_group")
+
+
 def children(ways):
     """True in each child, with its way."""
-    import asyncio  # noqa: F401
-    import concurrent.futures.thread  # noqa: F401
+    import gc
     import json
-    import multiprocessing.popen_fork  # noqa: F401
     import traceback  # noqa: F401
 
     told = {}
-    for way in ways:
+    gc.freeze()
+    for way in sorted(ways, key=LARGE.__contains__):
+        if way in LARGE:
+            import asyncio  # noqa: F401
+            import concurrent.futures.thread  # noqa: F401
+            import multiprocessing.popen_fork  # noqa: F401
+
+            gc.freeze()
         pid = os.fork()
         if not pid:
             null = os.open(os.devnull, os.O_WRONLY)
