@@ -12,6 +12,7 @@
 #include "native/debuginfo.h"
 #include "native/demangle.h"
 #include "native/dwarf.h"
+#include "native/perfmap.h"
 #include "native/symtab.h"
 #include "target/procfs.h"
 
@@ -49,6 +50,8 @@ struct pyd_places {
 	struct pyd_map by_pc;  /* pc * 2 + exact -> place */
 	struct pyd_vec places; /* all of them, and their texts */
 	struct pyd_map names;  /* symbol's text -> demangled */
+	bool perfmap_tried;
+	struct pyd_perfmap *perfmap; /* NULL: there is none */
 };
 
 /* -- files -- */
@@ -238,6 +241,7 @@ void pyd_places_destroy(struct pyd_places *p)
 	pyd_vec_deinit(&p->places);
 	pyd_map_deinit(&p->by_pc);
 	pyd_map_deinit(&p->names);
+	pyd_perfmap_close(p->perfmap);
 	free(p->v);
 	free(p);
 }
@@ -247,15 +251,13 @@ void pyd_places_deadline(struct pyd_places *p, uint64_t ns)
 	p->deadline_ns = ns;
 }
 
-static void name_place(struct pyd_places *p, const struct pyd_function *f,
+static void name_place(struct pyd_places *p, const char *symbol,
 		       struct pyd_place *ret)
 {
-	const char *symbol = f->name;
 	char buf[NAME_MAX_BYTES];
 	struct pyd_err ignored;
 	uint64_t known;
 
-	ret->offset = ret->address - f->addr;
 	if (pyd_map_get(&p->names, (uintptr_t)symbol, &known)) {
 		ret->function = (const char *)(uintptr_t)known;
 	} else {
@@ -271,6 +273,24 @@ static void name_place(struct pyd_places *p, const struct pyd_function *f,
 		ret->symbol = symbol;
 }
 
+/* Code of no file. */
+static void name_alien(struct pyd_places *p, pyd_addr at, struct pyd_place *ret)
+{
+	const struct pyd_region *r = pyd_target_region(p->t, at);
+	struct pyd_perfname found;
+
+	/* A core has no /tmp: what is here may be of another process. */
+	if (!r || !(r->prot & PYD_PROT_X) || !p->modules->elf.process)
+		return;
+	if (!p->perfmap_tried)
+		p->perfmap = pyd_perfmap_open(p->modules->elf.process);
+	p->perfmap_tried = true;
+	if (!p->perfmap || !pyd_perfmap_find(p->perfmap, at, &found))
+		return;
+	name_place(p, found.name, ret);
+	ret->offset = ret->address - found.start;
+}
+
 static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 			  struct pyd_place *ret, struct pyd_err *err)
 {
@@ -281,8 +301,10 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 	enum pyd_code code;
 
 	ret->address = pc;
-	if (!m)
+	if (!m) {
+		name_alien(p, at, ret);
 		return PYD_OK;
+	}
 	o = &p->v[m - p->modules->v];
 	ret->module = m;
 	ret->address = pc - m->mod.bias;
@@ -291,8 +313,10 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 		if (code)
 			return code;
 	}
-	if (pyd_symtab_find(&o->symtab, at - m->mod.bias, &f))
-		name_place(p, &f, ret);
+	if (pyd_symtab_find(&o->symtab, at - m->mod.bias, &f)) {
+		name_place(p, f.name, ret);
+		ret->offset = ret->address - f.addr;
+	}
 	if (p->deadline_ns && pyd_now_ns() > p->deadline_ns)
 		return PYD_OK;
 	if (!o->lines_loaded)

@@ -3,7 +3,7 @@
  * What is at an address of the target's code: module, function, source line.
  * Files are those that are mapped, as pyd_module_open() proves; separate debug
  * information is taken from this machine alone, by build id. Nothing is asked
- * of any network.
+ * of any network. Code of no file is named by what its makers wrote for perf.
  */
 #ifndef PYD_NATIVE_PLACE_H
 #define PYD_NATIVE_PLACE_H

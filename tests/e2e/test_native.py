@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -345,12 +346,77 @@ def test_perf_trampolines(shared_root: Interpreter, tmp_path: Path) -> None:
         assert target.line() == "ready"
         attach(target, tmp_path / "d", "--native=all")
         target.say("")
-        Path(f"/tmp/perf-{target.pid}.map").unlink(missing_ok=True)
+        shared_root.outside(f"/tmp/perf-{target.pid}.map").unlink()
     thread = open_dump(tmp_path / "d").threads[0]
     assert thread.native.whole and thread.native.merged, thread.native.note
     found = [e.name for e in thread.merged if hasattr(e, "lasti")]
     assert found == ["inner", "<lambda>", "outer", "<module>"]
-    assert any(f.module is None for f in thread.native.frames)
+    # As the interpreter named them for perf, in its own /tmp.
+    alien = [f.function for f in thread.native.frames if f.module is None]
+    assert alien == [
+        f"py::{name}:<string>" for name in ("inner", "outer.<locals>.<lambda>", "outer", "<module>")
+    ]
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="machine code of x86-64")
+def test_names_for_perf(one: Interpreter, tmp_path: Path) -> None:
+    """Of code in no file; believed only where the process's own user wrote them
+    since it was started."""
+    dumped = iter(range(100))
+
+    def name() -> str | None:
+        path = tmp_path / f"d{next(dumped)}"
+        attach(target, path, "--native=all")
+        frames = open_dump(path).threads[0].native.frames
+        alien = next(f for f in frames if f.module is None)
+        if alien.function is None:
+            return None
+        shown = harness.pydumpd("show", "--native", str(path)).stdout
+        assert f"  native {alien.function}+{alien.offset:#x}  {alien.pc:#x}\n" in shown
+        return alien.function
+
+    old = Path(f"/tmp/perf-of-{os.getpid()}.map")
+    old.touch()
+    # The start of a process is told in steps of 10 ms.
+    while time.time() < old.stat().st_mtime + 0.1:
+        pass
+    with contextlib.ExitStack() as ends, start_code(one, JIT, "end") as target:
+        ends.callback(old.unlink)
+        assert target.line() == "ready"
+        attach(target, tmp_path / "first", "--native=all")
+        frames = open_dump(tmp_path / "first").threads[0].native.frames
+        at = next(f.pc for f in frames if f.module is None)
+        written = Path(f"/tmp/perf-{target.pid}.map")
+        try:
+            assert name() is None
+            written.write_text(
+                f"{at - 32:x} 40 older\nrubbish\n{at - 16:x} 20 Builtin:made up\n"
+                f"{at + 1:x} 20 behind\n{at - 16:x} 20 cut"
+            )
+            assert name() == "Builtin:made up"
+            written.chmod(0o666)
+            assert name() is None
+            written.chmod(0o600)
+            assert name() == "Builtin:made up"
+            if os.geteuid() == 0:
+                os.chown(written, 65534, 65534)
+                assert name() is None
+                os.chown(written, 0, 0)
+            # Of a process that had this number before.
+            old.write_text(written.read_text())
+            written.unlink()
+            os.link(old, written)
+            assert name() is None
+            written.unlink()
+            written.mkdir()
+            assert name() is None
+            written.rmdir()
+            os.mkfifo(written)
+            assert name() is None
+        finally:
+            if written.is_dir():
+                written.rmdir()
+            written.unlink(missing_ok=True)
 
 
 DEEP = """

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include "native/demangle.h"
+#include "native/perfmap.h"
 #include "native/place.h"
 #include "native/regs.h"
 #include "native/symtab.h"
@@ -663,3 +664,89 @@ Test(native, ends_of_functions)
 	}
 }
 #endif
+
+/* -- names of code in no file -- */
+
+/* "" stands for none. */
+static const char *perf_at(const struct pyd_perfmap *m, pyd_addr addr)
+{
+	struct pyd_perfname f;
+
+	return pyd_perfmap_find(m, addr, &f) ? f.name : "";
+}
+
+Test(native, names_for_perf)
+{
+	char text[] = "1000 20 py::first:/a b/c.py\n"
+		      "0x2000 0x10 hex\n"
+		      "3000 0 nothing\n"
+		      "junk\n"
+		      "\n"
+		      "4000 10\n"
+		      "4000 10 \n"
+		      "4000 zz name\n"
+		      "4000 10 esc\033[1m\n"
+		      "00000000000005000 10 long\n"
+		      "fffffffffffffff0 20 beyond\n"
+		      "6000 100 wide\n"
+		      "6010 10 inside\n"
+		      "1010 10 newer\n"
+		      "7000 10 cut";
+	struct pyd_perfmap *m = pyd_perfmap_parse(text, sizeof(text) - 1);
+	struct pyd_perfname f;
+
+	cr_assert_not_null(m);
+	cr_assert_str_eq(perf_at(m, 0x1000), "py::first:/a b/c.py");
+	cr_assert_str_eq(perf_at(m, 0x100f), "py::first:/a b/c.py");
+	/* Memory is used again: what was written later is true. */
+	cr_assert_str_eq(perf_at(m, 0x1010), "newer");
+	cr_assert_str_eq(perf_at(m, 0x101f), "newer");
+	cr_assert_str_empty(perf_at(m, 0x1020));
+	cr_assert_str_empty(perf_at(m, 0xfff));
+	cr_assert_str_eq(perf_at(m, 0x200f), "hex");
+	cr_assert_str_empty(perf_at(m, 0x3000));
+	cr_assert_str_empty(perf_at(m, 0x4000));
+	cr_assert_str_empty(perf_at(m, 0x5000));
+	cr_assert_str_empty(perf_at(m, UINT64_MAX));
+	cr_assert_str_eq(perf_at(m, 0x600f), "wide");
+	cr_assert_str_eq(perf_at(m, 0x6010), "inside");
+	cr_assert_str_eq(perf_at(m, 0x60ff), "wide");
+	/* It has no end yet. */
+	cr_assert_str_empty(perf_at(m, 0x7000));
+	cr_assert(pyd_perfmap_find(m, 0x6020, &f));
+	cr_assert_eq(f.start, 0x6000);
+	cr_assert_eq(f.size, 0x100);
+	pyd_perfmap_close(m);
+	cr_assert_null(pyd_perfmap_parse(text, (size_t)1 << 30));
+}
+
+/* Against a plain search through all lines. */
+Test(native, names_for_perf_of_chance)
+{
+	for (int round = 0; round < 200; round++) {
+		char text[64 * 40];
+		uint64_t start[64], size[64];
+		struct pyd_perfmap *m;
+		size_t len = 0;
+
+		for (int i = 0; i < 64; i++) {
+			start[i] = 0x1000 + chance() % 256;
+			size[i] = 1 + chance() % 32;
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"%llx %llx n%d\n",
+						(unsigned long long)start[i],
+						(unsigned long long)size[i], i);
+		}
+		m = pyd_perfmap_parse(text, len);
+		cr_assert_not_null(m);
+		for (pyd_addr at = 0xff0; at < 0x1200; at++) {
+			char want[16] = "";
+
+			for (int i = 0; i < 64; i++)
+				if (at - start[i] < size[i] && at >= start[i])
+					snprintf(want, sizeof(want), "n%d", i);
+			cr_assert_str_eq(perf_at(m, at), want);
+		}
+		pyd_perfmap_close(m);
+	}
+}
