@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "native/cfi.h"
 #include "native/regs.h"
 #include "target/procfs.h"
 
@@ -37,6 +38,7 @@ struct page {
 struct pyd_unwinder {
 	struct pyd_target *t;
 	const struct pyd_nmodules *modules;
+	struct pyd_cfis *cfis;
 	unw_addr_space_t as;
 	struct page *pages; /* PAGES, direct mapped */
 	unw_word_t regs[PYD_UNW_REGS];
@@ -234,9 +236,10 @@ enum pyd_code pyd_unwinder_create(struct pyd_target *t,
 	if (u) {
 		/* Those that are not used take no memory. */
 		u->pages = calloc(PAGES, sizeof(*u->pages));
+		u->cfis = pyd_cfis_create(m);
 		u->as = unw_create_addr_space(&accessors, 0);
 	}
-	if (!u || !u->pages || !u->as) {
+	if (!u || !u->pages || !u->cfis || !u->as) {
 		pyd_unwinder_destroy(u);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}
@@ -255,6 +258,7 @@ void pyd_unwinder_destroy(struct pyd_unwinder *u)
 		return;
 	if (u->as)
 		unw_destroy_addr_space(u->as);
+	pyd_cfis_destroy(u->cfis);
 	free(u->pages);
 	free(u);
 }
@@ -314,6 +318,43 @@ static void set_frame_pointer(struct pyd_call *c, uint64_t fp)
 	for (size_t i = 0; i < pyd_unw_nsaved; i++)
 		if (pyd_unw_saved[i] == pyd_unw_fp)
 			c->saved[i] = fp;
+}
+
+static bool read_for_cfi(void *ctx, pyd_addr addr, uint64_t *ret)
+{
+	struct pyd_unwinder *u = ctx;
+
+	return ++u->reads <= STEP_READS && read_word(u, addr, ret);
+}
+
+/* Of what lies in memory nothing tells, but the file may. */
+static bool step_by_file(struct pyd_unwinder *u, const struct pyd_call *c,
+			 struct pyd_call *ret)
+{
+	struct pyd_cfi_frame f = { .pc = c->pc, .exact = c->exact };
+	struct pyd_cfi_caller to;
+
+	if (c->how == PYD_CALL_REGS) {
+		memcpy(f.regs, u->regs, sizeof(f.regs));
+		f.known = UINT64_MAX;
+	}
+	for (size_t i = 0; i < pyd_unw_nsaved; i++) {
+		f.regs[pyd_unw_saved[i]] = c->saved[i];
+		f.known |= 1ULL << pyd_unw_saved[i];
+	}
+	f.regs[UNW_TDEP_SP] = c->sp;
+	f.regs[UNW_TDEP_IP] = c->pc;
+	f.known |= 1ULL << UNW_TDEP_SP | 1ULL << UNW_TDEP_IP;
+	if (!pyd_cfis_step(u->cfis, &f, read_for_cfi, u, &to))
+		return false;
+	*ret = (struct pyd_call) {
+		.pc = to.pc,
+		.sp = to.sp,
+		.how = PYD_CALL_TABLE,
+		.exact = to.exact,
+	};
+	memcpy(ret->saved, to.saved, sizeof(ret->saved));
+	return true;
 }
 
 /* What is left of the function takes words off the stack and returns: so do
@@ -392,7 +433,9 @@ static bool restart(struct pyd_unwinder *u, unw_cursor_t *cursor,
 {
 	for (size_t i = 0; i < pyd_unw_nsaved; i++)
 		u->regs[pyd_unw_saved[i]] = c->saved[i];
-	u->regs[UNW_REG_IP] = c->pc;
+	/* It looks for the very address that it starts with, and the function
+	 * may end with the call. */
+	u->regs[UNW_REG_IP] = c->exact || c->signal ? c->pc : c->pc - 1;
 	u->regs[UNW_REG_SP] = c->sp;
 	return unw_init_remote(cursor, u->as, u) >= 0;
 }
@@ -435,16 +478,19 @@ static enum step step(struct pyd_unwinder *u, unw_cursor_t *cursor,
 	if ((n < 0 || u->missed) && !c->signal) {
 		if (u->fatal)
 			return STEP_END;
-		if (step_without_table(u, c, &next)) {
-			if (!restart(u, cursor, &next))
-				return STEP_END;
-			*c = next;
-			c->signal = false;
-			return STEP_ON;
+		u->reads = 0;
+		if (step_by_file(u, c, &next)) {
+			ret->whole = !next.pc;
+		} else if (u->fatal || !step_without_table(u, c, &next)) {
+			*cursor = before;
+			note_no_table(u, c, ret);
+			return STEP_END;
 		}
-		*cursor = before;
-		note_no_table(u, c, ret);
-		return STEP_END;
+		next.signal = next.pc && is_signal_frame(u, next.pc);
+		if (ret->whole || !restart(u, cursor, &next))
+			return STEP_END;
+		*c = next;
+		return STEP_ON;
 	}
 	if (n < 0) {
 		snprintf(ret->note, sizeof(ret->note),

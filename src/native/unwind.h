@@ -4,7 +4,8 @@
  * saved at the stop. Works after the target runs again, and never stops it.
  *
  * Memory is untrusted: a stack that does not hold up ends, with the reason.
- * What has no unwind tables (JIT, assembly) is stepped over only by its own
+ * What has no unwind tables in memory is unwound by .debug_frame of its file.
+ * What has none at all (JIT, assembly) is stepped over only by its own
  * instructions up to a return, or by a frame pointer; both have to lead to an
  * instruction behind a call, and it is marked.
  */

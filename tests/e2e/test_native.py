@@ -202,16 +202,19 @@ def test_stripped_and_deleted(one: Interpreter, library: Path, tmp_path: Path) -
         assert all(f.line is None and f.build_id for f in ours)
 
 
+def build_id(path: Path) -> str:
+    done = subprocess.run(["readelf", "-n", str(path)], capture_output=True, text=True)
+    found = re.search(r"Build ID: (\w+)", done.stdout)
+    assert found, done
+    return found[1]
+
+
 def test_split_debug_information(one: Interpreter, library: Path, tmp_path: Path) -> None:
     """debuginfod's cache is looked into, and what is not the file's is not
     believed."""
     stripped = tmp_path / "libpydnative.so"
     subprocess.run(["strip", "-o", str(stripped), str(library)], check=True)
-    ident = re.search(
-        r"Build ID: (\w+)",
-        subprocess.run(["readelf", "-n", str(library)], capture_output=True, text=True).stdout,
-    )[1]  # type: ignore[index]
-    cached = tmp_path / "cache" / ident / "debuginfo"
+    cached = tmp_path / "cache" / build_id(library) / "debuginfo"
     cached.parent.mkdir(parents=True)
     with start_code(one, SLEEP, str(stripped)) as target:
         assert target.line() == "ready"
@@ -324,6 +327,72 @@ def test_code_without_tables(shared_root: Interpreter, kind: str, tmp_path: Path
     else:
         assert alien == len(thread.native.frames) - 1
         assert "code of no file" in thread.native.note
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/targets/native.c without .eh_frame: what unwinds it is in
+    .debug_frame."""
+    path = tmp_path_factory.mktemp("bare") / "libpydnative.so"
+    subprocess.run(
+        ["cc", "-g", "-O2", "-fPIC", "-shared", "-nostdlib", "-fomit-frame-pointer",
+         "-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-Wl,--build-id",
+         "-o", str(path), str(TARGETS / "native.c")],
+        check=True,
+    )  # fmt: skip
+    return path
+
+
+def test_debug_frame(
+    shared_root: Interpreter, one: Interpreter, bare: Path, tmp_path: Path
+) -> None:
+    """Tables that only debuggers know: the frames, the registers that merging
+    needs, and those that gdb has."""
+    with start_script(shared_root, "native.py", str(bare)) as target:
+        told = target.json()
+        attach(target, tmp_path / "d", "--native=all")
+        # gdb takes seconds.
+        other = gdb_frames(one, target.pid, tmp_path) if shared_root == one else {}
+        target.say("")
+        assert target.wait() == 0
+    dump = open_dump(tmp_path / "d")
+    for stack in dump.native_stacks:
+        assert stack.whole and stack.note is None, stack.note
+        if other:
+            pcs = [pc for pc, *_ in other[stack.native_id]]
+            assert [f.pc for f in stack.frames] == pcs
+        assert {f.how for f in stack.frames} == {"registers", "table"}
+    assert dump.threads[0].native.merged
+    assert names(dump.threads[0]) == told["merged"]
+
+
+@pytest.mark.parametrize("where", ["packed", "split", "nowhere"])
+def test_debug_frame_elsewhere(one: Interpreter, bare: Path, where: str, tmp_path: Path) -> None:
+    library = tmp_path / "libpydnative.so"
+    cached = tmp_path / "cache" / build_id(bare) / "debuginfo"
+    cached.parent.mkdir(parents=True)
+    how = ["--compress-debug-sections"] if where == "packed" else ["--strip-debug"]
+    subprocess.run(["objcopy", *how, str(bare), str(library)], check=True)
+    if where == "split":
+        subprocess.run(["objcopy", "--only-keep-debug", str(bare), str(cached)], check=True)
+    with start_code(one, SLEEP, str(library)) as target:
+        assert target.line() == "ready"
+        done = harness.pydumpd(
+            "attach", target.pid, "-o", tmp_path / "d", "--native=all",
+            env={**os.environ, "DEBUGINFOD_CACHE_PATH": str(cached.parents[1])},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    dump = open_dump(tmp_path / "d")
+    stack = dump.threads[0].native
+    if where == "nowhere":
+        # A frame pointer may lead on.
+        assert "unwind information" in (stack.note or "") or "frame pointer" in {
+            f.how for f in stack.frames
+        }
+        return
+    assert stack.whole and stack.note is None
+    assert {f.how for f in stack.frames} == {"registers", "table"}
+    assert between(dump) == WHOLE
 
 
 PERF = """
