@@ -2,19 +2,13 @@
 /* pydumpd core: dump out of a core file. */
 #include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "cmd/cmd.h"
-#include "cmd/options.h"
-#include "cmd/report.h"
-#include "dump/file.h"
-#include "target/procfs.h"
+#include "cmd/once.h"
 
 enum {
 	OPT_DIR = 256,
@@ -43,16 +37,10 @@ static const struct argp_option options[] = {
 };
 
 struct args {
-	struct pyd_dump_options dump;
+	struct pyd_once once;
 	struct pyd_core_options core;
-	const char *output;
-	const char *dir;
+	char chosen[4096]; /* of a folder of cores */
 };
-
-static bool is_stream(const char *output)
-{
-	return output && !strcmp(output, PYD_FILE_STDOUT);
-}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -60,13 +48,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->dump;
+		state->child_inputs[0] = &a->once.dump;
 		break;
 	case 'o':
-		a->output = arg;
+		a->once.output = arg;
 		break;
 	case OPT_DIR:
-		a->dir = arg;
+		a->once.dir = arg;
 		break;
 	case OPT_EXE:
 		a->core.exe = arg;
@@ -75,7 +63,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->core.sysroot = arg;
 		break;
 	case OPT_PID:
-		a->dump.snapshot.pid = pyd_parse_pid(state, arg);
+		a->once.dump.snapshot.pid = pyd_parse_pid(state, arg);
 		break;
 	case ARGP_KEY_ARG:
 		if (a->core.path)
@@ -85,17 +73,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (!a->core.path)
 			argp_error(state, "which core file?");
-		if (a->output && a->dir)
-			argp_error(state, "give -o or --dir, not both");
-		if (a->dump.snapshot.capture != PYD_CAPTURE_AUTO ||
-		    a->dump.snapshot.no_inject)
+		pyd_once_check(state, &a->once);
+		if (a->once.dump.snapshot.capture != PYD_CAPTURE_AUTO ||
+		    a->once.dump.snapshot.no_inject)
 			argp_error(state, "--capture and --no-inject are about "
 					  "live processes; see 'pydumpd "
 					  "attach'");
-		if (is_stream(a->output) && isatty(STDOUT_FILENO))
-			argp_error(state,
-				   "-o -: standard output is a terminal; "
-				   "give it a file or a pipe");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -198,63 +181,32 @@ static void dump_path(const char *dir, const char *core, char *buf, size_t cap)
 		 (int)(n < 240 ? n : 240), base);
 }
 
-static void on_signal(int sig)
+static enum pyd_code prepare(void *ctx, char *path, size_t cap,
+			     struct pyd_err *err)
 {
-	(void)sig;
-	pyd_interrupted = 1;
+	struct args *a = ctx;
+	struct pyd_snapshot_options *snapshot = &a->once.dump.snapshot;
+	enum pyd_code code = choose(a->core.path, snapshot->pid, a->chosen,
+				    sizeof(a->chosen), err);
+
+	if (code)
+		return code;
+	if (strcmp(a->chosen, a->core.path))
+		pyd_log_notice("the core is %s", a->chosen);
+	a->core.path = a->chosen;
+	snapshot->core = &a->core;
+	dump_path(a->once.dir, a->chosen, path, cap);
+	return PYD_OK;
 }
 
 static int run(int argc, char **argv)
 {
 	struct args a = { 0 };
-	struct pyd_snapshot_stats stats;
-	struct pyd_err err = { 0 };
-	struct pyd_progress progress = { .began = pyd_now_ns() };
-	struct sigaction sa = { .sa_handler = on_signal };
-	struct pyd_snapshot_options *snapshot = &a.dump.snapshot;
-	int status = PYD_EXIT_FAILED;
-	char core[4096], path[4096];
-	enum pyd_code code;
 
-	pyd_dump_options_init(&a.dump);
+	pyd_dump_options_init(&a.once.dump);
 	argp_err_exit_status = PYD_EXIT_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	if (isatty(STDERR_FILENO) && pyd_log_level >= PYD_LOG_NOTICE) {
-		snapshot->progress = pyd_report_progress;
-		snapshot->progress_ctx = &progress;
-	}
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-
-	code = pyd_dump_options_rules(&a.dump, &err);
-	if (code == PYD_USAGE)
-		status = PYD_EXIT_USAGE;
-	if (!code)
-		code = choose(a.core.path, snapshot->pid, core, sizeof(core),
-			      &err);
-	if (!code) {
-		if (strcmp(core, a.core.path))
-			pyd_log_notice("the core is %s", core);
-		a.core.path = core;
-		snapshot->core = &a.core;
-		if (a.output)
-			snprintf(path, sizeof(path), "%s", a.output);
-		else
-			dump_path(a.dir, core, path, sizeof(path));
-		snapshot->path = path;
-		code = pyd_snapshot_take(snapshot, &stats, &err);
-	}
-	pyd_dump_options_deinit(&a.dump);
-	if (progress.shown)
-		fprintf(stderr, "\r\033[K");
-	if (code) {
-		pyd_log_error("%s", err.msg);
-		return status;
-	}
-	pyd_report_dump(is_stream(path) ? NULL : path, &stats);
-	return PYD_EXIT_OK;
+	return pyd_once_run(&a.once, prepare, &a);
 }
 
 const struct pyd_cmd pyd_cmd_core = {

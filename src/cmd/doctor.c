@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <argp.h>
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/describe.h"
+#include "cmd/options.h"
 #include "runtime/runtime.h"
 #include "target/capture.h"
 #include "walk/snapshot.h"
@@ -33,8 +32,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct args *a = state->input;
-	char *end;
-	long pid;
 
 	switch (key) {
 	case 'j':
@@ -44,13 +41,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->offsets = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		errno = 0;
-		pid = strtol(arg, &end, 10);
-		if (errno || end == arg || *end || pid <= 0 || pid > INT32_MAX)
-			argp_error(state, "'%s' is not a process id", arg);
 		if (a->pid)
 			argp_error(state, "one PID at a time");
-		a->pid = (pid_t)pid;
+		a->pid = pyd_parse_pid(state, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->pid)
