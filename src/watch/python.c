@@ -347,3 +347,25 @@ void pyd_python_fork(struct pyd_python *y, const struct pyd_python *parent,
 	}
 	pyd_reader_deinit(&r);
 }
+
+bool pyd_python_is_before_exec(struct pyd_python *y,
+			       const struct pyd_regs *regs)
+{
+	struct pyd_frame f = { 0 };
+	struct pyd_err ignored;
+	struct pyd_reader r;
+	pyd_addr tstate;
+	bool is = false;
+
+	if (y->state != PYD_PYTHON_READY || pyd_python_reader(y, &r, &ignored))
+		return false;
+	pyd_py_refresh(y);
+	tstate = pyd_py_thread_state(y, &r, regs);
+	if (tstate && pyd_py_newest_frame(&r, tstate, &f))
+		is = pyd_py_is_frame(&f, "/subprocess.py", "_execute_child") ||
+		     pyd_py_is_frame(&f, "/multiprocessing/util.py",
+				     "spawnv_passfds");
+	pyd_frame_deinit(&f);
+	pyd_reader_deinit(&r);
+	return is;
+}

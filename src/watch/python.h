@@ -117,4 +117,9 @@ PYD_MUST_CHECK enum pyd_code pyd_python_reader(struct pyd_python *y,
  * state is its? */
 void pyd_python_main(struct pyd_python *y, const struct pyd_regs *regs);
 
+/* It is a child of modules subprocess or multiprocessing, stopped with these
+ * registers in the call that is to execute its program. */
+bool pyd_python_is_before_exec(struct pyd_python *y,
+			       const struct pyd_regs *regs);
+
 #endif

@@ -159,7 +159,7 @@ static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	pyd_armed_mark(w, p->pid, false);
 	pyd_tree_close_events(p);
 	p->hang = (struct pyd_hang) { 0 };
-	p->reported = p->crashed = false;
+	p->reported = p->crashed = p->borrows = false;
 	p->looks = 0;
 	pyd_python_deinit(&p->python);
 	if (pyd_tracing_wants_python(w))
@@ -186,12 +186,13 @@ static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid)
 	struct pyd_regs regs;
 	struct pyd_err ignored;
 
-	if (!p || pyd_procfs_stat(pid, 0, &stat, &ignored))
+	if (!p || pyd_arch_get_regs(pid, &regs, &ignored))
+		return p;
+	p->borrows = pyd_arch_is_vfork(&regs);
+	if (p->borrows || pyd_procfs_stat(pid, 0, &stat, &ignored))
 		return p;
 	parent = pyd_tree_process(&w->tree, stat.ppid);
-	if (parent && pyd_tracing_wants_python(w) &&
-	    !pyd_arch_get_regs(pid, &regs, &ignored) &&
-	    !pyd_arch_is_vfork(&regs))
+	if (parent && pyd_tracing_wants_python(w))
 		pyd_python_fork(&p->python, &parent->python, pid, &regs, w->o);
 	return p;
 }

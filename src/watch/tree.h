@@ -45,11 +45,12 @@ struct pyd_watched {
 	int progress;		 /* that of hang.h; -1: none */
 	unsigned int looks;	 /* for Python, where nothing tells of it */
 	bool ended;		 /* it is kept for its job alone */
-	bool reported;		 /* why it ends has been dumped */
-	bool crashed;		 /* a signal that ends it has been dumped */
-	bool rss_over;		 /* it was too large when last looked at */
-	unsigned int later;	 /* triggers that fired while it was dumped */
-	uint64_t released_ns;	 /* when all were let go last; 0: never */
+	bool borrows;	      /* its memory is its parent's, until it execs */
+	bool reported;	      /* why it ends has been dumped */
+	bool crashed;	      /* a signal that ends it has been dumped */
+	bool rss_over;	      /* it was too large when last looked at */
+	unsigned int later;   /* triggers that fired while it was dumped */
+	uint64_t released_ns; /* when all were let go last; 0: never */
 	/* Signals for the process that another thread took then, and the main
 	 * one is to have; see release.c. */
 	siginfo_t forwards[PYD_FORWARDS];

@@ -116,6 +116,18 @@ void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	pyd_job_thread(j, th);
 }
 
+/* A child whose program could not be executed, which subprocess tells its
+ * parent as an exception. */
+static bool is_no_program(struct pyd_watched_thread *th)
+{
+	struct pyd_regs regs;
+	struct pyd_err ignored;
+
+	return th->p->borrows ||
+	       (!pyd_arch_get_regs(th->e.t.tid, &regs, &ignored) &&
+		pyd_python_is_before_exec(&th->p->python, &regs));
+}
+
 void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 		      int status)
 {
@@ -124,7 +136,8 @@ void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	char what[64];
 
 	/* A signal has been dumped before, or was not to be. */
-	if (!(w->o->triggers & PYD_ON_EXIT) || !status || p->reported)
+	if (!(w->o->triggers & PYD_ON_EXIT) || !status || p->reported ||
+	    is_no_program(th))
 		return;
 	snprintf(what, sizeof(what), "exit status %d", status);
 	if (p->job) {

@@ -53,7 +53,12 @@ def dumped():
 
 
 def exits():
-    sys.exit(3)
+    import subprocess
+
+    try:
+        subprocess.call(["no-such-program"])
+    except OSError:
+        sys.exit(3)
 
 
 def exits_at_once():
