@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 
@@ -25,8 +27,23 @@ static void usage(FILE *f)
  * when they are freed. A dumper's own memory is bounded. */
 #define LARGE_BLOCK (1 << 20)
 
+/* A file that is opened where a standard stream is closed would get what is
+ * meant for that: messages, in a dump. What is there instead fails as a closed
+ * one does, and programs that we execute do not have it. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_PATH | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	fill_standard_streams();
 	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 	if (argc < 2) {
 		usage(stderr);

@@ -56,6 +56,20 @@ def test_standard_output(sleeper: Target, tmp_path: Path, options: list[str]) ->
     assert sleeper.unharmed()
 
 
+def test_closed_streams(sleeper: Target, tmp_path: Path) -> None:
+    """No message goes to a file that is opened in the place of one."""
+    path = tmp_path / "dump"
+    script = 'exec "$@" <&- >&- 2>&-'
+    attach_it = [str(harness.PYDUMPD), "attach", "-v", str(sleeper.pid), "-o", str(path)]
+    done = pydumpd("-c", script, "sh", *attach_it, binary="sh")
+    assert done.returncode == 0 and sleeper.unharmed()
+    assert record(path, "end")["complete"] and pydumpd("peek", path).returncode == 0
+    look = ["sh", "-c", "[ ! -e /proc/self/fd/0 ] && [ ! -e /proc/self/fd/2 ]"]
+    full = [str(harness.PYDUMPD), "run", "--", *look]
+    done = pydumpd("-c", 'exec "$@" <&- 2>&-', "sh", *full, binary="sh", cwd=tmp_path)
+    assert done.returncode == 0, "the program has them closed, too"
+
+
 def test_nothing_is_taken_back(one: Interpreter, tmp_path: Path) -> None:
     """What went to a pipe is gone: no secret may be in it, found when ever."""
     with start_code(one, LATE) as target:
