@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk/waits.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -106,171 +105,6 @@ enum pyd_code pyd_waits_frame(struct pyd_waits *w, size_t thread,
 	return code;
 }
 
-/* -- in words -- */
-
-void pyd_waits_thread_text(const struct pyd_waits *w, int i, char *buf,
-			   size_t cap)
-{
-	const struct pyd_waiter *t = &w->v[i];
-
-	if (!t->py)
-		snprintf(buf, cap, "native thread %d (%s)", t->os->tid,
-			 t->os->comm);
-	else if (*t->py->name || *t->py->os_name)
-		snprintf(buf, cap, "thread %d (%s)", i,
-			 *t->py->name ? t->py->name : t->py->os_name);
-	else
-		snprintf(buf, cap, "thread %d", i);
-}
-
-void pyd_waits_lock_text(const struct pyd_lock *l, char *buf, size_t cap)
-{
-	const char *word = l->kind == PYD_LOCK_PLAIN	? "Lock"
-			   : l->kind == PYD_LOCK_RLOCK	? "RLock"
-			   : l->kind == PYD_LOCK_OBJECT ? l->type
-			   : l->kind == PYD_LOCK_MUTEX	? "native mutex"
-							: "a lock of Python";
-
-	if (l->kind == PYD_LOCK_GIL)
-		snprintf(buf, cap, "the GIL");
-	else if (*l->name)
-		snprintf(buf, cap, "%s %s", word, l->name);
-	else
-		snprintf(buf, cap, "%s at 0x%llx", word,
-			 (unsigned long long)(l->object ? l->object : l->word));
-}
-
-struct text {
-	char buf[2000];
-	size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3)))
-say(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, sizeof(t->buf) - t->len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < sizeof(t->buf) - t->len
-				  ? (size_t)n
-				  : sizeof(t->buf) - t->len - 1;
-}
-
-/* "Lock ledger_lock", "the end of thread 2 (x)": after "waits for". */
-static void say_object(const struct pyd_waits *w, const struct pyd_waiter *t,
-		       struct text *out)
-{
-	char text[PYD_WAITS_TEXT];
-
-	if (*t->what) {
-		say(out, "%s", t->what);
-	} else if (t->lock != PYD_WAITS_NONE &&
-		   w->locks[t->lock].kind != PYD_LOCK_END) {
-		pyd_waits_lock_text(&w->locks[t->lock], text, sizeof(text));
-		say(out, "%s", text);
-	} else if (t->on != PYD_WAITS_NONE) {
-		pyd_waits_thread_text(w, t->on, text, sizeof(text));
-		say(out, "the end of %s", text);
-	} else {
-		say(out, "a futex at 0x%llx, of which nothing is known",
-		    (unsigned long long)t->call.args[0]);
-	}
-}
-
-/* What the one that is waited for does with it. */
-static const char *relation(const struct pyd_waiter *t)
-{
-	switch (t->wait) {
-	case PYD_WAIT_FUTURE:
-		return "run by";
-	case PYD_WAIT_IMPORT:
-		return "imported by";
-	default:
-		return "held by";
-	}
-}
-
-/* All of it in one sentence without a subject; "" for nothing to say. */
-static void say_wait(const struct pyd_waits *w, size_t i, struct text *out)
-{
-	const struct pyd_waiter *t = &w->v[i];
-	const struct pyd_lock *l =
-		t->lock == PYD_WAITS_NONE ? NULL : &w->locks[t->lock];
-	char text[256];
-
-	if (t->wait == PYD_WAIT_NOTHING || t->wait == PYD_WAIT_SYSCALL)
-		return;
-	say(out, "waits for ");
-	say_object(w, t, out);
-	if (t->on == (int)i) {
-		say(out, ", which it holds itself");
-	} else if (t->on != PYD_WAITS_NONE && t->wait != PYD_WAIT_JOIN) {
-		pyd_waits_thread_text(w, t->on, text, sizeof(text));
-		say(out, ", %s %s", relation(t), text);
-	} else if (l && !*t->what && l->kind <= PYD_LOCK_OBJECT) {
-		say(out, l->many     ? ", held by one of several threads"
-			 : l->locked ? ", holder not known"
-				     : ", which is free by now");
-	}
-	if (t->timed)
-		say(out, ", with a timeout");
-}
-
-static void say_deadlock(const struct pyd_waits *w,
-			 const struct pyd_deadlock *d, struct text *out)
-{
-	char name[256];
-
-	if (d->pool)
-		say(out, d->n == 1 ? "the only thread of a pool, "
-				   : "all threads of a pool wait for work that "
-				     "waits for one of them: ");
-	for (size_t k = 0; d->pool && k < d->n; k++) {
-		pyd_waits_thread_text(w, d->threads[k], name, sizeof(name));
-		say(out, "%s%s", k ? ", " : "", name);
-		if (d->n > 1)
-			continue;
-		say(out, ", waits for ");
-		say_object(w, &w->v[d->threads[k]], out);
-		say(out, ", which waits for a thread of the pool");
-	}
-	for (size_t k = 0; !d->pool && k < d->n; k++) {
-		const struct pyd_waiter *t = &w->v[d->threads[k]];
-		size_t before = (k + d->n - 1) % d->n;
-		const struct pyd_waiter *b = &w->v[d->threads[before]];
-
-		if (!k) {
-			pyd_waits_thread_text(w, d->threads[k], name,
-					      sizeof(name));
-			say(out, "%s ", name);
-			/* What the last one waits for. */
-			if (d->n > 1 && b->lock != PYD_WAITS_NONE &&
-			    !*b->what) {
-				say(out, "holds ");
-				say_object(w, b, out);
-				say(out, " and ");
-			}
-		}
-		say(out, "waits for ");
-		say_object(w, t, out);
-		if (d->n == 1) {
-			say(out, ", which it holds itself");
-			break;
-		}
-		pyd_waits_thread_text(w, d->threads[(k + 1) % d->n], name,
-				      sizeof(name));
-		if (t->wait == PYD_WAIT_JOIN)
-			say(out, k + 1 < d->n ? ", which " : "");
-		else
-			say(out, ", %s %s%s", relation(t), name,
-			    k + 1 < d->n ? ", which " : "");
-	}
-}
-
 /* -- writing -- */
 
 static const char *wait_name(enum pyd_wait wait)
@@ -323,10 +157,10 @@ static void pack_thread(const struct pyd_waits *w, size_t i,
 			struct pyd_redact *redact, struct pyd_pack *p)
 {
 	const struct pyd_waiter *t = &w->v[i];
-	struct text text = { { 0 }, 0 };
+	char text[PYD_WAITS_SENTENCE];
 	size_t n = 0;
 
-	say_wait(w, i, &text);
+	pyd_waits_say_wait(w, i, text, sizeof(text));
 	for (size_t k = 0; k < w->nlocks; k++)
 		n += is_held_by(&w->locks[k], i);
 	pyd_pack_map(p, 11);
@@ -345,7 +179,7 @@ static void pack_thread(const struct pyd_waits *w, size_t i,
 	for (size_t k = 0; k < w->nlocks; k++)
 		if (is_held_by(&w->locks[k], i))
 			pyd_pack_u64(p, k);
-	pack_clean(p, redact, "text", text.buf);
+	pack_clean(p, redact, "text", text);
 }
 
 static void pack_lock(const struct pyd_waits *w, size_t k,
@@ -380,58 +214,15 @@ static void pack_deadlock(const struct pyd_waits *w,
 			  const struct pyd_deadlock *d,
 			  struct pyd_redact *redact, struct pyd_pack *p)
 {
-	struct text text = { { 0 }, 0 };
+	char text[PYD_WAITS_SENTENCE];
 
-	say_deadlock(w, d, &text);
+	pyd_waits_say_deadlock(w, d, text, sizeof(text));
 	pyd_pack_map(p, 2);
 	pyd_pack_text(p, "threads");
 	pyd_pack_array(p, d->n);
 	for (size_t k = 0; k < d->n; k++)
 		pyd_pack_u64(p, (uint64_t)d->threads[k]);
-	pack_clean(p, redact, "text", text.buf);
-}
-
-/* A thread that others wait for with the GIL, while it is in C. */
-static bool say_gil(const struct pyd_waits *w, size_t k, struct text *out)
-{
-	const struct pyd_lock *l = &w->locks[k];
-	const struct pyd_region *region = NULL;
-	const struct pyd_waiter *t;
-	const char *base;
-	char text[128];
-	size_t n = 0;
-
-	if (l->kind != PYD_LOCK_GIL || l->owner == PYD_WAITS_NONE)
-		return false;
-	t = &w->v[l->owner];
-	for (size_t i = 0; i < w->n; i++)
-		n += w->v[i].lock == (int)k;
-	pyd_waits_thread_text(w, l->owner, text, sizeof(text));
-	if (t->call.state == PYD_CALL_WAITS) {
-		say(out, "%s holds the GIL while it ", text);
-		if (t->wait != PYD_WAIT_SYSCALL && t->wait != PYD_WAIT_FUTEX)
-			say_wait(w, (size_t)l->owner, out);
-		else
-			pyd_waits_say_call(w, t, out->buf, sizeof(out->buf),
-					   &out->len);
-	} else if (t->call.state == PYD_CALL_NONE && t->os->regs.pc) {
-		region = pyd_target_region(w->r->target, t->os->regs.pc);
-		if (!region || !*region->path || region->path[0] != '/' ||
-		    !strcmp(region->path, w->rt->module))
-			return false;
-		base = strrchr(region->path, '/') + 1;
-		/* What Python calls all the time tells nothing. */
-		if (!strncmp(base, "libc", 4) || !strncmp(base, "libm", 4) ||
-		    !strncmp(base, "libpthread", 10) ||
-		    !strncmp(base, "ld-", 3))
-			return false;
-		say(out, "%s holds the GIL and runs code of %s", text, base);
-	} else {
-		return false;
-	}
-	say(out, "; %zu thread%s wait%s for the GIL", n, n == 1 ? "" : "s",
-	    n == 1 ? "s" : "");
-	return true;
+	pack_clean(p, redact, "text", text);
 }
 
 static void pack_notes(const struct pyd_waits *w, struct pyd_redact *redact,
@@ -441,12 +232,12 @@ static void pack_notes(const struct pyd_waits *w, struct pyd_redact *redact,
 
 	for (int pass = 0; pass < 2; pass++) {
 		for (size_t k = 0; k < w->nlocks; k++) {
-			struct text text = { { 0 }, 0 };
+			char text[PYD_WAITS_SENTENCE];
 
-			if (!say_gil(w, k, &text))
+			if (!pyd_waits_say_gil(w, k, text, sizeof(text)))
 				continue;
 			if (pass)
-				pyd_redact_pack(redact, p, text.buf);
+				pyd_redact_pack(redact, p, text);
 			n++;
 		}
 		if (!pass)

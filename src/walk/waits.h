@@ -22,6 +22,7 @@ enum {
 	PYD_WAITS_NONE = -1,
 	PYD_WAITS_FRAMES = 48, /* of a thread that are looked at */
 	PYD_WAITS_TEXT = 800,
+	PYD_WAITS_SENTENCE = 16000, /* of circles of many threads */
 };
 
 /* What a thread waits for. */
@@ -164,6 +165,15 @@ void pyd_waits_thread_text(const struct pyd_waits *w, int i, char *buf,
 			   size_t cap);
 /* "Lock ledger_lock"; what is held or waited for. */
 void pyd_waits_lock_text(const struct pyd_lock *l, char *buf, size_t cap);
+/* What thread i waits for, without a subject; "" for nothing to say. */
+void pyd_waits_say_wait(const struct pyd_waits *w, size_t i, char *buf,
+			size_t cap);
+void pyd_waits_say_deadlock(const struct pyd_waits *w,
+			    const struct pyd_deadlock *d, char *buf,
+			    size_t cap);
+/* Who keeps GIL k from others while it is in C; false: nobody. */
+bool pyd_waits_say_gil(const struct pyd_waits *w, size_t k, char *buf,
+		       size_t cap);
 /* Name of a module that a namespace is of; "" if none. */
 void pyd_waits_module(struct pyd_reader *r, pyd_addr globals, char *buf,
 		      size_t cap);
