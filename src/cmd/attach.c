@@ -31,6 +31,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->once.dump;
+		state->child_inputs[1] = &a->once.dump;
 		break;
 	case 'o':
 		a->once.output = arg;
@@ -58,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &pyd_dump_argp, 0, NULL, 0 },
+	{ &pyd_live_argp, 0, NULL, 0 },
 	{ 0 },
 };
 

@@ -74,11 +74,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!a->core.path)
 			argp_error(state, "which core file?");
 		pyd_once_check(state, &a->once);
-		if (a->once.dump.snapshot.capture != PYD_CAPTURE_AUTO ||
-		    a->once.dump.snapshot.no_inject)
-			argp_error(state, "--capture and --no-inject are about "
-					  "live processes; see 'pydumpd "
-					  "attach'");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -88,6 +83,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &pyd_dump_argp, 0, NULL, 0 },
+	{ &pyd_ended_argp, 0, NULL, 0 },
 	{ 0 },
 };
 

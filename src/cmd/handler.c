@@ -143,6 +143,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &pyd_dump_argp, 0, NULL, 0 },
+	{ &pyd_ended_argp, 0, NULL, 0 },
 	{ 0 },
 };
 

@@ -84,20 +84,6 @@ static const struct argp_option options[] = {
 	  "Add every object that the garbage collector tracks, after what the "
 	  "frames reach",
 	  2 },
-	{ "capture", OPT_CAPTURE, "MODE", 0,
-	  "How memory is taken: auto (default), copy (stops the process for "
-	  "milliseconds), fork (likewise, for large ones; it makes a copy of "
-	  "itself that never runs), stop (stops it for the whole dump, needs "
-	  "no memory), "
-	  "live (does not stop it; values may be torn)",
-	  3 },
-	{ "no-inject", OPT_NO_INJECT, NULL, 0,
-	  "Never have the process make a system call: no fork", 3 },
-	{ "max-pause", OPT_MAX_PAUSE, "MS", 0,
-	  "Let the process go after MS milliseconds: --capture=stop follows "
-	  "references for a part of them, and what is not done then, or not "
-	  "copied, is no dump; a fork is not interrupted (20 to 50 ms a GB)",
-	  3 },
 	{ "native", OPT_NATIVE, "MODE", 0,
 	  "Native stacks (C, C++, Rust) of all threads: auto (default; as "
 	  "long as they take less than a second, 0.2 s with --capture=stop), "
@@ -304,16 +290,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_GC:
 		l->gc = true;
 		break;
-	case OPT_CAPTURE:
-		d->snapshot.capture = parse_mode(state, arg);
-		break;
-	case OPT_NO_INJECT:
-		d->snapshot.no_inject = true;
-		break;
-	case OPT_MAX_PAUSE:
-		d->snapshot.stop.max_pause_ns =
-			parse_ms(state, "max-pause", arg);
-		break;
 	case OPT_NATIVE:
 		d->snapshot.native = parse_native(state, arg);
 		break;
@@ -336,10 +312,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		pyd_log_level = PYD_LOG_ERROR;
 		break;
 	case ARGP_KEY_END:
-		if (d->snapshot.no_inject &&
-		    d->snapshot.capture == PYD_CAPTURE_FORK)
-			argp_error(state, "--capture=fork needs what "
-					  "--no-inject forbids");
 		if (d->redact && d->no_redact)
 			argp_error(state,
 				   "give --redact or --no-redact, not both");
@@ -353,6 +325,85 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 const struct argp pyd_dump_argp = {
 	.options = options,
 	.parser = parse,
+};
+
+/* -- of a process that runs -- */
+
+static const struct argp_option live_options[] = {
+	{ "capture", OPT_CAPTURE, "MODE", 0,
+	  "How memory is taken: auto (default), copy (stops the process for "
+	  "milliseconds), fork (likewise, for large ones; it makes a copy of "
+	  "itself that never runs), stop (stops it for the whole dump, needs "
+	  "no memory), live (does not stop it; values may be torn)",
+	  3 },
+	{ "no-inject", OPT_NO_INJECT, NULL, 0,
+	  "Have the process make no system call: no fork", 3 },
+	{ "max-pause", OPT_MAX_PAUSE, "MS", 0,
+	  "Let the process go after MS milliseconds: --capture=stop follows "
+	  "references for a part of them, and what is not done then, or not "
+	  "copied, is no dump; a fork is not interrupted (20 to 50 ms a GB)",
+	  3 },
+	{ 0 },
+};
+
+static error_t parse_live(int key, char *arg, struct argp_state *state)
+{
+	struct pyd_dump_options *d = state->input;
+
+	switch (key) {
+	case OPT_CAPTURE:
+		d->snapshot.capture = parse_mode(state, arg);
+		break;
+	case OPT_NO_INJECT:
+		d->snapshot.no_inject = true;
+		break;
+	case OPT_MAX_PAUSE:
+		d->snapshot.stop.max_pause_ns =
+			parse_ms(state, "max-pause", arg);
+		break;
+	case ARGP_KEY_END:
+		if (d->snapshot.no_inject &&
+		    d->snapshot.capture == PYD_CAPTURE_FORK)
+			argp_error(state, "--capture=fork needs what "
+					  "--no-inject forbids");
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+const struct argp pyd_live_argp = {
+	.options = live_options,
+	.parser = parse_live,
+};
+
+static const struct argp_option ended_options[] = {
+	{ "capture", OPT_CAPTURE, "MODE", OPTION_HIDDEN, NULL, 3 },
+	{ "no-inject", OPT_NO_INJECT, NULL, OPTION_HIDDEN, NULL, 3 },
+	{ "max-pause", OPT_MAX_PAUSE, "MS", OPTION_HIDDEN, NULL, 3 },
+	{ 0 },
+};
+
+static error_t parse_ended(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	switch (key) {
+	case OPT_CAPTURE:
+	case OPT_NO_INJECT:
+	case OPT_MAX_PAUSE:
+		argp_error(state, "--capture, --no-inject and --max-pause are "
+				  "about processes that run on; see 'pydumpd "
+				  "attach'");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp pyd_ended_argp = {
+	.options = ended_options,
+	.parser = parse_ended,
 };
 
 void pyd_dump_options_init(struct pyd_dump_options *d)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options that every command that dumps has: limits, capture, tables, secrets,
- * -v and -q. A command has pyd_dump_argp as an argp child, with a struct
- * pyd_dump_options as the child's input.
+ * Options that every command that dumps has: limits, tables, secrets, -v and
+ * -q. A command has pyd_dump_argp as an argp child, with a struct
+ * pyd_dump_options as the child's input. Likewise one of pyd_live_argp (how to
+ * stop a process and take its memory) and pyd_ended_argp (refuses that).
  */
 #ifndef PYD_CMD_OPTIONS_H
 #define PYD_CMD_OPTIONS_H
@@ -18,6 +19,8 @@ struct pyd_dump_options {
 };
 
 extern const struct argp pyd_dump_argp;
+extern const struct argp pyd_live_argp;
+extern const struct argp pyd_ended_argp;
 
 void pyd_dump_options_init(struct pyd_dump_options *d);
 /* After the parsing: reads the rules about secrets. PYD_USAGE: they do not

@@ -174,6 +174,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &a->dump;
+		state->child_inputs[1] = &a->dump;
 		break;
 	case OPT_ON:
 		parse_trigger(state, a, arg);
@@ -233,6 +234,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{ &pyd_dump_argp, 0, NULL, 0 },
+	{ &pyd_live_argp, 0, NULL, 0 },
 	{ 0 },
 };
 

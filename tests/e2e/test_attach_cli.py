@@ -222,6 +222,8 @@ sys.stdin.read()
         ["attach", "1", "--timeout", "-1"],
         ["attach", "1", "--capture=magic"],
         ["attach", "1", "-o"],
+        ["core", "core", "--capture=stop"],
+        ["core", "core", "--max-pause=5"],
         ["show"],
         ["peek"],
         ["doctor"],
@@ -237,10 +239,14 @@ def test_usage_errors(args: list[str]) -> None:
     assert done.stderr.strip() and done.stdout == ""
 
 
-@pytest.mark.parametrize("command", ["attach", "peek", "show", "ps", "doctor", "load"])
+COMMANDS = ["run", "watch", "attach", "core", "handler", "load", "peek", "show", "ps", "doctor"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help(command: str) -> None:
     done = pydumpd(command, "--help")
     assert done.returncode == 0 and f"pydumpd {command}" in done.stdout
+    assert ("--capture=MODE" in done.stdout) == (command in ("attach", "run", "watch"))
 
 
 def test_version_and_help() -> None:

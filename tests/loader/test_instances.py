@@ -387,6 +387,16 @@ def test_generators(load):
     assert got.cr_frame is None and repr(got) == "<coroutine object q.n at %#x>" % done
 
 
+@pytest.mark.parametrize("module, name", [("__main__", "Thing"), ("app", "app.Thing")])
+def test_weakrefs_name_types_as_3_13_does(load, module, name):
+    w = Writer()
+    w.header["python"] = {"version": "3.13.0", "hex": 0x030D00F0, "implementation": "cpython"}
+    obj = w.node("object", type=w.type_node("Thing", module, bases=[w.add(object)]))
+    at = w.node("weakref", [obj, 0])
+    _, _, dump = load(None, writer=w)
+    assert repr(dump.object(at)) == "<weakref at %#x; to '%s' at %#x>" % (at, name, obj)
+
+
 def test_reprs_of_natives(load):
     w = Writer()
     thing = w.type_node("Thing", bases=[w.add(object)])

@@ -118,7 +118,10 @@ class Weakref(Native):
         if not at or (target is not None and target.kind.name == "none" and not proxy):
             return head + "; dead>"
         if graph.python >= (3, 13):
+            # As PyType_GetFullyQualifiedName() has it.
             name = type_name(graph, at)
+            if name.startswith("__main__."):
+                name = name[len("__main__.") :]
         else:
             name = graph.classes.c_name(target.type) if target is not None else "?"
             if proxy:
