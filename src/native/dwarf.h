@@ -14,7 +14,7 @@
 
 enum { PYD_INLINED_MAX = 32 };
 
-/* A position in a source. The texts live as long as the debug information. */
+/* A position in a source. The texts live until another is looked for. */
 struct pyd_source_line {
 	const char *function; /* mangled where the file has it so */
 	const char *file;     /* NULL: not known */
@@ -27,6 +27,9 @@ struct pyd_dwarf;
 struct pyd_dwarf *pyd_dwarf_open(Elf *elf, int fd, uint64_t packed_max);
 /* Accepts NULL. */
 void pyd_dwarf_close(struct pyd_dwarf *d);
+/* A number for what is decoded to look up addr: those with equal ones are best
+ * looked up one after the other. */
+uint64_t pyd_dwarf_unit(const struct pyd_dwarf *d, uint64_t addr);
 /*
  * The source position of an address as the file counts. The functions that
  * were inlined there go to inlined, at most PYD_INLINED_MAX, the innermost

@@ -351,3 +351,87 @@ enum pyd_code pyd_places_find(struct pyd_places *p, pyd_addr pc, bool exact,
 		*ret = place;
 	return code;
 }
+
+/* -- many at once -- */
+
+static const struct pyd_nmodule *module_of(const struct pyd_places *p,
+					   const struct pyd_place_ask *a)
+{
+	return pyd_nmodules_find(p->modules,
+				 a->exact || !a->pc ? a->pc : a->pc - 1);
+}
+
+static int by_order(const void *a, const void *b)
+{
+	const struct pyd_place_ask *x = a, *y = b;
+
+	if (x->order != y->order)
+		return x->order < y->order ? -1 : 1;
+	if (x->unit != y->unit)
+		return x->unit < y->unit ? -1 : 1;
+	return (x->pc > y->pc) - (x->pc < y->pc);
+}
+
+static uint64_t unit_of(const struct module *o, const struct pyd_nmodule *m,
+			const struct pyd_place_ask *a)
+{
+	return pyd_dwarf_unit(o->dwarf, a->pc - !a->exact - m->mod.bias);
+}
+
+/* Those of one module. */
+static enum pyd_code find_some(struct pyd_places *p, struct pyd_place_ask *v,
+			       size_t n, struct pyd_err *err)
+{
+	const struct pyd_nmodule *m = module_of(p, &v[0]);
+	struct module *o = m ? &p->v[m - p->modules->v] : NULL;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i < n && !code; i++) {
+		const struct pyd_place *ignored;
+
+		code = pyd_places_find(p, v[i].pc, v[i].exact, &ignored, err);
+		if (code || i || !m || !o->dwarf)
+			continue;
+		/* Debug information is at hand by now, and decoded for the
+		 * first: it goes on from there. */
+		for (size_t k = n; k-- > 0;)
+			v[k].unit = unit_of(o, m, &v[k]) - unit_of(o, m, &v[0]);
+		qsort(v + 1, n - 1, sizeof(*v), by_order);
+	}
+	if (!m)
+		return code;
+	/* It is opened again, should someone ask. */
+	pyd_dwarf_close(o->dwarf);
+	o->dwarf = NULL;
+	o->lines_loaded = false;
+	return code;
+}
+
+enum pyd_code pyd_places_find_all(struct pyd_places *p, struct pyd_place_ask *v,
+				  size_t n, struct pyd_err *err)
+{
+	/* The first that asks for each module, and for none. */
+	size_t *first = calloc(p->modules->n + 1, sizeof(*first));
+	enum pyd_code code = PYD_OK;
+
+	if (!first)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		const struct pyd_nmodule *m = module_of(p, &v[i]);
+		size_t k = m ? (size_t)(m - p->modules->v) : p->modules->n;
+
+		if (!first[k])
+			first[k] = i + 1;
+		v[i].order = first[k];
+		v[i].unit = 0;
+	}
+	free(first);
+	if (n)
+		qsort(v, n, sizeof(*v), by_order);
+	for (size_t i = 0, k; i < n && !code; i = k) {
+		for (k = i + 1; k < n && v[k].order == v[i].order; k++)
+			;
+		code = find_some(p, v + i, k - i, err);
+	}
+	return code;
+}

@@ -42,6 +42,21 @@ void pyd_places_destroy(struct pyd_places *p);
 /* No source lines are looked for after this moment (CLOCK_MONOTONIC; 0: no
  * limit), and none in debug information that takes long to unpack. */
 void pyd_places_deadline(struct pyd_places *p, uint64_t ns);
+/* An address to be looked up, as pyd_places_find() takes it. */
+struct pyd_place_ask {
+	pyd_addr pc;
+	bool exact;
+	uint64_t order, unit; /* of use in there */
+};
+
+/*
+ * Looks up many addresses, once each, so that pyd_places_find() has them at
+ * hand: file by file, those that are asked for first first, with the debug
+ * information of one file in memory at a time. Sorts v.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_places_find_all(struct pyd_places *p,
+						 struct pyd_place_ask *v,
+						 size_t n, struct pyd_err *err);
 /*
  * pc is an address to go on at: that of a call is looked up by the byte before
  * it, unless exact. The place lives as long as p.

@@ -15,7 +15,7 @@ enum {
 	MAX_SECTIONS = 65536,
 	IN_BYTES = 1 << 16,
 	/* Unpacked at a time; what is asked for next is mostly close. */
-	OUT_BYTES = 1 << 18,
+	OUT_BYTES = 1 << 15,
 	GNU_HEADER = 12, /* "ZLIB" and the size, of .zdebug_ */
 };
 
@@ -320,6 +320,19 @@ const uint8_t *pyd_sections_data(const struct pyd_sections *s,
 				 enum pyd_section i)
 {
 	return s->image + s->v[i].at;
+}
+
+void pyd_sections_swap(struct pyd_sections *s, enum pyd_section i,
+		       uint8_t *bytes, size_t len)
+{
+	uint8_t *begin = s->image + s->v[i].at;
+
+	for (size_t k = 0; k < len; k++) {
+		uint8_t byte = begin[k];
+
+		begin[k] = bytes[k];
+		bytes[k] = byte;
+	}
 }
 
 /* -- loading -- */

@@ -45,6 +45,9 @@ uint64_t pyd_sections_size(const struct pyd_sections *s, enum pyd_section i);
 /* size bytes, of which those are valid that were loaded. */
 const uint8_t *pyd_sections_data(const struct pyd_sections *s,
 				 enum pyd_section i);
+/* Exchanges the first len bytes, which are loaded, with those at bytes. */
+void pyd_sections_swap(struct pyd_sections *s, enum pyd_section i,
+		       uint8_t *bytes, size_t len);
 /* Loads len bytes from off on, or up to the section's end when that is less.
  * False: off lies behind it, or the file does not give them. */
 bool pyd_sections_load(struct pyd_sections *s, enum pyd_section i, uint64_t off,

@@ -232,6 +232,88 @@ def test_split_debug_information(one: Interpreter, library: Path, tmp_path: Path
         assert [bool(f.line) for f in ours] == [known, known]
 
 
+# Functions that are inlined from one file into the other.
+INLINED = {
+    "a.c": """
+typedef int callback(int);
+volatile int kept;
+int helper(callback *cb, int n);
+__attribute__((noinline)) int native_inner(callback *cb, int n)
+{
+	int r = helper(cb, n);
+	kept = r;
+	return r;
+}
+__attribute__((noinline)) int native_outer(callback *cb, int n)
+{
+	int r = native_inner(cb, n);
+	kept = r;
+	return r;
+}
+""",
+    "b.c": """
+typedef int callback(int);
+extern volatile int kept;
+static inline __attribute__((always_inline)) int twice(callback *cb, int n)
+{
+	int r = cb(n);
+	kept = r;
+	return r + 1;
+}
+__attribute__((always_inline)) inline int helper(callback *cb, int n);
+int helper(callback *cb, int n)
+{
+	int r = twice(cb, n);
+	kept = r;
+	return r;
+}
+""",
+}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    ["-flto", "-flto -gdwarf-4", "-flto -gdwarf-3 -gz", "-gdwarf-5 -gz", "-flto no aranges"],
+)
+def test_inlined_across_units(one: Interpreter, flags: str, tmp_path: Path) -> None:
+    """With link time optimization entries of one unit are of another. addr2line
+    tells the same."""
+    library = tmp_path / "libpydnative.so"
+    for name, text in INLINED.items():
+        (tmp_path / name).write_text(text)
+    plain_flags = flags.removesuffix(" no aranges")
+    subprocess.run(
+        ["cc", "-g", "-O2", "-fPIC", "-shared", "-nostdlib", *plain_flags.split(),
+         "-o", str(library), *INLINED],
+        check=True, cwd=tmp_path,
+    )  # fmt: skip
+    if flags != plain_flags:
+        subprocess.run(["objcopy", "-R", ".debug_aranges", str(library)], check=True)
+    with start_code(one, SLEEP, str(library)) as target:
+        assert target.line() == "ready"
+        attach(target, tmp_path / "d", "--native=all")
+    ours = [f for f in open_dump(tmp_path / "d").threads[0].native.frames if is_ours(f)]
+    assert [f.function for f in ours][-2:] == ["native_inner", "native_outer"]
+    told = []
+    for frame in ours:
+        done = subprocess.run(
+            ["addr2line", "-f", "-i", "-e", str(library), f"{frame.address - 1:#x}"],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        lines = done.stdout.split()
+        told.append([(n, at.rpartition("/")[2]) for n, at in zip(lines[::2], lines[1::2])])
+    found = [
+        [
+            (name, f"{Path(file).name}:{line}")
+            for name, file, line in [*f.inlined, (f.function, f.file, f.line)]
+        ]
+        for f in ours
+    ]
+    assert found == told
+    inlined = [name for name, _ in found[0][:-1]]
+    assert inlined == (["twice", "helper"] if "-flto" in flags else ["twice"])
+
+
 CRASH = """
 import ctypes, faulthandler, os, signal, sys, threading
 library = ctypes.CDLL(sys.argv[1])
