@@ -42,6 +42,10 @@ struct pyd_target_ops {
 	 * PYD_GONE/PYD_PERM (the run). buf is unspecified on failure. */
 	enum pyd_code (*read)(struct pyd_target *t, pyd_addr addr, void *buf,
 			      size_t len, struct pyd_err *err);
+	/* Reads a range as if it were read, for a target that keeps what is;
+	 * all of it, whatever fails. NULL: it keeps nothing. */
+	enum pyd_code (*touch)(struct pyd_target *t, pyd_addr addr, size_t len,
+			       struct pyd_err *err);
 	/* Opens the file of a region, verified; *ret is an fd. NULL: there
 	 * are no files here. PYD_NOTFOUND, with the reason. */
 	enum pyd_code (*open_file)(struct pyd_target *t,
@@ -112,6 +116,13 @@ PYD_MUST_CHECK static inline enum pyd_code pyd_target_read(struct pyd_target *t,
 		return pyd_target_read_slow(t, addr, buf, len, err);
 	memcpy(buf, p, len);
 	return PYD_OK;
+}
+/* The same without giving it: where what is read is kept, it can be read later
+ * on. */
+PYD_MUST_CHECK static inline enum pyd_code pyd_target_touch(
+	struct pyd_target *t, pyd_addr addr, size_t len, struct pyd_err *err)
+{
+	return t->ops->touch ? t->ops->touch(t, addr, len, err) : PYD_OK;
 }
 PYD_MUST_CHECK static inline enum pyd_code pyd_target_read_u64(
 	struct pyd_target *t, pyd_addr addr, uint64_t *ret, struct pyd_err *err)
