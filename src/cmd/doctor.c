@@ -421,7 +421,7 @@ static void show_memory(struct patient *x)
 	     (double)bytes / 1048576, (unsigned long long)(room.ours >> 20));
 	/* A filter can be asked only when it is stopped. */
 	mode = pyd_capture_mode_name(
-		pyd_capture_choose(bytes, &limits, true, &room, &why));
+		pyd_capture_choose(bytes, &limits, true, &room, NULL, &why));
 	step(x->r, MARK_OK, "capture", "auto chooses %s%s: %s", mode,
 	     x->p.status.seccomp ? ", if its seccomp filter lets it" : "", why);
 	fact(x->r, "copy_bytes", json_object_new_int64((int64_t)bytes));

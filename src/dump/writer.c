@@ -25,6 +25,7 @@ struct pyd_writer {
 	struct pyd_job *run;   /* likewise */
 	struct pyd_held held;
 	size_t frame_max;
+	bool nowhere; /* all is dropped */
 	struct pyd_writer_totals totals;
 	struct pyd_buf placeholder_text;
 };
@@ -106,6 +107,11 @@ enum pyd_code pyd_writer_create(const struct pyd_writer_options *opts,
 
 	if (!w)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	if (!opts->path) {
+		w->nowhere = true;
+		*ret = w;
+		return PYD_OK;
+	}
 	w->frame_max = opts->frame_max ? opts->frame_max : PYD_FORMAT_FRAME_MAX;
 	code = pyd_file_create(&w->file, opts->path, err);
 	if (!code)
@@ -123,6 +129,10 @@ void pyd_writer_destroy(struct pyd_writer *w)
 {
 	if (!w)
 		return;
+	if (w->nowhere) {
+		free(w);
+		return;
+	}
 	/* Before the file: its threads write to it. */
 	pyd_queue_destroy(w->queue);
 	pyd_job_destroy(w->batch);
@@ -153,9 +163,12 @@ enum pyd_code pyd_writer_frame(struct pyd_writer *w, const char *kind,
 			       const msgpack_sbuffer *extra, uint32_t nextra,
 			       struct pyd_err *err)
 {
-	struct pyd_job *job = pyd_queue_job(w->queue, PYD_JOB_FRAME);
+	struct pyd_job *job;
 	enum pyd_code code;
 
+	if (w->nowhere)
+		return PYD_OK;
+	job = pyd_queue_job(w->queue, PYD_JOB_FRAME);
 	if (!job)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	snprintf(job->kind, sizeof(job->kind), "%s", kind);
@@ -369,8 +382,11 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w, struct pyd_node *node,
 				const msgpack_sbuffer *shape_map,
 				struct pyd_err *err)
 {
-	size_t cost = pyd_batch_cost(node, shape ? shape_map->size : 0);
+	size_t cost;
 
+	if (w->nowhere)
+		return PYD_OK;
+	cost = pyd_batch_cost(node, shape ? shape_map->size : 0);
 	/* 4096: heads and keys, and the lists of types and shapes. */
 	if (cost > w->frame_max - 4096)
 		return add_cut(w, node, shape, shape_map, err);
@@ -382,8 +398,8 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w, struct pyd_node *node,
 enum pyd_code pyd_writer_hold(struct pyd_writer *w, const struct pyd_node *node,
 			      size_t max, bool *ret_held, struct pyd_err *err)
 {
-	*ret_held = false;
-	if (!is_text(node->kind))
+	*ret_held = w->nowhere;
+	if (w->nowhere || !is_text(node->kind))
 		return PYD_OK;
 	return pyd_held_add(&w->held, node, max, ret_held, err);
 }

@@ -23,7 +23,9 @@ struct pyd_writer_options {
 	const char *path;     /* final name; the data goes to a file beside it,
 			       * mode 0600, renamed by pyd_writer_finish();
 			       * "-": to standard output, see
-			       * pyd_writer_settle() */
+			       * pyd_writer_settle(). NULL: nowhere; what
+			       * pyd_writer_object(), _frame() and _hold() are
+			       * given is dropped, nothing else is called */
 };
 
 /*

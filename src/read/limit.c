@@ -34,6 +34,15 @@ enum pyd_code pyd_limit_pointers(struct pyd_reader *r, pyd_addr addr,
 	if (want < count &&
 	    !pyd_is_mapped(r->target, addr, count * sizeof(uint64_t)))
 		return pyd_err_at(err, PYD_FAULT, addr, "items are not mapped");
+	if (r->only_some && want > r->only_some &&
+	    pyd_is_mapped(r->target, addr, want * sizeof(uint64_t))) {
+		enum pyd_code code = pyd_target_touch(
+			r->target, addr, want * sizeof(uint64_t), err);
+
+		if (code)
+			return code;
+		want = r->only_some;
+	}
 	return pyd_read_pointers(r, addr, want, &n->refs, err);
 }
 

@@ -34,6 +34,9 @@ struct pyd_reader {
 	uint64_t max_string;  /* characters of a str; 0: no limit */
 	uint64_t max_blob;    /* bytes of memory in a record; 0: no limit */
 	uint64_t max_items;   /* of a container; 0: no limit */
+	/* Of an object's many references so many are given, the others only
+	 * touched: see pyd_target_touch(). 0: all. */
+	uint64_t only_some;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	bool whole;	      /* the object that is read next is not cut */
 	/* Scratch of pyd_read_node(). */

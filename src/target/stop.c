@@ -351,7 +351,7 @@ static bool work(struct pyd_stop *s)
 		if (s->code)
 			return true;
 	}
-	return w->run(w->ctx, s->begin_ns, s->fork.child);
+	return w->run(w->ctx, &s->threads, s->begin_ns, s->fork.child);
 }
 
 struct tracing {
@@ -421,7 +421,7 @@ static enum pyd_code hold_by_owner(struct pyd_stop *s, struct pyd_err *err)
 	s->begin_ns = pyd_now_ns();
 	code = s->opts.owner->hold(s->opts.owner->ctx, &s->threads, err);
 	s->phase = code ? PHASE_RESUMED : PHASE_STOPPED;
-	if (!code && w && w->run(w->ctx, s->begin_ns, 0))
+	if (!code && w && w->run(w->ctx, &s->threads, s->begin_ns, 0))
 		pyd_stop_release(s);
 	return code;
 }

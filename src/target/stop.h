@@ -56,9 +56,10 @@ struct pyd_stop_work {
 	struct pyd_target *fork;
 	const struct pyd_gadgets *gadgets; /* with fork */
 	/* True lets all go on at once; false leaves them stopped, until
-	 * pyd_stop_release(). begin_ns: of the stop; snapshot is 0 without
-	 * fork. */
-	bool (*run)(void *ctx, uint64_t begin_ns, pid_t snapshot);
+	 * pyd_stop_release(). threads are those of pyd_stop_threads();
+	 * begin_ns: of the stop; snapshot is 0 without fork. */
+	bool (*run)(void *ctx, const struct pyd_threads *threads,
+		    uint64_t begin_ns, pid_t snapshot);
 	void *ctx;
 	bool brief; /* all of it takes milliseconds */
 };

@@ -6,15 +6,44 @@
 enum {
 	AHEAD_OBJECTS = 50000,
 	AHEAD_NS = 50 * 1000 * 1000,
+	/* While the target stands for it. */
+	FEW_OBJECTS = 500,
+	FEW_NS = 1000 * 1000,
 	LOOK_EVERY = 256, /* objects between two looks at the clock */
 };
 
 enum pyd_code pyd_walk_beyond(struct pyd_walk *w, uint64_t ref,
 			      struct pyd_err *err)
 {
-	if (!w->redact || !ref || (ref & 3) || w->beyond.len >= AHEAD_OBJECTS)
+	size_t most = w->few_ahead ? FEW_OBJECTS : AHEAD_OBJECTS;
+
+	if (!w->redact || !ref || (ref & 3) || w->beyond.len >= most)
 		return PYD_OK;
 	return pyd_vec_push(&w->beyond, ref, err);
+}
+
+static enum pyd_code too_deep(struct pyd_walk *w, uint64_t ref, bool ahead,
+			      struct pyd_err *err)
+{
+	if (!ref || pyd_visited_has(&w->visited, ref))
+		return PYD_OK;
+	w->cuts.depth++;
+	return ahead ? pyd_walk_beyond(w, ref, err) : PYD_OK;
+}
+
+enum pyd_code pyd_walk_end(struct pyd_walk *w, struct pyd_err *err)
+{
+	const struct pyd_node *n = &w->node;
+	size_t share = w->few_ahead ? PYD_WALK_SHARE : SIZE_MAX;
+	size_t most = w->only_reads ? share : SIZE_MAX;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = 0; i < n->refs.len && i < most && !code; i++)
+		code = too_deep(w, n->refs.data[i], i < share, err);
+	for (size_t i = 0; i < n->attrs.len && !code; i++)
+		if (pyd_origin_is_ref(n->names[i].origin))
+			code = too_deep(w, n->attrs.data[i], true, err);
+	return code;
 }
 
 static enum pyd_code beyond_all(struct pyd_walk *w, const struct pyd_vec *v,
@@ -55,7 +84,7 @@ static enum pyd_code look(struct pyd_walk *w, pyd_addr addr,
 
 enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
 {
-	uint64_t end = pyd_now_ns() + AHEAD_NS;
+	uint64_t end = pyd_now_ns() + (w->only_reads ? FEW_NS : AHEAD_NS);
 	struct pyd_map seen = { 0 };
 	enum pyd_code code = beyond_all(w, &w->now, w->at, err);
 

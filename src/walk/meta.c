@@ -251,6 +251,19 @@ static void pack_capture(struct pyd_pack *p, const struct pyd_subject *s)
 			pyd_pack_u64(p, (uint64_t)t->v[i].tid);
 }
 
+enum pyd_code pyd_meta_touch(const struct pyd_runtime *rt, struct pyd_reader *r,
+			     struct pyd_err *err)
+{
+	struct pyd_pack p;
+	enum pyd_code code;
+
+	pyd_pack_init(&p);
+	pack_python(&p, rt, r);
+	code = pyd_pack_check(&p, err);
+	pyd_pack_deinit(&p);
+	return code;
+}
+
 enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 				    struct pyd_reader *r, struct pyd_writer *w,
 				    struct pyd_err *err)

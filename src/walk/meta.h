@@ -21,6 +21,10 @@ struct pyd_meta {
 	int64_t begin_us;
 };
 
+/* Reads what the header will need of the target's memory. */
+PYD_MUST_CHECK enum pyd_code pyd_meta_touch(const struct pyd_runtime *rt,
+					    struct pyd_reader *r,
+					    struct pyd_err *err);
 PYD_MUST_CHECK enum pyd_code pyd_meta_write_header(const struct pyd_meta *m,
 						   struct pyd_reader *r,
 						   struct pyd_writer *w,

@@ -25,6 +25,9 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_create(struct pyd_rules *rules,
 					       struct pyd_err *err);
 /* Accepts NULL. */
 void pyd_redact_destroy(struct pyd_redact *rd);
+/* From here on: no text is looked at, only read, for a dump that is made again
+ * of what was read. */
+void pyd_redact_only_reads(struct pyd_redact *rd);
 /* Forgets all but the secrets found: the dump is written anew. */
 void pyd_redact_restart(struct pyd_redact *rd);
 

@@ -268,7 +268,8 @@ static enum pyd_code learn_text(struct pyd_redact *rd, struct pyd_reader *r,
 
 	if (n->mark == PYD_MARK_TRUNCATED)
 		code = read_longer(rd, r, n, &s, &len, err);
-	if (code || !pyd_redact_is_worth(rd, n->kind == PYD_KIND_str, s, len))
+	if (code || rd->only_reads ||
+	    !pyd_redact_is_worth(rd, n->kind == PYD_KIND_str, s, len))
 		return code;
 	rd->spans.n = 0;
 	code = pyd_match(&rd->matcher, s, len, PYD_MATCH_ALL, &rd->spans, err);
@@ -295,7 +296,7 @@ static enum pyd_code learn_fields(struct pyd_redact *rd,
 		if (len > n->value.len - at)
 			break;
 		at += len;
-		if (origin == PYD_ORIGIN_INTS ||
+		if (origin == PYD_ORIGIN_INTS || rd->only_reads ||
 		    !pyd_redact_is_worth(rd, origin == PYD_ORIGIN_TEXT, s, len))
 			continue;
 		rd->spans.n = 0;

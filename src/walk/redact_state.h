@@ -35,6 +35,7 @@ struct pyd_redact_shape {
 
 struct pyd_redact {
 	struct pyd_rules *rules; /* not owned */
+	bool only_reads;
 	struct pyd_matcher matcher;
 	struct pyd_known known;
 	struct pyd_siphash_key tag_key;

@@ -6,51 +6,24 @@
 
 #include "base/log.h"
 #include "base/pace.h"
-#include "layout/ctype.h"
-#include "runtime/runtime.h"
-#include "target/elf.h"
-#include "walk/gcroots.h"
+#include "target/kept.h"
 #include "walk/meta.h"
-#include "walk/native.h"
-#include "walk/sources.h"
-#include "walk/stacks.h"
-#include "walk/subject.h"
-#include "walk/waits.h"
+#include "walk/snapshot_private.h"
 
 enum {
 	TAKE_TRIES = 10,
 	WRITE_TRIES = 3,
 };
 
-/* What --native=auto may take: less while the target stands. */
+/* What --native=auto may take when the target runs. */
 #define NATIVE_NS 1000000000ULL
-#define NATIVE_STOP_NS 200000000ULL
 
-/* All that one snapshot holds, for a teardown in one place. */
-struct snapshot {
-	const struct pyd_snapshot_options *opts;
-	struct pyd_subject *subject;
-	struct pyd_ctypes ctypes;
-	struct pyd_layouts layouts;
-	struct pyd_modules modules;
-	struct pyd_runtime runtime;
-	struct pyd_reader reader;
-	struct pyd_writer *writer;
-	struct pyd_stacks stacks;
-	struct pyd_native native;
-	struct pyd_waits waits;
-	struct pyd_sources sources;
-	struct pyd_walk walk;
-	struct pyd_gcroots gcroots;
-	struct pyd_redact *redact; /* NULL: off */
-	uint64_t deadline_ns;	   /* CLOCK_MONOTONIC; 0: none */
-};
-
-static void snapshot_deinit(struct snapshot *s)
+static void snapshot_deinit(struct pyd_snapshot *s)
 {
 	/* First of all: the target runs. */
 	if (s->subject && s->subject->ops->abandon)
 		s->subject->ops->abandon(s->subject);
+	pyd_collect_deinit(s);
 	pyd_walk_deinit(&s->walk);
 	pyd_gcroots_deinit(&s->gcroots);
 	pyd_redact_destroy(s->redact);
@@ -68,7 +41,7 @@ static void snapshot_deinit(struct snapshot *s)
 }
 
 /* Everything that needs no stop. */
-static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
+static enum pyd_code find(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	struct pyd_err ignored;
 	enum pyd_code code;
@@ -105,8 +78,7 @@ static enum pyd_code find(struct snapshot *s, struct pyd_err *err)
 	return PYD_OK;
 }
 
-/* Threads as the frozen memory has them: some may have come and gone. */
-static enum pyd_code list_threads(struct snapshot *s, struct pyd_err *err)
+enum pyd_code pyd_snapshot_threads(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	enum pyd_code code = pyd_reader_init(&s->reader, s->subject->frozen,
 					     &s->runtime.lay, err);
@@ -120,7 +92,7 @@ static enum pyd_code list_threads(struct snapshot *s, struct pyd_err *err)
 
 /* Memory, and the list of threads in it. What is torn may not hold up; the
  * next copy may. */
-static enum pyd_code capture(struct snapshot *s, struct pyd_err *err)
+static enum pyd_code capture(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	struct pyd_subject *subject = s->subject;
 
@@ -128,8 +100,9 @@ static enum pyd_code capture(struct snapshot *s, struct pyd_err *err)
 		enum pyd_code code =
 			subject->ops->take(subject, s->deadline_ns, err);
 
+		pyd_collect_end(s);
 		if (!code)
-			code = list_threads(s, err);
+			code = pyd_snapshot_threads(s, err);
 		if (!code || !pyd_code_is_local(code) || tries == 1 ||
 		    !subject->torn || !subject->ops->drop)
 			return code;
@@ -138,13 +111,11 @@ static enum pyd_code capture(struct snapshot *s, struct pyd_err *err)
 	}
 }
 
-/* Does something with the file of each code object that a frame has. */
-static enum pyd_code each_file(struct snapshot *s,
-			       enum pyd_code (*fn)(struct pyd_sources *s,
-						   const struct pyd_runtime *rt,
-						   const char *file,
-						   struct pyd_err *err),
-			       struct pyd_err *err)
+enum pyd_code pyd_snapshot_files(
+	struct pyd_snapshot *s,
+	enum pyd_code (*fn)(struct pyd_sources *s, const struct pyd_runtime *rt,
+			    const char *file, struct pyd_err *err),
+	struct pyd_err *err)
 {
 	struct pyd_reader *r = &s->reader;
 	enum pyd_code code = PYD_OK;
@@ -173,20 +144,25 @@ static enum pyd_code each_file(struct snapshot *s,
 	return code;
 }
 
-/* What of secrets is still to be found. */
-static enum pyd_code learn(struct snapshot *s, struct pyd_err *err)
+enum pyd_code pyd_snapshot_ahead(struct pyd_snapshot *s, struct pyd_err *err)
 {
-	const struct pyd_vec *files = pyd_redact_files(s->redact);
 	const struct pyd_vec *globals = &s->stacks.globals;
 	enum pyd_code code = PYD_OK;
 
 	for (size_t i = 0; s->opts->limits.no_globals && i < globals->len; i++)
 		code = code ? code
 			    : pyd_walk_beyond(&s->walk, globals->data[i], err);
+	return code ? code : pyd_walk_ahead(&s->walk, err);
+}
+
+/* What of secrets is still to be found. */
+static enum pyd_code learn(struct pyd_snapshot *s, struct pyd_err *err)
+{
+	const struct pyd_vec *files = pyd_redact_files(s->redact);
+	enum pyd_code code = pyd_snapshot_ahead(s, err);
+
 	if (!code)
-		code = pyd_walk_ahead(&s->walk, err);
-	if (!code)
-		code = each_file(s, pyd_sources_learn, err);
+		code = pyd_snapshot_files(s, pyd_sources_learn, err);
 	for (size_t i = 0; i < files->len && !code; i++)
 		code = pyd_sources_learn(
 			&s->sources, &s->runtime,
@@ -196,8 +172,8 @@ static enum pyd_code learn(struct snapshot *s, struct pyd_err *err)
 					 err);
 }
 
-static enum pyd_code add_roots(struct snapshot *s, const struct pyd_vec *roots,
-			       struct pyd_err *err)
+static enum pyd_code add_roots(struct pyd_snapshot *s,
+			       const struct pyd_vec *roots, struct pyd_err *err)
 {
 	for (size_t i = 0; i < roots->len; i++) {
 		enum pyd_code code =
@@ -220,7 +196,7 @@ static enum pyd_code add_variable(void *ctx, pyd_addr key, pyd_addr value,
 
 /* The variables of a module or class body that a frame runs are as near as
  * those of a function, but lie in a dict. */
-static enum pyd_code add_bodies(struct snapshot *s, struct pyd_err *err)
+static enum pyd_code add_bodies(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	struct pyd_walk *w = &s->walk;
 
@@ -245,7 +221,7 @@ static enum pyd_code add_bodies(struct snapshot *s, struct pyd_err *err)
 }
 
 /* Globals and what else is a namespace; what is to be left out of it. */
-static enum pyd_code add_globals(struct snapshot *s, struct pyd_err *err)
+static enum pyd_code add_globals(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	enum pyd_code code = PYD_OK;
 
@@ -262,13 +238,14 @@ static enum pyd_code add_globals(struct snapshot *s, struct pyd_err *err)
 }
 
 /* The target stands still until all is read. */
-static bool stands(const struct snapshot *s)
+static bool stands(const struct pyd_snapshot *s)
 {
-	return !strcmp(s->subject->capture,
+	return !s->subject->kept &&
+	       !strcmp(s->subject->capture,
 		       pyd_capture_mode_name(PYD_CAPTURE_STOP));
 }
 
-static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
+enum pyd_code pyd_snapshot_walk(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	enum pyd_code code;
 
@@ -276,13 +253,16 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 	s->walk.torn = s->subject->torn;
 	s->walk.redact = s->redact;
 	s->walk.shapes.redact = s->redact;
-	s->walk.progress = s->opts->progress;
-	s->walk.progress_ctx = s->opts->progress_ctx;
+	if (!s->collect.on) {
+		s->walk.progress = s->opts->progress;
+		s->walk.progress_ctx = s->opts->progress_ctx;
+	}
 	/* A person wants to know, a program that stands still does not wait. */
-	if (!stands(s) || s->opts->progress)
+	if (!s->collect.on && (!stands(s) || s->opts->progress))
 		s->walk.memory = s->subject->ops->memory(s->subject);
 	s->walk.deadline_ns = s->deadline_ns;
 	s->reader.deadline_ns = s->deadline_ns;
+	pyd_collect_walk(s);
 	code = add_roots(s, &s->stacks.near, err);
 	if (code)
 		return code;
@@ -309,10 +289,11 @@ static enum pyd_code walk(struct snapshot *s, struct pyd_err *err)
 
 /* Once, also when the dump is written anew. A target that was not stopped has
  * no registers. */
-static enum pyd_code take_native(struct snapshot *s, struct pyd_err *err)
+static enum pyd_code take_native(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	const struct pyd_subject *subject = s->subject;
-	uint64_t while_it_stands = NATIVE_STOP_NS;
+	enum pyd_code code;
+	uint64_t while_it_stands = PYD_NATIVE_STOP_NS;
 
 	if (subject->pause_end_ns &&
 	    s->opts->stop.max_pause_ns / 4 < while_it_stands)
@@ -320,17 +301,27 @@ static enum pyd_code take_native(struct snapshot *s, struct pyd_err *err)
 	if (s->opts->native == PYD_NATIVE_OFF || s->native.taken ||
 	    subject->torn || !subject->threads)
 		return PYD_OK;
-	return pyd_native_take(&s->native, subject->frozen, subject->process,
+	/* Unwind tables do not change. */
+	if (subject->kept)
+		pyd_target_kept_code(subject->kept, true);
+	code = pyd_native_take(&s->native, subject->frozen, subject->process,
 			       subject->threads, &s->runtime, &s->stacks,
 			       s->opts->native == PYD_NATIVE_ALL ? 0
 			       : stands(s) ? while_it_stands
 					   : NATIVE_NS,
 			       err);
+	if (code || !subject->kept || pyd_target_kept_is_true(subject->kept))
+		return code;
+	/* A library was unloaded, say. */
+	pyd_log_notice("native stacks are left out: what is mapped changed "
+		       "while they were unwound");
+	pyd_native_deinit(&s->native);
+	return PYD_OK;
 }
 
 /* All that comes before the end. Sets *ret_again when something of it holds a
  * secret that was found only later. */
-static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
+static enum pyd_code write_once(struct pyd_snapshot *s, struct pyd_meta *meta,
 				bool *ret_again, struct pyd_err *err)
 {
 	enum pyd_code code;
@@ -364,6 +355,8 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 	 * more than it has to. */
 	if (!code && !stands(s))
 		code = pyd_native_write(&s->native, s->redact, s->writer, err);
+	if (s->subject->kept)
+		pyd_target_kept_code(s->subject->kept, false);
 	if (code)
 		return code;
 	if (s->subject->ops->fds) {
@@ -375,7 +368,7 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 	code = pyd_waits_write(&s->waits, s->redact, s->writer, err);
 	if (code)
 		return code;
-	code = walk(s, err);
+	code = pyd_snapshot_walk(s, err);
 	if (code)
 		return code;
 	/* What the walk met is written, however long that takes. */
@@ -391,14 +384,14 @@ static enum pyd_code write_once(struct snapshot *s, struct pyd_meta *meta,
 		if (code)
 			return code;
 	}
-	code = each_file(s, pyd_sources_add, err);
+	code = pyd_snapshot_files(s, pyd_sources_add, err);
 	if (code || !s->redact)
 		return code;
 	return pyd_walk_texts(&s->walk, err);
 }
 
 /* Throws away what was written, but for the secrets found. */
-static enum pyd_code rewind_dump(struct snapshot *s,
+static enum pyd_code rewind_dump(struct pyd_snapshot *s,
 				 const struct pyd_writer_options *wopts,
 				 struct pyd_err *err)
 {
@@ -413,7 +406,7 @@ static enum pyd_code rewind_dump(struct snapshot *s,
 	return pyd_writer_create(wopts, &s->writer, err);
 }
 
-static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
+static enum pyd_code write_all(struct pyd_snapshot *s, struct pyd_meta *meta,
 			       const struct pyd_writer_options *wopts,
 			       struct pyd_snapshot_stats *stats, uint64_t began,
 			       struct pyd_err *err)
@@ -455,6 +448,13 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 				   "dump with --capture=fork or copy, with "
 				   "limits such as --depth, or give it more",
 				   (double)s->subject->pause_ns / 1e6);
+	if (s->subject->kept)
+		pyd_log_debug("kept while it stood: %.1f MB; asked for and not "
+			      "kept: %llu times",
+			      (double)pyd_target_kept_bytes(s->subject->kept) /
+				      1e6,
+			      (unsigned long long)pyd_target_kept_missed(
+				      s->subject->kept));
 	stats->pause_ns = s->subject->pause_ns;
 	stats->captured_bytes = s->subject->captured_bytes;
 	if (stands(s)) {
@@ -491,24 +491,22 @@ static enum pyd_code write_all(struct snapshot *s, struct pyd_meta *meta,
 	return PYD_OK;
 }
 
-/* The walk ends early enough for what it met to be written. */
-static void hasten(struct snapshot *s)
+uint64_t pyd_snapshot_hasten(const struct pyd_snapshot *s)
 {
 	uint64_t now = pyd_now_ns();
 	uint64_t end = s->subject->pause_end_ns;
 
 	if (!end)
-		return;
+		return s->deadline_ns;
 	end = end > now ? now + (end - now) / 4 * 3 : now;
-	if (!s->deadline_ns || end < s->deadline_ns)
-		s->deadline_ns = end;
+	return !s->deadline_ns || end < s->deadline_ns ? end : s->deadline_ns;
 }
 
 enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 				struct pyd_snapshot_stats *ret,
 				struct pyd_err *err)
 {
-	struct snapshot s = { .opts = opts };
+	struct pyd_snapshot s = { .opts = opts };
 	struct pyd_snapshot_stats stats = { 0 };
 	uint64_t began = pyd_now_ns();
 	struct timespec now;
@@ -529,11 +527,13 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (opts->limits.timeout_ns)
 		s.deadline_ns = pyd_now_ns() + opts->limits.timeout_ns;
-	code = capture(&s, err);
+	code = pyd_collect_begin(&s, err);
+	if (!code)
+		code = capture(&s, err);
 	if (code)
 		goto out;
 	if (stands(&s))
-		hasten(&s);
+		s.deadline_ns = pyd_snapshot_hasten(&s);
 	/* It runs, and has the processors first. */
 	if (s.subject->process && !stands(&s)) {
 		pyd_pace_yield();
@@ -541,6 +541,8 @@ enum pyd_code pyd_snapshot_take(const struct pyd_snapshot_options *opts,
 	}
 
 	if (opts->rules) {
+		pyd_redact_destroy(s.redact);
+		s.redact = NULL;
 		code = pyd_redact_create(opts->rules, &s.redact, err);
 		if (code)
 			goto out;

@@ -71,12 +71,27 @@ struct pyd_capture_room {
 };
 void pyd_capture_room(pid_t pid, struct pyd_capture_room *ret);
 
-/* What "auto" chooses for a process whose private memory in use is estimate
- * bytes, and why (a static text). */
+/* A dump that limits keep small, tried while the process runs. */
+struct pyd_rehearsal {
+	bool done; /* false: it takes longer, or reads more than is kept */
+	uint64_t ns;
+	uint64_t bytes;
+};
+
+/* Whether a dump may be so small that the process can stand for all that it
+ * reads. */
+bool pyd_limits_are_near(const struct pyd_limits *l);
+/* About how long a mode stops a process whose private memory in use is estimate
+ * bytes; 0: not known. */
+uint64_t pyd_capture_expect_ns(enum pyd_capture_mode mode, uint64_t estimate);
+
+/* What "auto" chooses for such a process, and why (a static text). rehearsal is
+ * NULL when there was none. */
 enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 					 const struct pyd_limits *limits,
 					 bool may_fork,
 					 const struct pyd_capture_room *room,
+					 const struct pyd_rehearsal *rehearsal,
 					 const char **ret_why);
 
 #endif

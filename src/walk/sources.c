@@ -76,6 +76,17 @@ static enum pyd_code read_cache(struct pyd_sources *s,
 	return PYD_OK;
 }
 
+static enum pyd_code begin_cache(struct pyd_sources *s,
+				 const struct pyd_runtime *rt,
+				 struct pyd_err *err)
+{
+	enum pyd_code code = s->cache_read ? PYD_OK : read_cache(s, rt, err);
+
+	if (!code)
+		s->cache_read = true;
+	return code;
+}
+
 /* The lines of a list, joined. False when it is not a list of text. */
 static bool join_lines(struct pyd_reader *r, pyd_addr list, struct pyd_buf *out)
 {
@@ -179,16 +190,13 @@ static enum pyd_code get(struct pyd_sources *s, const struct pyd_runtime *rt,
 {
 	uint64_t list;
 
+	enum pyd_code code = begin_cache(s, rt, err);
+
 	*ret_found = false;
 	ret->mtime = -1;
 	ret->origin = "linecache";
-	if (!s->cache_read) {
-		enum pyd_code code = read_cache(s, rt, err);
-
-		if (code)
-			return code;
-		s->cache_read = true;
-	}
+	if (code)
+		return code;
 	if (!pyd_map_get(&s->cache, hash_text(file), &list) ||
 	    !join_lines(s->reader, list, &ret->text)) {
 		ret->text.len = 0;
@@ -286,6 +294,24 @@ enum pyd_code pyd_sources_add(struct pyd_sources *s,
 		code = write_one(s, file, &src, err);
 	}
 	pyd_buf_deinit(&src.text);
+	return code;
+}
+
+enum pyd_code pyd_sources_touch(struct pyd_sources *s,
+				const struct pyd_runtime *rt, const char *file,
+				struct pyd_err *err)
+{
+	struct pyd_buf text = { 0 };
+	uint64_t h = hash_text(file), list, done;
+	enum pyd_code code = begin_cache(s, rt, err);
+
+	if (code || !pyd_map_get(&s->cache, h, &list) ||
+	    pyd_map_get(&s->done, h, &done))
+		return code;
+	code = pyd_map_put(&s->done, h, 1, err);
+	if (!code)
+		(void)join_lines(s->reader, list, &text);
+	pyd_buf_deinit(&text);
 	return code;
 }
 

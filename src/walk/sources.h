@@ -35,6 +35,11 @@ PYD_MUST_CHECK enum pyd_code pyd_sources_learn(struct pyd_sources *s,
 					       const struct pyd_runtime *rt,
 					       const char *file,
 					       struct pyd_err *err);
+/* Reads what the two will need of the target's memory. */
+PYD_MUST_CHECK enum pyd_code pyd_sources_touch(struct pyd_sources *s,
+					       const struct pyd_runtime *rt,
+					       const char *file,
+					       struct pyd_err *err);
 void pyd_sources_deinit(struct pyd_sources *s);
 
 #endif

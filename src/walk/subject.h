@@ -89,6 +89,20 @@ struct pyd_subject {
 	uint64_t taken_ns;
 	uint64_t taken_real_ns;
 	struct pyd_target *frozen;
+	/*
+	 * Set before take(), where limits keep the dump small; else NULL. Reads
+	 * all that the dump needs of frozen, which keeps it: so that it can be
+	 * made again of what is kept. rehearses: the process runs, frozen and
+	 * threads are not to be trusted, what is read is forgotten. In any
+	 * thread, while the caller of take() waits.
+	 */
+	enum pyd_code (*collect)(void *ctx, bool rehearses,
+				 struct pyd_err *err);
+	/* After a rehearsal: forgets, and gets ready for the next time. */
+	enum pyd_code (*collect_anew)(void *ctx, struct pyd_err *err);
+	void *collect_ctx;
+	/* After take(): frozen, when it is what collect() has read. */
+	struct pyd_target *kept;
 	const char *capture; /* "copy", "fork", "stop", "live", "core" */
 	bool torn;	     /* the target ran meanwhile */
 	const struct pyd_outside *outside; /* not captured; NULL: all is */

@@ -262,6 +262,10 @@ static enum pyd_code read_object(struct pyd_walk *w, pyd_addr addr,
 	enum pyd_code code;
 
 	why.msg[0] = '\0';
+	w->reader->only_some = w->only_reads && w->limits.depth &&
+					       w->level + 1 >= w->limits.depth
+				       ? PYD_WALK_SHARE
+				       : 0;
 	code = read_limited(w, addr, &why);
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
@@ -295,15 +299,6 @@ static bool late(struct pyd_walk *w, const struct pyd_vec *refs, size_t i)
 	return true;
 }
 
-static enum pyd_code too_deep(struct pyd_walk *w, uint64_t ref,
-			      struct pyd_err *err)
-{
-	if (!ref || pyd_visited_has(&w->visited, ref))
-		return PYD_OK;
-	w->cuts.depth++;
-	return pyd_walk_beyond(w, ref, err);
-}
-
 static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_node *n = &w->node;
@@ -313,14 +308,8 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 	if (code)
 		return code;
 
-	if (w->limits.depth && w->level + 1 >= w->limits.depth) {
-		for (size_t i = 0; i < n->refs.len && !code; i++)
-			code = too_deep(w, n->refs.data[i], err);
-		for (size_t i = 0; i < n->attrs.len && !code; i++)
-			if (pyd_origin_is_ref(n->names[i].origin))
-				code = too_deep(w, n->attrs.data[i], err);
-		return code;
-	}
+	if (w->limits.depth && w->level + 1 >= w->limits.depth)
+		return pyd_walk_end(w, err);
 	for (size_t i = 0; i < n->refs.len; i++) {
 		if (late(w, &n->refs, i))
 			break;
@@ -415,7 +404,8 @@ static bool cut(struct pyd_walk *w)
 		by = &w->cuts.max_objects;
 	else if (w->limits.max_bytes && w->bytes >= w->limits.max_bytes)
 		by = &w->cuts.max_bytes;
-	else if (w->deadline_ns && pyd_now_ns() >= w->deadline_ns)
+	else if ((w->deadline_ns && pyd_now_ns() >= w->deadline_ns) ||
+		 (w->ends && w->objects >= w->ends_at))
 		by = &w->cuts.timeout;
 	if (!by)
 		return false;

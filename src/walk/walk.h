@@ -30,6 +30,11 @@ struct pyd_walk {
 	struct pyd_limits limits;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
 	bool torn;	      /* the target runs: what is corrupt may be torn */
+	/* Nothing is written or counted: see struct pyd_subject, collect. */
+	bool only_reads;
+	bool few_ahead; /* less is looked at beyond the limits */
+	bool ends;	/* after ends_at objects, for want of time */
+	uint64_t ends_at;
 	/* Called now and then; may be NULL. */
 	void (*progress)(void *ctx, const struct pyd_walk *w);
 	void *progress_ctx;
@@ -87,6 +92,12 @@ PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,
  */
 PYD_MUST_CHECK enum pyd_code pyd_walk_ahead(struct pyd_walk *w,
 					    struct pyd_err *err);
+/* References of one object that it looks at where it looks at few. */
+enum { PYD_WALK_SHARE = 64 };
+/* The references of w->node are those of the last level: counts them, and notes
+ * some. */
+PYD_MUST_CHECK enum pyd_code pyd_walk_end(struct pyd_walk *w,
+					  struct pyd_err *err);
 /* Notes a reference for it. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_beyond(struct pyd_walk *w, uint64_t ref,
 					     struct pyd_err *err);

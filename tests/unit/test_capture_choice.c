@@ -68,7 +68,8 @@ Test(capture_choice, modes)
 		const char *why = NULL;
 
 		cr_assert_eq(pyd_capture_choose(cases[i].estimate, &limits,
-						cases[i].may_fork, &room, &why),
+						cases[i].may_fork, &room, NULL,
+						&why),
 			     cases[i].want, "case %zu: %s", i, why);
 		cr_assert(why && *why);
 	}

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A dump that limits keep small: all it reads is kept while the process stands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+import pytest
+from harness import BUILD, Target, attach, open_dump, pydumpd, record, start_code, thread_with
+from interpreters import Interpreter
+
+# One thread writes the same number everywhere, place by place, and goes on to
+# the next: at any moment each place has the number of the one before it, or
+# the one before that number.
+CHURN = """
+import sys, threading
+
+class Box:
+    pass
+
+def churn():
+    numbers, table, box = [1000] * 300, dict.fromkeys(map(str, range(60)), 1000), Box()
+    box.number, number = 1000, 1000
+    told = False
+    while True:
+        number += 1
+        for i in range(300):
+            numbers[i] = number * 1000003
+        for key in table:
+            table[key] = number * 1000003
+        box.number = number * 1000003
+        text = "%d " % number * 40
+        if not told:
+            told = True
+            print("ready", flush=True)
+
+def end():
+    sys.stdin.read()
+
+threading.Thread(target=churn, daemon=True).start()
+threading.Thread(target=end).start()
+"""
+
+# Nothing in it changes. A secret is in reach under another name.
+STILL = """
+import sys, threading
+
+class Account:
+    def __init__(self, name):
+        self.name, self.password, self.rows = name, "horse battery staple", [[i] for i in range(70)]
+
+def hold(depth, account, **more):
+    lock = threading.Lock()
+    lock.acquire()
+    text, data, numbers = "text " * 4000, b"data" * 9000, list(range(900))
+    table = {i: "value %d" % i for i in range(300)}
+    same = account.password
+    settings = {"api_key": "sk_live_51Hq8RmZb0xYw", "nested": {"deep": [1, 2.5, 3j, None]}}
+    if depth:
+        return hold(depth - 1, account, again=account)
+    print("ready", flush=True)
+    lock.acquire()
+
+for i in range(2):
+    threading.Thread(target=hold, args=(15, Account("a%d" % i)), daemon=True).start()
+sys.stdin.read()
+"""
+
+
+def verbose(target: Target, path: Path, *args: str) -> str:
+    """A dump in mode stop out of what was kept."""
+    said = attach(target, path, "-v", "--capture=stop", *args)
+    assert "rehearsed: " in said and "kept while it stood" in said, said
+    assert record(path, "header")["capture"]["mode"] == "stop"
+    return said
+
+
+def settled(value: Any) -> Any:
+    """What does not depend on when the dump was made."""
+    passing = ("time", "capture", "pause_ns", "walk_ns", "total_ns", "toc", "size", "left_ns",
+               "rss", "sure", "file", "path", "file_bytes")  # fmt: skip
+    if isinstance(value, dict):
+        return {k: settled(v) for k, v in value.items() if k not in passing}
+    if isinstance(value, list):
+        return [settled(v) for v in value]
+    return value.partition(", time left")[0] if isinstance(value, str) else value
+
+
+def shown(path: Path) -> Any:
+    done = pydumpd("show", "--json", path)
+    assert done.returncode == 0, done.stderr
+    return settled(json.loads(done.stdout))
+
+
+def objects(path: Path) -> list[str]:
+    """A line for each object."""
+    done = subprocess.run([BUILD / "dumptool", "read", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return sorted(done.stdout.splitlines())
+
+
+def rest(target: Target, folder: Path) -> None:
+    """Until none of its threads runs any more."""
+    looks = []
+    while len(looks) < 3 or looks[-1] != looks[-2]:
+        path = folder / f"look{len(looks)}"
+        attach(target, path, "--capture=copy", "--depth=1", "--no-redact", "--native=off")
+        looks.append(shown(path))
+
+
+def test_of_one_moment(interpreter: Interpreter, tmp_path: Path) -> None:
+    with start_code(interpreter, CHURN) as target:
+        assert target.line() == "ready"
+        for number in range(4):
+            path = tmp_path / str(number)
+            verbose(target, path, "--depth=3", *(["--no-globals"] if number % 2 else []))
+            with open_dump(path) as dump:
+                frame = next(f for f in thread_with(dump, "churn").frames if f.name == "churn")
+                values = frame.locals
+                places = [*values["numbers"], *values["table"].values(), values["box"].number]
+            places = [p // 1000003 for p in places if p != 1000]
+            assert len(places) > 300
+            assert places == sorted(places, reverse=True), places
+            assert values["number"] - 1 <= places[-1] <= places[0] <= values["number"], places
+            assert all(p * 1000003 % 1000003 == 0 for p in places)
+        assert target.unharmed()
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [["--depth=1", "--no-globals"], ["--depth=3"], ["--max-objects=600"]],
+    ids="-".join,
+)
+def test_the_same_in_each_mode(
+    interpreter: Interpreter, tmp_path: Path, limits: list[str]
+) -> None:
+    with start_code(interpreter, STILL) as target:
+        assert (target.line(), target.line()) == ("ready", "ready")
+        # Both threads wait; and the first stop restarts their calls, which shows.
+        rest(target, tmp_path)
+        stop = tmp_path / "stop"
+        said = verbose(target, stop, "--no-redact", *limits)
+        for mode in ["copy", "fork"][: 2 if interpreter.root is None else 1]:
+            path = tmp_path / mode
+            attach(target, path, f"--capture={mode}", "--no-redact", *limits)
+            assert objects(path) == objects(stop), said
+            assert shown(path) == shown(stop), said
+        verbose(target, tmp_path / "clean", *limits)
+        hidden = b"horse battery".hex(), b"sk_live".hex()
+        assert any(hidden[0] in line for line in objects(stop))
+        assert not any(h in line for h in hidden for line in objects(tmp_path / "clean"))
+        assert "horse battery" not in json.dumps(shown(tmp_path / "clean"))
+        assert target.unharmed()
+
+
+# A list that takes a while to read; what it is asked it answers.
+LARGE = """
+import sys
+
+def hold(n):
+    big = [None] * n
+    for line in sys.stdin:
+        print(len(big), big.count(None), flush=True)
+
+print("ready", flush=True)
+hold(int(sys.argv[1]))
+"""
+
+
+def traced(target: Target) -> bool:
+    return "TracerPid:\t0" not in Path(f"/proc/{target.pid}/status").read_text()
+
+
+def test_killed_while_it_reads(interpreter: Interpreter, tmp_path: Path) -> None:
+    """The process runs on, whatever became of the dumper."""
+    n = 5_000_000
+    argv = ["attach", "-q", "--capture=stop", "--depth=1", "-o", str(tmp_path / "d")]
+    with start_code(interpreter, LARGE, str(n)) as target:
+        assert target.line() == "ready"
+        for _ in range(3):
+            dumper = subprocess.Popen([str(harness.PYDUMPD), *argv, str(target.pid)])
+            while not traced(target) and dumper.poll() is None:
+                pass
+            dumper.kill()
+            dumper.wait()
+            assert target.ask("") == f"{n} {n}"
+            deadline = time.monotonic() + harness.PATIENCE
+            while not target.unharmed():
+                assert time.monotonic() < deadline
+            for left in tmp_path.iterdir():
+                left.unlink()
+        verbose(target, tmp_path / "d", "--depth=1")
+        with open_dump(tmp_path / "d") as dump:
+            assert len(thread_with(dump, "hold").frames[0].locals["big"]) == n
+        target.close_input()
+        assert target.wait() == 0
+
+
+def test_more_than_is_kept(one: Interpreter, tmp_path: Path) -> None:
+    """It stands for all of it, as for a dump without limits."""
+    n = 9_000_000
+    with start_code(one, LARGE, str(n)) as target:
+        assert target.line() == "ready"
+        said = attach(target, tmp_path / "d", "-v", "--capture=stop", "--depth=1")
+        assert "rehearsed: more is read than can be kept" in said and "kept while" not in said
+        with open_dump(tmp_path / "d") as dump:
+            assert len(thread_with(dump, "hold").frames[0].locals["big"]) == n
+        # Another way is there for those who let it choose.
+        said = attach(target, tmp_path / "auto", "-v", "--depth=1")
+        assert "capture: fork" in said or "capture: copy" in said, said
+        assert target.ask("") == f"{n} {n}"
+
+
+def test_auto_says_why(one: Interpreter, tmp_path: Path) -> None:
+    with start_code(one, STILL) as target:
+        assert (target.line(), target.line()) == ("ready", "ready")
+        near = attach(target, tmp_path / "near", "-v", "--depth=1", "--no-globals")
+        assert "rehearsed: " in near
+        assert ("capture: stop (to read what the limits leave" in near) == (
+            record(tmp_path / "near", "header")["capture"]["mode"] == "stop"
+        )
+        for number, far in enumerate(([], ["--depth=1", "--gc"], ["--capture=copy", "--depth=1"])):
+            assert "rehearsed" not in attach(target, tmp_path / str(number), "-v", *far)
+
+
+def test_max_pause(one: Interpreter, tmp_path: Path) -> None:
+    with start_code(one, LARGE, "1000000") as target:
+        assert target.line() == "ready"
+        limits = ["--capture=stop", "--depth=1"]
+        verbose(target, tmp_path / "d", *limits, "--max-pause=100000")
+        assert not record(tmp_path / "d", "end")["cut"].get("timeout")
+        argv = ["attach", target.pid, "-o", tmp_path / "e", *limits]
+        done = pydumpd(*argv, "--max-pause=0.01")
+        assert done.returncode == 1 and "--max-pause" in done.stderr, done.stderr
+        assert not (tmp_path / "e").exists()
+        done = pydumpd(*argv, "--timeout=0.0001")
+        assert done.returncode == 0, done.stderr
+        assert record(tmp_path / "e", "end")["cut"].get("timeout")
+        assert target.ask("") == "1000000 1000000"
+        assert target.unharmed()
