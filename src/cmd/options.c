@@ -333,8 +333,9 @@ static const struct argp_option live_options[] = {
 	{ "capture", OPT_CAPTURE, "MODE", 0,
 	  "How memory is taken: auto (default), copy (stops the process for "
 	  "milliseconds), fork (likewise, for large ones; it makes a copy of "
-	  "itself that never runs), stop (stops it for the whole dump, needs "
-	  "no memory), live (does not stop it; values may be torn)",
+	  "itself that never runs), stop (stops it for the whole dump, or with "
+	  "--depth and --max-objects until all of it is read; needs no "
+	  "memory), live (does not stop it; values may be torn)",
 	  3 },
 	{ "no-inject", OPT_NO_INJECT, NULL, 0,
 	  "Have the process make no system call: no fork", 3 },
