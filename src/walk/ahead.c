@@ -7,7 +7,7 @@ enum {
 	AHEAD_OBJECTS = 50000,
 	AHEAD_NS = 50 * 1000 * 1000,
 	/* While the target stands for it. */
-	FEW_OBJECTS = 500,
+	FEW_OBJECTS = 200,
 	FEW_NS = 1000 * 1000,
 	LOOK_EVERY = 256, /* objects between two looks at the clock */
 };
@@ -49,9 +49,12 @@ enum pyd_code pyd_walk_end(struct pyd_walk *w, struct pyd_err *err)
 static enum pyd_code beyond_all(struct pyd_walk *w, const struct pyd_vec *v,
 				size_t from, struct pyd_err *err)
 {
+	size_t n = v->len - from;
 	enum pyd_code code = PYD_OK;
 
-	for (size_t i = from; i < v->len && !code; i++)
+	if (w->few_ahead && n > PYD_WALK_SHARE)
+		n = PYD_WALK_SHARE;
+	for (size_t i = from; i < from + n && !code; i++)
 		code = pyd_walk_beyond(w, v->data[i], err);
 	return code;
 }

@@ -11,7 +11,7 @@
 enum { BRIEF_BYTES = 64 << 20 };
 
 /* Who asked for a stop has no other way that it is to be faster than. */
-#define REHEARSE_NS 50000000U
+#define REHEARSE_NS 200000000U
 
 /* -- taking its memory -- */
 

@@ -144,7 +144,7 @@ enum pyd_code pyd_snapshot_files(
 	return code;
 }
 
-enum pyd_code pyd_snapshot_ahead(struct pyd_snapshot *s, struct pyd_err *err)
+static enum pyd_code globals_beyond(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	const struct pyd_vec *globals = &s->stacks.globals;
 	enum pyd_code code = PYD_OK;
@@ -152,6 +152,14 @@ enum pyd_code pyd_snapshot_ahead(struct pyd_snapshot *s, struct pyd_err *err)
 	for (size_t i = 0; s->opts->limits.no_globals && i < globals->len; i++)
 		code = code ? code
 			    : pyd_walk_beyond(&s->walk, globals->data[i], err);
+	return code;
+}
+
+enum pyd_code pyd_snapshot_ahead(struct pyd_snapshot *s, struct pyd_err *err)
+{
+	enum pyd_code code =
+		s->walk.few_ahead ? PYD_OK : globals_beyond(s, err);
+
 	return code ? code : pyd_walk_ahead(&s->walk, err);
 }
 
@@ -263,7 +271,10 @@ enum pyd_code pyd_snapshot_walk(struct pyd_snapshot *s, struct pyd_err *err)
 	s->walk.deadline_ns = s->deadline_ns;
 	s->reader.deadline_ns = s->deadline_ns;
 	pyd_collect_walk(s);
-	code = add_roots(s, &s->stacks.near, err);
+	/* Where few are looked at, the names of constants are the first. */
+	code = s->walk.few_ahead ? globals_beyond(s, err) : PYD_OK;
+	if (!code)
+		code = add_roots(s, &s->stacks.near, err);
 	if (code)
 		return code;
 	code = add_bodies(s, err);

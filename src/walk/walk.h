@@ -93,7 +93,7 @@ PYD_MUST_CHECK enum pyd_code pyd_walk_run(struct pyd_walk *w,
 PYD_MUST_CHECK enum pyd_code pyd_walk_ahead(struct pyd_walk *w,
 					    struct pyd_err *err);
 /* References of one object that it looks at where it looks at few. */
-enum { PYD_WALK_SHARE = 64 };
+enum { PYD_WALK_SHARE = 32 };
 /* The references of w->node are those of the last level: counts them, and notes
  * some. */
 PYD_MUST_CHECK enum pyd_code pyd_walk_end(struct pyd_walk *w,

@@ -80,14 +80,18 @@ def verbose(target: Target, path: Path, *args: str) -> str:
     return said
 
 
-def settled(value: Any) -> Any:
-    """What does not depend on when the dump was made."""
-    passing = ("time", "capture", "pause_ns", "walk_ns", "total_ns", "toc", "size", "left_ns",
-               "rss", "sure", "file", "path", "file_bytes")  # fmt: skip
+def settled(value: Any, native: bool = False) -> Any:
+    """What does not depend on when the dump was made, or how fast."""
+    passing = {"time", "capture", "pause_ns", "walk_ns", "total_ns", "toc", "size", "left_ns",
+               "rss", "sure", "file", "path", "file_bytes"}  # fmt: skip
+    if native:  # there is a second for lines of C
+        passing |= {"line", "inlined"}
     if isinstance(value, dict):
-        return {k: settled(v) for k, v in value.items() if k not in passing}
+        return {
+            k: settled(v, native or k == "native") for k, v in value.items() if k not in passing
+        }
     if isinstance(value, list):
-        return [settled(v) for v in value]
+        return [settled(v, native) for v in value]
     return value.partition(", time left")[0] if isinstance(value, str) else value
 
 
@@ -95,6 +99,14 @@ def shown(path: Path) -> Any:
     done = pydumpd("show", "--json", path)
     assert done.returncode == 0, done.stderr
     return settled(json.loads(done.stdout))
+
+
+def differences(a: Any, b: Any, where: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [d for k in {**a, **b} for d in differences(a.get(k), b.get(k), f"{where}/{k}")]
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [d for i, v in enumerate(a) for d in differences(v, b[i], f"{where}/{i}")]
+    return [] if a == b else [f"{where}: {a} != {b}"]
 
 
 def objects(path: Path) -> list[str]:
@@ -149,7 +161,7 @@ def test_the_same_in_each_mode(
             path = tmp_path / mode
             attach(target, path, f"--capture={mode}", "--no-redact", *limits)
             assert objects(path) == objects(stop), said
-            assert shown(path) == shown(stop), said
+            assert not differences(shown(path), shown(stop)), said
         verbose(target, tmp_path / "clean", *limits)
         hidden = b"horse battery".hex(), b"sk_live".hex()
         assert any(hidden[0] in line for line in objects(stop))
@@ -164,10 +176,10 @@ import sys
 
 def hold(n):
     big = [None] * n
+    print("ready", flush=True)
     for line in sys.stdin:
         print(len(big), big.count(None), flush=True)
 
-print("ready", flush=True)
 hold(int(sys.argv[1]))
 """
 
@@ -236,7 +248,8 @@ def test_max_pause(one: Interpreter, tmp_path: Path) -> None:
         assert not record(tmp_path / "d", "end")["cut"].get("timeout")
         argv = ["attach", target.pid, "-o", tmp_path / "e", *limits]
         done = pydumpd(*argv, "--max-pause=0.01")
-        assert done.returncode == 1 and "--max-pause" in done.stderr, done.stderr
+        assert done.returncode == 1
+        assert "--max-pause" in done.stderr or "did not stop in time" in done.stderr
         assert not (tmp_path / "e").exists()
         done = pydumpd(*argv, "--timeout=0.0001")
         assert done.returncode == 0, done.stderr

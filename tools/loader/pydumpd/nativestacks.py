@@ -3,9 +3,8 @@
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from .dumpfile import DumpFile
+from .dumpfile import DumpFile, utf8
 from .marks import printable
-from .records import utf8
 
 #: How a native frame was found, by the numbers of the file.
 HOWS = ("registers", "table", "frame pointer", "top of stack", "last instructions")
