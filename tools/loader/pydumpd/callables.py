@@ -4,10 +4,10 @@
 import types
 from typing import TYPE_CHECKING, Any, List, Optional
 
-from .dumpfile import Record
 from .marks import printable
 from .meta import refuse
 from .native import Native, field, text_field, type_name, value_text
+from .records import Record
 from .refs import KEY, Ref, find_ref, ref_of
 from .surrogates import header
 

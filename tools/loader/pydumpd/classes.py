@@ -10,8 +10,8 @@ import builtins
 import types
 from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
 
-from .dumpfile import Record, utf8
 from .meta import SurrogateMeta, clean
+from .records import Record, utf8
 from .refs import KEY, Ref
 from .surrogates import (
     HOOKS,
@@ -43,6 +43,8 @@ for _t in (type(None), type(NotImplemented), type(Ellipsis)):
     REAL_TYPES[("builtins", _t.__name__)] = _t
 
 
+#: Attributes of classes that tell of this Python, where the dump knows better.
+_STATE = {"_abc_impl"}
 
 
 class _Quiet:
@@ -67,6 +69,8 @@ class Classes:
         self._unknown: Dict[int, type] = {}
         self._real: Dict[int, Optional[type]] = {}
         self._entries: Dict[int, Any] = {}
+        self._found: Dict[Tuple[int, str], Tuple[int, Optional[type], str]] = {}
+        self._plain_names: Dict[Tuple[type, int, str], bool] = {}
 
     # -- what the dump says of a type
 
@@ -179,17 +183,52 @@ class Classes:
         rec = self.graph.record(addr)
         return list(self.graph.namespace(rec.field("dict"))) if rec else []
 
+    def resolve(self, addr: int, name: str) -> Tuple[int, Optional[type], str]:
+        """What find() gives, and the node kind of what was found; kept."""
+        key = (addr, name)
+        known = self._found.get(key)
+        if known is None:
+            found, real = self.find(addr, name)
+            known = self._found[key] = found, real, self.graph.kind_of(found) if found else ""
+        return known
+
+    def is_plain_name(self, cls: type, addr: int, name: str) -> bool:
+        """Whether an attribute of the instances of cls, whose type is at addr,
+        is theirs alone: neither a class has the name nor what the loader adds."""
+        key = (cls, addr, name)
+        known = self._plain_names.get(key)
+        if known is None:
+            mro = type.__getattribute__(cls, "__mro__")
+            known = self._plain_names[key] = (
+                name[:2] != "__"
+                and self.resolve(addr, name) == (0, None, "")
+                and not any(issubclass(c, (BaseException, tuple)) for c in mro)
+                and not any(not isinstance(c, SurrogateMeta) and defines(c, name) for c in mro)
+            )
+        return known
+
+    def plain_class(self, addr: int) -> Optional[type]:
+        """The class of the instances of a type that need nothing but it: no
+        storage, and nothing that the loader knows of the type."""
+        cls = self.get(addr)
+        if not isinstance(cls, SurrogateMeta) or self.entry_of(addr) is not None:
+            return None
+        mro = type.__getattribute__(cls, "__mro__")
+        if any(not isinstance(c, SurrogateMeta) and c is not object for c in mro):
+            return None
+        return cls
+
     def find(self, addr: int, name: str) -> Tuple[int, Optional[type]]:
         """Looks a class attribute up: its reference, or the real builtin type
         that has it; (0, None) when no class has it."""
         for owner in self.mro(addr):
             real = self.real(owner)
-            if real is not None:
+            if real is not None and name not in _STATE:
                 if name in vars(real):
                     return 0, real
                 continue
             entry = self.entry(owner)
-            if entry is not None and entry.mixin is not None:
+            if entry is not None and name not in _STATE and entry.mixin is not None:
                 if defines(entry.mixin, name):
                     return 0, entry.mixin
                 if entry.mixin.base is not None and name in vars(entry.mixin.base):

@@ -11,7 +11,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from itertools import accumulate
-from typing import Any, Dict, Iterator, List, Sequence, Union, overload
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union, overload
 from zlib import adler32
 
 
@@ -25,6 +25,8 @@ _ELEMENTS = {"u8": "B", "u16": "H", "u32": "I", "u64": "Q"}
 _STEP = 256
 #: References of one object that are decoded at once.
 _MANY = 1 << 15
+#: A column of numbers with more descents than this is looked up in a table.
+_RUNS_MAX = 200
 
 
 Plane = Union[bytes, memoryview]
@@ -55,6 +57,18 @@ class Column:
         if not isinstance(data, bytes) or len(data) % self.width:
             raise DumpError("column %r is broken" % self.name)
         return len(data) // self.width
+
+    def cells(self, data: Any) -> Sequence[int]:
+        """The elements, each decoded when it is asked for where that is
+        cheaper."""
+        n = self.count(data)
+        if self.delta or sys.byteorder == "big":
+            return self.decode(data)
+        if self.width == 1 or (self.shuffle and data[n:] == bytes(len(data) - n)):
+            return data[:n]
+        if self.shuffle:
+            return _Spread(data, n)
+        return memoryview(data).cast(self.code)
 
     def planes(self, data: Any) -> List[Plane]:
         """The bytes of all elements by their place, the lowest first."""
@@ -89,12 +103,29 @@ class Column:
             return array(self.code, [x & mask for x in accumulate(out)])
 
 
+class _Spread(Sequence):
+    """The elements of a column of which the k-th bytes stand together."""
+
+    __slots__ = ("_data", "_count")
+
+    def __init__(self, data: bytes, count: int) -> None:
+        self._data, self._count = data, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, i: Any) -> Any:
+        if i >= self._count:
+            raise IndexError(i)
+        return int.from_bytes(self._data[i :: self._count], "little")
+
+
 def joined(planes: Sequence[Plane], code: str) -> "array[int]":
     """The elements of which planes hold the bytes."""
     width, n = len(planes), len(planes[0])
-    plain = bytearray(n * width)
+    plain, zeros = bytearray(n * width), bytes(n)
     for k, plane in enumerate(map(bytes, planes)):
-        if plane.count(0) < n:
+        if plane != zeros:
             plain[k::width] = plane
     out = array(code)
     out.frombytes(plain)
@@ -108,18 +139,14 @@ class Sums:
     references begin, or, of differences, what the element before it is."""
 
     def __init__(self, *columns: Sequence[Plane]) -> None:
-        n = len(columns[0][0])
+        each = [0] * ((len(columns[0][0]) + _STEP - 1) // _STEP)
         #: (bits to shift by, bytes), of planes that are not all zero
         self._planes = [
             (8 * k, plane)
             for planes in columns
             for k, plane in enumerate(map(bytes, planes))
-            if plane.count(0) < n
+            if _add_steps(plane, 8 * k, each)
         ]
-        each = [0] * ((n + _STEP - 1) // _STEP)
-        for shift, plane in self._planes:
-            for i in range(len(each)):
-                each[i] += _sum(plane[i * _STEP : (i + 1) * _STEP]) << shift
         #: the sum before every _STEPth element, and the whole
         self.steps = array("Q", (x & _MASK64 for x in accumulate([0, *each])))
 
@@ -127,9 +154,22 @@ class Sums:
         """The sum of the first i elements."""
         total = self.steps[i // _STEP]
         start = i - i % _STEP
-        for shift, plane in self._planes:
-            total += _sum(plane[start:i]) << shift
+        if start < i:
+            for shift, plane in self._planes:
+                total += (adler32(plane[start:i], 0) & 0xFFFF) << shift
         return total & _MASK64
+
+    def plane(self, shift: int) -> bytes:
+        """The bytes that stand for a sum's bits from shift on; none when all
+        are zero."""
+        return next((plane for at, plane in self._planes if at == shift), b"")
+
+    def parts(self, start: int, end: int) -> List[Tuple[int, bytes]]:
+        """The planes of some elements, by the bits that they are to be shifted
+        by, without those that are zero there."""
+        zeros = bytes(end - start)
+        found = ((shift, plane[start:end]) for shift, plane in self._planes)
+        return [(shift, part) for shift, part in found if part != zeros]
 
     def total(self) -> int:
         """The sum of all elements."""
@@ -137,51 +177,124 @@ class Sums:
 
 
 _MASK64 = (1 << 64) - 1
+#: The high planes are zero nearly everywhere: so many bytes are held against
+#: zeros at once.
+_SPAN = 32 * _STEP
 
 
-def _sum(data: bytes) -> int:
-    return adler32(data, 0) & 0xFFFF
+def _add_steps(plane: bytes, shift: int, each: List[int]) -> bool:
+    """Adds the sums of a plane's steps; False when all of it is zero."""
+    found = False
+    for start in range(0, len(plane), _SPAN):
+        part = plane[start : start + _SPAN]
+        if part == bytes(len(part)):
+            continue
+        found = True
+        for number, i in enumerate(range(0, len(part), _STEP), start // _STEP):
+            each[number] += (adler32(part[i : i + _STEP], 0) & 0xFFFF) << shift
+    return found
 
 
-class Ascending:
-    """A column of ascending numbers, in which they are looked up."""
+class Numbers:
+    """A column of numbers that ascend but for a few places, as the addresses in
+    a frame do; looked up with few of them decoded."""
 
     def __init__(self, column: Column, data: Any) -> None:
+        self._column, self._data = column, data
         self._count = column.count(data)
-        self._blocks: Dict[int, "array[int]"] = {}
-        if not column.delta or column.bits != 64:
-            self._blocks[-1] = column.decode(data)
+        self._blocks: Dict[int, List[int]] = {}
+        #: (first row, row behind the last, first number, last number)
+        self._runs: List[Tuple[int, int, int, int]] = []
+        self._rows: Optional[Dict[int, int]] = None
+        self._all: Optional["array[int]"] = None
+        if not self._count:
             return
-        self._planes = column.planes(data)
-        self._sums = Sums(self._planes)
+        if column.delta and column.bits == 64:
+            self._planes = column.planes(data)
+            self._sums = Sums(self._planes)
+            self._find_runs()
+        if not self._runs:
+            self.rows()
 
     def __len__(self) -> int:
         return self._count
 
+    def all(self) -> "array[int]":
+        """All of them, decoded."""
+        if self._all is None:
+            self._all = self._column.decode(self._data)
+        return self._all
+
+    def rows(self) -> Dict[int, int]:
+        """number -> row, of all: for who looks for many."""
+        if self._rows is None:
+            self._rows = dict(zip(self.all(), range(self._count)))
+        return self._rows
+
+    def at(self, row: int) -> int:
+        """The number in a row."""
+        if self._all is not None:
+            return self._all[row]
+        return self._sums.before(row + 1)
+
     def find(self, value: int) -> int:
-        """Where value stands, or -1."""
-        if not self._count:
-            return -1
-        if -1 in self._blocks:
-            number, block = 0, self._blocks[-1]
-        else:
-            # The sum before a block is the last number before it.
-            number = bisect_left(self._sums.steps, value, 1, len(self._sums.steps) - 1) - 1
-            found = self._blocks.get(number)
-            block = self._decode(number) if found is None else found
-        i = bisect_left(block, value)
-        if i < len(block) and block[i] == value:
-            return number * _STEP + i
+        """The row of a number, or -1."""
+        if self._rows is not None:
+            return self._rows.get(value, -1)
+        for run in self._runs:
+            if run[2] <= value <= run[3]:
+                row = self._find_in(run, value)
+                if row >= 0:
+                    return row
         return -1
 
-    def _decode(self, number: int) -> "array[int]":
-        part = slice(number * _STEP, (number + 1) * _STEP)
-        diffs = joined([p[part] for p in self._planes], "Q")
-        diffs[0] = (diffs[0] + self._sums.steps[number]) & _MASK64
-        try:
-            block = array("Q", accumulate(diffs))
-        except OverflowError:  # descending, which the file has for no good reason
-            block = array("Q", (x & _MASK64 for x in accumulate(diffs)))
+    def _find_runs(self) -> None:
+        """Where a number is less than the one before it: the difference has
+        its high bits set. None is found when there are too many, or when
+        numbers are too far apart to be addresses."""
+        before, top = self._sums.before, self._sums.plane(56)
+        starts = [0]
+        at = top.find(b"\xff", 1)
+        while at > 0 and len(starts) <= _RUNS_MAX:
+            starts.append(at)
+            at = top.find(b"\xff", at + 1)
+        odd = top != self._sums.plane(48) or top.translate(None, b"\0\xff")
+        if odd or len(starts) > _RUNS_MAX:
+            return
+        runs = [
+            (start, end, before(start + 1), before(end))
+            for start, end in zip(starts, [*starts[1:], self._count])
+        ]
+        if all(first <= last for _, _, first, last in runs):
+            self._runs = runs
+
+    def _find_in(self, run: Tuple[int, int, int, int], value: int) -> int:
+        start, end = run[:2]
+        # The sum before a block is the last number before it.
+        steps, low, high = self._sums.steps, start // _STEP, (end - 1) // _STEP
+        number = bisect_left(steps, value, low + 1, high + 1) - 1
+        block = self._blocks.get(number)
+        if block is None:
+            block = self._decode(number)
+        first = number * _STEP
+        i = bisect_left(block, value, max(start - first, 0), min(end - first, len(block)))
+        return first + i if i < len(block) and block[i] == value else -1
+
+    def _decode(self, number: int) -> List[int]:
+        first = number * _STEP
+        size = min(_STEP, self._count - first)
+        parts = self._sums.parts(first, first + size)
+        high = parts[-1][0] // 8 if parts else 0
+        diffs: Sequence[int] = parts[0][1] if parts else bytes(size)
+        if high:
+            code = "H" if high < 2 else "I" if high < 4 else "Q"
+            planes = [bytes(size)] * array(code).itemsize
+            for shift, part in parts:
+                planes[shift // 8] = part
+            diffs = joined(planes, code)
+        block = list(accumulate(diffs, initial=self._sums.steps[number]))[1:]
+        if high == 7:  # from one run to the next
+            block = [x & _MASK64 for x in block]
         self._blocks[number] = block
         return block
 

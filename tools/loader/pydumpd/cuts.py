@@ -9,8 +9,8 @@ needs more than the dump has raises NotDumpedError.
 from itertools import count
 from typing import TYPE_CHECKING, Any, Iterator, List, Optional
 
-from .dumpfile import Record
 from .marks import NotDumpedError, describe
+from .records import Record
 from .refs import KEY, Ref, ref_of
 
 if TYPE_CHECKING:

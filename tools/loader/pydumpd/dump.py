@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from . import nativestacks
-from .dumpfile import DumpError, DumpFile, utf8
+from .dumpfile import DumpError, DumpFile
 from .executions import code_names
 from .nativestacks import NativeFrame, NativeStack
 from .objects import BUDGET, Graph
+from .records import utf8
 from .waits import Wait, Waits
 
 ARG, LOCAL, CELL, FREE, HIDDEN, CELLARG = range(6)

@@ -4,10 +4,10 @@
 import builtins
 from typing import TYPE_CHECKING, Any, List, Tuple
 
-from .dumpfile import Record
 from .fields import FIELD, Fields
 from .marks import NotDumpedError, Placeholder
 from .meta import SurrogateMeta
+from .records import Record
 from .refs import KEY
 from .surrogates import ORIGIN_GUESS, ORIGIN_MEMBER, adopt
 

@@ -5,10 +5,10 @@ import struct
 import types
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from .dumpfile import Record
 from .marks import Placeholder, printable
 from .meta import refuse
 from .native import Getter, Native, field, text_field
+from .records import Record
 from .refs import Ref
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Dict, Iterator, NamedTuple, Optional
 
-from .dumpfile import ORIGINS_WITH_BYTES, Record, utf8
 from .marks import Placeholder, describe, marked
+from .records import ORIGINS_WITH_BYTES, Record, utf8
 
 if TYPE_CHECKING:
     from .objects import Graph

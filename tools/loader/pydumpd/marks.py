@@ -4,7 +4,7 @@ a value: each says in its repr what is wrong."""
 
 from typing import Any, Dict, Optional, Tuple
 
-from .dumpfile import Mark
+from .records import Mark
 
 
 class NotDumpedError(LookupError):

@@ -8,8 +8,8 @@ by `__class__`, prints as the original did, and refuses to be called.
 import struct
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
-from .dumpfile import Record, utf8
 from .marks import describe
+from .records import Record, utf8
 from .refs import KEY, Ref, ref_of
 from .surrogates import header, lookup, storage_base
 

@@ -7,9 +7,9 @@ import weakref
 from typing import TYPE_CHECKING, Any, Callable, Dict
 
 from . import callables, executions
-from .dumpfile import Record
 from .marks import Placeholder, printable
 from .native import Getter, Native, field, type_name, value_text
+from .records import Record
 from .refs import Ref, ref_of
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from .dumpfile import DumpFile, utf8
+from .dumpfile import DumpFile
 from .marks import printable
+from .records import utf8
 
 #: How a native frame was found, by the numbers of the file.
 HOWS = ("registers", "table", "frame pointer", "top of stack", "last instructions")

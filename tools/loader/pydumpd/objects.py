@@ -11,9 +11,11 @@ from collections import deque
 from typing import Any, Deque, Dict, Iterable, List, Optional, Set, Tuple
 
 from . import classes, cuts, exceptions, natives, redacted, standins, surrogates
-from .dumpfile import DumpError, DumpFile, Record
+from .dumpfile import DumpError, DumpFile
 from .marks import EqualKey, NotDumpedError, Placeholder, describe, marked
+from .records import Record
 from .refs import Ref
+from .swift import SLOW, Swift
 
 #: Objects decoded at once for one request; containers beyond it become
 #: stand-ins that decode on demand.
@@ -52,6 +54,7 @@ class Graph:
         #: Address of a code object -> the names in it, see code_names().
         self.codes: Dict[int, Any] = {}
         self.classes = classes.Classes(self)
+        self.swift = Swift(self)
         cut = file.end.get("cut")
         self._cut = sorted(map(str, cut)) if isinstance(cut, dict) else []
         #: Limits that leave references without an object.
@@ -144,6 +147,13 @@ class Graph:
         """The object at an address (or the tagged small integer ref is)."""
         if ref in self._memo:
             return self._memo[ref]
+        for batch in self.file.busy:
+            row = batch.rows.get(ref)  # type: ignore
+            if row is not None and ref & 3 != 3:
+                made = self.swift.make(batch, row, ref, self.budget if budget is None else budget)
+                if made is SLOW:
+                    break
+                return made if ref in self._memo else self._note(ref, made)
         rec = self.record(ref)
         if rec is not None and rec.kind.name in _SCALAR:
             return self._note(ref, self._leaf(rec))
@@ -157,7 +167,7 @@ class Graph:
     @property
     def decoded(self) -> int:
         """How many objects are decoded."""
-        return len(self._memo)
+        return len(self._memo) - self.swift.count
 
     def address(self, obj: Any) -> int:
         """Where an object that this graph made was in the program, or 0."""
@@ -173,6 +183,7 @@ class Graph:
         fresh = Graph.__new__(Graph)
         fresh.__dict__.update(self.__dict__)
         fresh._addresses = {}
+        fresh.swift = Swift(fresh)
         fresh._memo = {
             a: o
             for a, o in self._memo.items()
@@ -195,6 +206,10 @@ class Graph:
         else:
             why = "no such object"
         return Placeholder("not dumped: %s (object at %#x)" % (why, addr), addr)
+
+    def instance(self, rec: Record, cls: type) -> Any:
+        """A surrogate of a class that Classes.plain_class() gave."""
+        return surrogates.adopt(object.__new__(cls), self, rec)
 
     def _note(self, addr: int, obj: Any) -> Any:
         self._memo[addr] = obj

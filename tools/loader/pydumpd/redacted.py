@@ -8,8 +8,8 @@ of one dump have equal tags. What would need the secret raises NotDumpedError.
 from typing import Any, Iterator, Optional, Tuple
 
 from .cuts import BASES, UNITS, Cut
-from .dumpfile import Mark
 from .marks import printable
+from .records import Mark
 from .refs import ref_of
 
 

@@ -3,8 +3,8 @@
 
 from typing import TYPE_CHECKING, Any, Dict, Optional
 
-from .dumpfile import Record
 from .fields import Fields
+from .records import Record
 
 if TYPE_CHECKING:
     from .objects import Graph

@@ -11,8 +11,8 @@ import operator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
-from .dumpfile import Record
 from .marks import NotDumpedError, describe
+from .records import Record
 from .refs import KEY, Ref, ref_of
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ find, and the hooks that their classes have for that."""
 
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from .dumpfile import Record
 from .marks import NotDumpedError, Placeholder, describe, printable
 from .meta import SurrogateMeta, refuse
+from .records import Record
 from .refs import KEY, Ref, find_ref, ref_of
+from .swift import plain_attribute
 
 if TYPE_CHECKING:
     from .objects import Graph
@@ -85,8 +86,10 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         if d is None:
             raise AttributeError(_no_attribute(graph, rec, name))
         return d
-    found, real = graph.classes.find(rec.type, name)
-    kind = graph.kind_of(found) if found else ""
+    inline = plain_attribute(graph, obj, rec, name)
+    if inline is not None:
+        return graph.get(inline)
+    found, real, kind = graph.classes.resolve(rec.type, name)
     attrs = ref.attributes()
     if found and kind == "descriptor" and isinstance(obj, tuple):
         from .standard import classes_

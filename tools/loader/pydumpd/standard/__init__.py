@@ -59,9 +59,9 @@ from typing import (
     Union,
 )
 
-from ..dumpfile import Record
 from ..fields import Absent, Fields
 from ..marks import Placeholder, describe
+from ..records import Record
 from ..refs import Ref, ref_of
 from ..render import Shown
 from .areas import by_package, package_of

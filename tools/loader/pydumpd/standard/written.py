@@ -4,8 +4,8 @@ dump defines, and whether that is the standard library's own or generated code."
 
 from typing import Any, Dict, List, Optional, Tuple
 
-from ..dumpfile import Record
 from ..marks import NotDumpedError, Placeholder, printable
+from ..records import Record
 from ..refs import Ref, find_ref, ref_of
 from ..render import Shown
 
