@@ -192,7 +192,7 @@ static void pack_lock(const struct pyd_waits *w, size_t k,
 	for (size_t i = 0; i < w->n; i++)
 		n += w->v[i].lock == (int)k;
 	pyd_waits_lock_text(l, text, sizeof(text));
-	pyd_pack_map(p, 11);
+	pyd_pack_map(p, 12);
 	pyd_pack_kv_text(p, "kind", lock_name(l->kind));
 	pyd_pack_kv_u64(p, "object", l->object);
 	pyd_pack_kv_u64(p, "word", l->word);
@@ -202,6 +202,7 @@ static void pack_lock(const struct pyd_waits *w, size_t k,
 	pyd_pack_kv_u64(p, "count", l->count);
 	pyd_pack_kv_opt(p, "owner", l->owner);
 	pyd_pack_kv_bool(p, "several", l->many);
+	pyd_pack_kv_bool(p, "orphan", l->orphan);
 	pyd_pack_text(p, "waiters");
 	pyd_pack_array(p, n);
 	for (size_t i = 0; i < w->n; i++)

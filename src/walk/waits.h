@@ -80,6 +80,7 @@ struct pyd_lock {
 	uint64_t count; /* of an RLock: how often it is held */
 	int owner;	/* position of the thread, or PYD_WAITS_NONE */
 	bool many;	/* more than one thread seems to hold it */
+	bool orphan;	/* for certain none of the process's threads does */
 	char type[64];
 	char name[256]; /* "" when it has none */
 };

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "read/record.h"
+#include "target/arch.h"
 #include "walk/waits.h"
 
 enum {
@@ -58,6 +59,26 @@ int pyd_waits_by_ident(const struct pyd_waits *w, uint64_t ident)
 		if (w->v[i].py->ident == ident)
 			return (int)i;
 	return PYD_WAITS_NONE;
+}
+
+/* Sets who has that threading.get_ident(), or that nobody has: a thread may
+ * end without letting go what it holds, and none but one survives a fork. */
+static void set_owner(const struct pyd_waits *w, uint64_t ident,
+		      struct pyd_lock *l)
+{
+	l->owner = pyd_waits_by_ident(w, ident);
+	if (l->owner != PYD_WAITS_NONE || !ident)
+		return;
+	for (size_t i = 0; i < w->n; i++) {
+		/* Not known of each: nothing is. */
+		if (!w->v[i].os || !w->v[i].os->regs.thread_pointer)
+			return;
+		if (!pyd_arch_is_pthread_self(&w->v[i].os->regs, ident))
+			continue;
+		l->owner = (int)i;
+		return;
+	}
+	l->orphan = true;
 }
 
 /* -- locks -- */
@@ -178,7 +199,7 @@ void pyd_waits_read_lock(const struct pyd_waits *w, const struct pyd_obj *o,
 			l->locked = l->count != 0;
 		}
 		if (l->locked && has)
-			l->owner = pyd_waits_by_ident(w, v);
+			set_owner(w, v, l);
 	} else if (!strcmp(o->type->name, "_multiprocessing.SemLock")) {
 		/* count: how often a thread of this process has it. */
 		l->count = field(w, o, "count", &has);

@@ -112,6 +112,8 @@ static void say_wait(const struct pyd_waits *w, size_t i, struct text *out)
 		say(out, ", %s %s", relation(t), text);
 	} else if (l && !*t->what && l->kind <= PYD_LOCK_OBJECT) {
 		say(out, l->many     ? ", held by one of several threads"
+			 : l->orphan ? ", held by a thread that is not there "
+				       "(it ended, or was left by a fork)"
 			 : l->locked ? ", holder not known"
 				     : ", which is free by now");
 	}

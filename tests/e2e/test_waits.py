@@ -137,6 +137,13 @@ def outer():
 pooled = pool.submit(outer)
 start("result", pooled.result)
 
+# The one that holds it has ended; its ident may be that of the next thread.
+left_behind, gone = threading.RLock(), threading.Event()
+
+def orphan():
+    gone.wait()
+    left_behind.acquire()
+
 # Files.
 r, w = os.pipe()
 start("reader", os.read, r, 1)
@@ -148,6 +155,10 @@ server.listen(1)
 start("acceptor", server.accept)
 port = server.getsockname()[1]
 
+start("orphan", orphan)
+start("ending", left_behind.acquire).join()
+gone.set()
+
 print("%d %d %d" % (r, a.fileno(), port), flush=True)
 sys.stdin.readline()
 os._exit(0)
@@ -155,7 +166,7 @@ os._exit(0)
 NAMES = (
     "seller auditor managed1 managed2 transfer0 transfer1 transfer2 bare1 bare2 alone getter "
     "putter joiner event patient condition semaphore barrier sleeper join result reader poller "
-    "acceptor"
+    "acceptor orphan"
 ).split()
 
 
@@ -167,8 +178,11 @@ def until_asleep(target: harness.Target, n: int) -> None:
         assert time.monotonic() < deadline, "the threads do not settle"
         now = []
         for task in sorted(Path(f"/proc/{target.pid}/task").iterdir()):
-            text = (task / "status").read_text()
-            now.append([x for x in text.splitlines() if x.startswith(("State", "volu", "nonvol"))])
+            try:
+                lines = (task / "status").read_text().splitlines()
+            except OSError:
+                lines = ["State: it ends"]
+            now.append([x for x in lines if x.startswith(("State", "volu", "nonvol"))])
         asleep = len(now) >= n and all("S (sleeping)" in x[0] for x in now)
         calm = calm + 1 if asleep and now == last else 0
         last = now
@@ -190,7 +204,7 @@ class Told:
         return [{self.name(n) for n in d.threads} for d in self.waits.deadlocks]
 
 
-def check_stuck(told: Told, r: int, a: int, port: int) -> None:
+def check_stuck(told: Told, mode: str, r: int, a: int, port: int) -> None:
     by, name = told.by_name, told.name
     assert set(NAMES) <= set(by)
     # Who waits for what, and for whom.
@@ -212,6 +226,11 @@ def check_stuck(told: Told, r: int, a: int, port: int) -> None:
         assert (wait.wait, wait.on) == ("lock", None)
         assert wait.text == f"waits for Lock {other}, holder not known"
         assert told.waits.locks[wait.lock].locked
+    assert (by["orphan"].wait, by["orphan"].on) == ("lock", None)
+    # Only the registers tell that no thread is the owner.
+    known = "holder not known" if mode == "live" else "held by a thread that is not there"
+    assert by["orphan"].text.startswith("waits for RLock left_behind, " + known)
+    assert told.waits.locks[by["orphan"].lock].orphan == (mode != "live")
     assert name(by["alone"].on) == "alone"
     assert by["alone"].text == "waits for Lock alone_lock, which it holds itself"
     # The library's own.
@@ -278,7 +297,7 @@ def test_stuck(stuck: tuple[harness.Target, list[int]], tmp_path: Path) -> None:
         path = tmp_path / mode
         path.unlink(missing_ok=True)
         attach(target, path, f"--capture={mode}")
-        check_stuck(Told(path), *numbers)
+        check_stuck(Told(path), mode, *numbers)
     shown = pydumpd("show", tmp_path / "copy")
     assert "DEADLOCK: thread" in shown.stdout and "held by thread" in shown.stdout
     assert "  waits for Event done to be set\n" in shown.stdout
@@ -294,7 +313,7 @@ def test_live(stuck: tuple[harness.Target, list[int]], tmp_path: Path) -> None:
     told = Told(tmp_path / "d")
     # Up to 3.10 only a stop tells which thread of the kernel is which.
     if told.dump.threads[1].native_id is not None:
-        check_stuck(told, *numbers)
+        check_stuck(told, "live", *numbers)
     assert target.unharmed()
 
 

@@ -258,6 +258,10 @@ Test(waits, words)
 		{ .kind = PYD_LOCK_GIL },
 		{ .kind = PYD_LOCK_OTHER, .word = 0x40, .locked = true },
 		{ .kind = PYD_LOCK_END, .object = 0x50 },
+		{ .kind = PYD_LOCK_RLOCK,
+		  .object = 0x60,
+		  .locked = true,
+		  .orphan = true },
 	};
 	static const struct {
 		int lock, on;
@@ -282,6 +286,9 @@ Test(waits, words)
 		  "waits for the import of m, imported by thread 1 (t1)" },
 		{ 0, 0, PYD_WAIT_LOCK, "",
 		  "waits for Lock at 0x10, which it holds itself" },
+		{ 6, -1, PYD_WAIT_LOCK, "",
+		  "waits for RLock at 0x60, held by a thread that is not there "
+		  "(it ended, or was left by a fork)" },
 		{ -1, -1, PYD_WAIT_SYSCALL, "", "" },
 		{ -1, -1, PYD_WAIT_NOTHING, "", "" },
 	};

@@ -66,6 +66,8 @@ class Lock(NamedTuple):
     owner: Optional[int]
     #: more than one thread seems to hold it
     several: bool
+    #: its owner is no thread of the process: it ended, or was left by a fork
+    orphan: bool
     waiters: List[int]
     text: str
 
@@ -144,6 +146,7 @@ class Waits:
                 _int(k.get("count")) or 0,
                 _int(k.get("owner")),
                 k.get("several") is True,
+                k.get("orphan") is True,
                 _ints(k.get("waiters")),
                 _str(k.get("text")) or "?",
             )
