@@ -274,8 +274,9 @@ static int run_load(int argc, char **argv)
 
 	if (folder[0])
 		pyd_log_error("no Python 3.8 or later with msgpack and "
-			      "zstandard; run: python3 -m pip install msgpack "
-			      "zstandard, or set PYDUMPD_PYTHON");
+			      "zstandard; run: apt install python3-msgpack "
+			      "python3-zstandard, or: python3 -m pip install "
+			      "msgpack zstandard, or set PYDUMPD_PYTHON");
 	else
 		pyd_log_error("no Python 3.8 or later with the loader; run: "
 			      "python3 -m pip install ./tools/loader (in "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names at the prompt, of which the global ones are decoded when asked for."""
 
+import pydumpd.scope  # noqa: F401, it fills the builtins
 import pytest
 from dumpwriter import Writer
 from prompting import commands

@@ -7,7 +7,7 @@ import random
 
 import pydumpd
 import pytest
-from dumpwriter import Writer
+from dumpwriter import DICT, Writer
 from randomgraphs import random_graph, same
 
 
@@ -155,6 +155,29 @@ def test_truncated_containers_do_not_lie(tmp_path):
     with pytest.raises(pydumpd.NotDumpedError):
         d["b"]
     assert repr(d) == "{'a': 1, ... <truncated: 1 of 9 pairs>}"
+
+
+def test_containers_in_the_middle_of_a_change_do_not_lie(tmp_path):
+    """A dict that has 3 pairs, of which its table shows none: it was resized."""
+    w = Writer()
+    empty = w.node("dict", [], type=w.add(dict), mark=("torn", 3, "has 3 items, shows 0"))
+    some = w.node("set", [w.add(1)], type=w.add(set), mark=("torn", 2, ""))
+    order = w.node("dict", [w.add("a"), w.add(1)], type=w.add(dict), mark=("torn", 1, "order"))
+    names = w.node("dict", [], type=w.add(dict), mark=("torn", 1, ""))
+    thing = w.node("object", type=w.type_node("Thing", bases=[w.add(object)]),
+                   attrs=[(DICT, "__dict__", names)])  # fmt: skip
+    dump = pydumpd.open(w.write(tmp_path / "d"))
+    d, s = dump.object(empty), dump.object(some)
+    assert "torn" in repr(d) and "torn" in repr(s)
+    for ask in (len, bool, list, dict, lambda x: "a" in x, lambda x: x == {}):
+        with pytest.raises(pydumpd.NotDumpedError, match="certain"):
+            ask(d)
+    with pytest.raises(pydumpd.NotDumpedError, match="certain"):
+        assert 2 in s
+    assert 1 in s and s.dumped() == [1]
+    assert dump.object(order) == {"a": 1} and len(dump.object(order)) == 1
+    with pytest.raises(AttributeError, match="not all names"):
+        repr(dump.object(thing).name)
 
 
 def test_truncated_text(tmp_path):

@@ -102,9 +102,13 @@ class Graph:
 
     def missing(self, addr: int) -> str:
         """Why a namespace may have more names than the dump, or ""."""
+        rec = self.record(addr)
+        mark = rec.mark if rec is not None else None
+        if mark is not None and mark.word == "torn" and mark.total is not None:
+            # A dict in the middle of a change.
+            return "names: torn" if mark.total != len(rec.rest()) // 2 else ""
         if not addr or not self._partial:
             return ""
-        rec = self.record(addr)
         if rec is None:
             return "names not dumped"
         if rec.kind.name == "placeholder" or rec.mark is not None:

@@ -65,18 +65,30 @@ class StandIn:
         rec = ref_of(self).rec
         if rec.mark is not None and rec.mark.word != "torn":
             raise NotDumpedError("the rest is not in the dump (%s)" % self._note())
+        if self._changing():
+            raise NotDumpedError("what is in it is not certain (%s)" % self._note())
+
+    def _changing(self) -> bool:
+        """It was taken in the middle of a change, and shows other than it has."""
+        mark = ref_of(self).rec.mark
+        torn = mark is not None and mark.word == "torn"
+        return torn and mark.total not in (None, self._stored())
 
     def __len__(self) -> int:
         rec = ref_of(self).rec
         mark = rec.mark
-        if mark is None or mark.word == "torn":
+        if mark is None or (mark.word == "torn" and not self._changing()):
             return self._stored()
+        if mark.word == "torn":
+            raise NotDumpedError("its length is not certain (%s)" % self._note())
         if mark.total is None:
             raise NotDumpedError("its length is not in the dump (%s)" % self._note())
         return max(mark.total, self._stored())
 
     def __bool__(self) -> bool:
-        return self._stored() > 0 or len(self) > 0
+        if self._stored() > 0 and not self._changing():
+            return True
+        return len(self) > 0
 
     def _check_vague(self, keys: Any, value: Any) -> None:
         """value is none of keys; raises when one that is not whole may be it."""
