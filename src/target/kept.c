@@ -24,7 +24,8 @@ enum {
 struct block {
 	uint64_t number; /* address / BLOCK */
 	int32_t chain;	 /* next in the same bucket */
-	uint8_t valid;	 /* one bit a page */
+	uint8_t tried;	 /* one bit a page */
+	uint8_t valid;	 /* of them, those that could be read */
 	uint8_t recent;	 /* for the windows; nobody looks at it */
 };
 
@@ -42,7 +43,7 @@ struct kept {
 	int32_t *buckets;
 	size_t nbuckets; /* power of two */
 	int32_t last;	 /* the block of the last read */
-	uint64_t missed;
+	uint64_t bytes, missed;
 	uint8_t *late; /* by region: it was read after the close */
 	struct {
 		pyd_addr page;
@@ -81,23 +82,12 @@ static void note_reason(struct kept *k, pyd_addr page, const char *text)
 	k->nreasons++;
 }
 
-/* Page by page: only a part is there. */
-static enum pyd_code fill_pages(struct kept *k, struct block *b, uint8_t *data,
-				struct pyd_err *err)
+static uint64_t own_now_ns(void)
 {
-	for (unsigned int i = 0; i < PAGES; i++) {
-		pyd_addr at = b->number * BLOCK + i * PAGE;
-		enum pyd_code code = pyd_target_read(
-			k->inner, at, data + i * PAGE, PAGE, err);
+	struct timespec ts;
 
-		if (!code)
-			b->valid = (uint8_t)(b->valid | 1U << i);
-		else if (pyd_code_is_local(code))
-			note_reason(k, at, err ? err->msg : "");
-		else
-			return code;
-	}
-	return PYD_OK;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
 }
 
 static void show(struct kept *k, int32_t i)
@@ -114,23 +104,9 @@ static void show(struct kept *k, int32_t i)
 	};
 }
 
-static uint64_t own_now_ns(void)
+/* Whether there is room for n blocks more, and time to read. */
+static enum pyd_code may_read(struct kept *k, size_t n, struct pyd_err *err)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
-/* Makes blocks of n numbers that follow each other and have none. */
-static enum pyd_code fill(struct kept *k, uint64_t number, size_t n,
-			  struct pyd_err *err)
-{
-	uint8_t *data = k->data + k->used * BLOCK;
-	struct pyd_err why = { 0 };
-	enum pyd_code code;
-	bool whole;
-
 	if (n > k->nblocks - k->used) {
 		k->full = true;
 		return pyd_err_set(err, PYD_BUSY,
@@ -140,6 +116,89 @@ static enum pyd_code fill(struct kept *k, uint64_t number, size_t n,
 	if ((k->until_ns && pyd_now_ns() >= k->until_ns) ||
 	    (k->own_until_ns && own_now_ns() >= k->own_until_ns))
 		return pyd_err_set(err, PYD_BUSY, "the time to read is over");
+	return PYD_OK;
+}
+
+static int32_t add_block(struct kept *k, uint64_t number)
+{
+	int32_t i = (int32_t)k->used++;
+	int32_t *head = &k->buckets[bucket_of(k, number)];
+
+	k->blocks[i] = (struct block) { .number = number, .chain = *head };
+	*head = i;
+	return i;
+}
+
+/* Reads pages first to last - 1 of block i. False in *ret_there: not all of
+ * them are there, and nothing is noted. */
+static enum pyd_code read_pages(struct kept *k, int32_t i, unsigned int first,
+				unsigned int last, bool *ret_there,
+				struct pyd_err *err)
+{
+	struct block *b = &k->blocks[i];
+	uint8_t *data = k->data + (size_t)i * BLOCK + first * PAGE;
+	size_t len = (size_t)(last - first) * PAGE;
+	unsigned int mask = (1U << last) - (1U << first);
+	enum pyd_code code = pyd_target_read(
+		k->inner, b->number * BLOCK + first * PAGE, data, len, err);
+
+	*ret_there = !code;
+	if (code)
+		return pyd_code_is_local(code) ? PYD_OK : code;
+	b->tried = (uint8_t)(b->tried | mask);
+	b->valid = (uint8_t)(b->valid | mask);
+	k->bytes += len;
+	return PYD_OK;
+}
+
+/* Reads those pages of block i that are wanted and have not been tried. */
+static enum pyd_code complete(struct kept *k, int32_t i, unsigned int wanted,
+			      struct pyd_err *err)
+{
+	struct block *b = &k->blocks[i];
+	unsigned int first, last = 0;
+
+	while ((first = last) < PAGES) {
+		struct pyd_err why = { 0 };
+		enum pyd_code code;
+		bool there;
+
+		last = first + 1;
+		if (!(wanted & ~(unsigned int)b->tried & 1U << first))
+			continue;
+		while (last < PAGES &&
+		       wanted & ~(unsigned int)b->tried & 1U << last)
+			last++;
+		code = read_pages(k, i, first, last, &there, &why);
+		/* Then one by one. */
+		if (!code && !there && last - first > 1) {
+			last = first + 1;
+			code = read_pages(k, i, first, last, &there, &why);
+		}
+		if (code) {
+			*err = why;
+			return code;
+		}
+		if (there)
+			continue;
+		b->tried = (uint8_t)(b->tried | 1U << first);
+		note_reason(k, b->number * BLOCK + first * PAGE, why.msg);
+	}
+	return PYD_OK;
+}
+
+/* Makes blocks of n numbers that follow each other and have none, and reads all
+ * of them. */
+static enum pyd_code fill(struct kept *k, uint64_t number, size_t n,
+			  struct pyd_err *err)
+{
+	uint8_t *data = k->data + k->used * BLOCK;
+	struct pyd_err why = { 0 };
+	enum pyd_code code = may_read(k, n, err);
+	bool whole;
+
+	if (code)
+		return code;
 	code = pyd_target_read(k->inner, number * BLOCK, data, n * BLOCK, &why);
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
@@ -147,25 +206,16 @@ static enum pyd_code fill(struct kept *k, uint64_t number, size_t n,
 	}
 	whole = !code;
 	for (size_t j = 0; j < n; j++) {
-		int32_t i = (int32_t)k->used;
-		struct block *b = &k->blocks[i];
-		int32_t *head = &k->buckets[bucket_of(k, number + j)];
+		int32_t i = add_block(k, number + j);
 
-		*b = (struct block) {
-			.number = number + j,
-			.chain = *head,
-			.valid = whole ? ALL_PAGES : 0,
-		};
-		if (!whole) {
-			code = fill_pages(k, b, k->data + (size_t)i * BLOCK,
-					  &why);
-			if (code) {
-				*err = why;
-				return code;
-			}
+		if (whole) {
+			k->blocks[i].tried = k->blocks[i].valid = ALL_PAGES;
+			k->bytes += BLOCK;
+			continue;
 		}
-		*head = i;
-		k->used++;
+		code = complete(k, i, ALL_PAGES, err);
+		if (code)
+			return code;
 	}
 	return PYD_OK;
 }
@@ -242,6 +292,33 @@ static enum pyd_code check(struct kept *k, uint64_t number, pyd_addr addr,
 	return PYD_OK;
 }
 
+/* The pages of a block that a range has. */
+static unsigned int pages_of(size_t at, size_t n)
+{
+	return (2U << (at + n - 1) / PAGE) - (1U << at / PAGE);
+}
+
+/* Keeps some pages of a block, and of those behind it that a long range has. Of
+ * a block that nothing else was wanted of little is read: what is far from all
+ * else costs less. */
+static enum pyd_code keep(struct kept *k, uint64_t number, unsigned int pages,
+			  size_t blocks, struct pyd_err *err)
+{
+	int32_t i = lookup(k, number);
+	enum pyd_code code;
+
+	if (i == NONE && blocks > 1)
+		return fill(k, number, missing(k, number, blocks), err);
+	if (i != NONE && !(pages & ~(unsigned int)k->blocks[i].tried))
+		return PYD_OK;
+	code = may_read(k, i == NONE, err);
+	if (code)
+		return code;
+	if (i != NONE)
+		return complete(k, i, ALL_PAGES, err);
+	return complete(k, add_block(k, number), pages, err);
+}
+
 static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 			       size_t len, struct pyd_err *err)
 {
@@ -252,28 +329,27 @@ static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 		uint64_t number = addr / BLOCK;
 		size_t at = (size_t)(addr % BLOCK);
 		size_t n = len < BLOCK - at ? len : BLOCK - at;
-		int32_t i = lookup(k, number);
+		unsigned int pages = pages_of(at, n);
 		enum pyd_code code = PYD_OK;
+		int32_t i;
 
-		if (i == NONE && k->closed)
+		if (!k->closed)
+			code = keep(k, number, pages,
+				    (at + (len - 1)) / BLOCK + 1, err);
+		if (code)
+			return code;
+		i = lookup(k, number);
+		if (i == NONE || pages & ~(unsigned int)k->blocks[i].tried) {
 			code = read_late(k, addr, to, n, err);
-		else if (i == NONE) {
-			code = fill(k, number,
-				    missing(k, number,
-					    (at + len + BLOCK - 1) / BLOCK),
-				    err);
-			i = lookup(k, number);
+		} else {
+			show(k, i);
+			if (pages & ~(unsigned int)k->blocks[i].valid)
+				code = check(k, number, addr, n, err);
+			else
+				memcpy(to, k->data + (size_t)i * BLOCK + at, n);
 		}
 		if (code)
 			return code;
-		if (i != NONE) {
-			show(k, i);
-			if (k->blocks[i].valid != ALL_PAGES)
-				code = check(k, number, addr, n, err);
-			if (code)
-				return code;
-			memcpy(to, k->data + (size_t)i * BLOCK + at, n);
-		}
 		addr += n;
 		to += n;
 		len -= n;
@@ -285,31 +361,27 @@ static enum pyd_code kept_touch(struct pyd_target *t, pyd_addr addr, size_t len,
 				struct pyd_err *err)
 {
 	struct kept *k = (struct kept *)t;
-	uint64_t number = addr / BLOCK;
 	enum pyd_code worst = PYD_OK;
-	size_t blocks;
 
 	if (!len || k->closed)
 		return PYD_OK;
 	if (len - 1 > UINT64_MAX - addr)
 		return pyd_err_at(err, PYD_FAULT, addr, "it wraps around");
-	blocks = (size_t)((addr + (len - 1)) / BLOCK - number) + 1;
-	while (blocks) {
-		size_t n = 1;
+	while (len) {
+		uint64_t number = addr / BLOCK;
+		size_t at = (size_t)(addr % BLOCK);
+		size_t n = len < BLOCK - at ? len : BLOCK - at;
+		unsigned int pages = pages_of(at, n);
+		enum pyd_code code = keep(k, number, pages,
+					  (at + (len - 1)) / BLOCK + 1, err);
 
-		if (lookup(k, number) == NONE) {
-			enum pyd_code code;
-
-			n = missing(k, number, blocks);
-			code = fill(k, number, n, err);
-			if (code)
-				return code;
-		}
-		for (size_t i = 0; i < n && !worst; i++)
-			if (k->blocks[lookup(k, number + i)].valid != ALL_PAGES)
-				worst = check(k, number + i, addr, len, err);
-		number += n;
-		blocks -= n;
+		if (code)
+			return code;
+		if (!worst &&
+		    pages & ~(unsigned int)k->blocks[lookup(k, number)].valid)
+			worst = check(k, number, addr, n, err);
+		addr += n;
+		len -= n;
 	}
 	return worst;
 }
@@ -392,7 +464,7 @@ void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 	k->closed = k->full = k->code = false;
 	k->used = 0;
 	k->last = NONE;
-	k->missed = 0;
+	k->bytes = k->missed = 0;
 	k->nreasons = 0;
 	for (size_t i = 0; i < k->nbuckets; i++)
 		k->buckets[i] = NONE;
@@ -448,7 +520,7 @@ bool pyd_target_kept_is_full(const struct pyd_target *t)
 
 uint64_t pyd_target_kept_bytes(const struct pyd_target *t)
 {
-	return (uint64_t)((const struct kept *)t)->used * BLOCK;
+	return ((const struct kept *)t)->bytes;
 }
 
 uint64_t pyd_target_kept_missed(const struct pyd_target *t)
