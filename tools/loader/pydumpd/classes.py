@@ -43,10 +43,6 @@ for _t in (type(None), type(NotImplemented), type(Ellipsis)):
     REAL_TYPES[("builtins", _t.__name__)] = _t
 
 
-#: Attributes of classes that tell of this Python, where the dump knows better.
-_STATE = {"_abc_impl"}
-
-
 class _Quiet:
     """Keeps real classes, such as random.Random, from looking at what derives
     from them while that is made."""
@@ -223,12 +219,12 @@ class Classes:
         that has it; (0, None) when no class has it."""
         for owner in self.mro(addr):
             real = self.real(owner)
-            if real is not None and name not in _STATE:
+            if real is not None:
                 if name in vars(real):
                     return 0, real
                 continue
             entry = self.entry(owner)
-            if entry is not None and name not in _STATE and entry.mixin is not None:
+            if entry is not None and entry.mixin is not None:
                 if defines(entry.mixin, name):
                     return 0, entry.mixin
                 if entry.mixin.base is not None and name in vars(entry.mixin.base):

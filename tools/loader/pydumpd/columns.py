@@ -27,6 +27,8 @@ _STEP = 256
 _MANY = 1 << 15
 #: A column of numbers with more descents than this is looked up in a table.
 _RUNS_MAX = 200
+#: With more than a few, after a try for so many elements it gets one.
+_FEW_RUNS, _TRIES = 4, 40
 
 
 Plane = Union[bytes, memoryview]
@@ -205,6 +207,7 @@ class Numbers:
         self._blocks: Dict[int, List[int]] = {}
         #: (first row, row behind the last, first number, last number)
         self._runs: List[Tuple[int, int, int, int]] = []
+        self._tries = 0
         self._rows: Optional[Dict[int, int]] = None
         self._all: Optional["array[int]"] = None
         if not self._count:
@@ -243,10 +246,15 @@ class Numbers:
             return self._rows.get(value, -1)
         for run in self._runs:
             if run[2] <= value <= run[3]:
+                self._tries += 1
                 row = self._find_in(run, value)
                 if row >= 0:
-                    return row
-        return -1
+                    break
+        else:
+            row = -1
+        if len(self._runs) > _FEW_RUNS and self._tries > self._count // _TRIES:
+            self.rows()
+        return row
 
     def _find_runs(self) -> None:
         """Where a number is less than the one before it: the difference has

@@ -331,7 +331,13 @@ class DumpFile:
         return None if row is None else batch.record(row, addr)
 
     def addresses(self) -> Iterator[int]:
-        """The addresses of all objects in the file."""
+        """The addresses of all objects in the file, but for those in frames
+        that are broken."""
         for number, kind in enumerate(self.frame_kinds):
             if kind == "objects":
-                yield from self.batch(number).addr
+                try:
+                    batch = self.batch(number)
+                except DumpError as e:
+                    self.damage = str(e)
+                    continue
+                yield from batch.addr
