@@ -6,14 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "native/sections.h"
+#include "native/unit.h"
 
 enum {
-	/* Of a unit that is loaded to know it: its header and first entry. */
+	/* Of an entry. */
 	HEAD_BYTES = 1024,
-	/* Of .debug_abbrev, read at a time. */
-	ABBREV_BYTES = 1024,
 	UNITS_MAX = 1 << 18,
 	RANGES_MAX = 1 << 22,
 	/* Of each unit, in tables without .debug_aranges. */
@@ -33,32 +31,13 @@ struct range {
 	uint64_t unit; /* where its header is, in .debug_info */
 };
 
-struct header {
-	uint64_t at, end; /* of the unit, in .debug_info */
-	uint64_t abbrevs; /* in .debug_abbrev */
-	unsigned int version;
-	bool wide; /* the 64-bit format */
-};
-
-/*
- * One unit, in a libdw of its own. It would read the headers of all units up
- * to one that is asked for, and keep something of each: the C library has four
- * thousand. So whatever is before it stands as one unit that nobody looks into.
- */
-struct unit {
-	struct header h;
-	Dwarf *dw; /* NULL: there is none */
-	Dwarf_Die die;
-};
-
 struct pyd_dwarf {
 	struct pyd_sections *s;
 	struct range *v; /* sorted by start */
 	size_t n, cap;
-	bool searched;	      /* v has units without .debug_aranges too */
-	struct pyd_vec units; /* where the first ones begin */
-	uint64_t headers;     /* units before this one are in units */
-	struct unit own, other;
+	bool searched; /* v has units without .debug_aranges too */
+	struct pyd_units units;
+	struct pyd_unit own, other;
 };
 
 static bool load_all(struct pyd_dwarf *d, enum pyd_section i)
@@ -134,183 +113,6 @@ static void read_aranges(struct pyd_dwarf *d)
 	}
 }
 
-/* -- units by position -- */
-
-static bool read_header(struct pyd_dwarf *d, uint64_t at, struct header *ret)
-{
-	uint64_t size = pyd_sections_size(d->s, PYD_SECTION_INFO);
-	const uint8_t *p = pyd_sections_data(d->s, PYD_SECTION_INFO) + at;
-	struct header h = { .at = at };
-	uint32_t word;
-	uint64_t len;
-	uint16_t version;
-	size_t head;
-
-	if (size < at || size - at < 24 ||
-	    !pyd_sections_load(d->s, PYD_SECTION_INFO, at, HEAD_BYTES))
-		return false;
-	memcpy(&word, p, sizeof(word));
-	len = word;
-	h.wide = word == UINT32_MAX;
-	if (h.wide)
-		memcpy(&len, p + 4, sizeof(len));
-	head = h.wide ? 12 : 4;
-	if (!len || len > size - at - head)
-		return false;
-	h.end = at + head + len;
-	memcpy(&version, p + head, sizeof(version));
-	h.version = version;
-	p += head + (version >= 5 ? 4 : 2);
-	memcpy(&word, p, sizeof(word));
-	h.abbrevs = word;
-	if (h.wide)
-		memcpy(&h.abbrevs, p, sizeof(h.abbrevs));
-	*ret = h;
-	return true;
-}
-
-/* Lists every unit up to that at upto, and loads its begin. */
-static bool load_headers(struct pyd_dwarf *d, uint64_t upto)
-{
-	struct pyd_err ignored;
-
-	while (d->headers <= upto && d->units.len < UNITS_MAX) {
-		struct header h;
-
-		if (!read_header(d, d->headers, &h) ||
-		    pyd_vec_push(&d->units, h.at, &ignored))
-			return false;
-		d->headers = h.end;
-	}
-	return d->headers > upto;
-}
-
-/* The begin of the unit that off lies in. */
-static bool unit_of(struct pyd_dwarf *d, uint64_t off, uint64_t *ret)
-{
-	size_t lo = 0, hi;
-
-	if (!load_headers(d, off))
-		return false;
-	hi = d->units.len;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (d->units.data[mid] <= off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo)
-		*ret = d->units.data[lo - 1];
-	return lo;
-}
-
-/* A number of .debug_abbrev, of which only whether it is zero is told. */
-static bool skip_number(struct pyd_dwarf *d, uint64_t *at, bool *ret_zero)
-{
-	const uint8_t *data = pyd_sections_data(d->s, PYD_SECTION_ABBREV);
-	uint64_t size = pyd_sections_size(d->s, PYD_SECTION_ABBREV);
-	uint8_t byte;
-
-	*ret_zero = true;
-	do {
-		if (*at >= size || (*at % ABBREV_BYTES == 0 &&
-				    !pyd_sections_load(d->s, PYD_SECTION_ABBREV,
-						       *at, ABBREV_BYTES)))
-			return false;
-		byte = data[(*at)++];
-		*ret_zero &= !(byte & 0x7f);
-	} while (byte & 0x80);
-	return true;
-}
-
-/* Loads the table that begins there (DWARF 5, 7.5.3). */
-static bool load_abbrevs(struct pyd_dwarf *d, uint64_t at)
-{
-	bool code, name, form;
-	uint64_t implicit;
-
-	if (!pyd_sections_load(d->s, PYD_SECTION_ABBREV, at, ABBREV_BYTES))
-		return false;
-	for (;;) {
-		if (!skip_number(d, &at, &code))
-			return false;
-		if (code)
-			return true;
-		/* Its tag, and whether it has children, in one byte. */
-		if (!skip_number(d, &at, &name))
-			return false;
-		if (!skip_number(d, &at, &name))
-			return false;
-		do {
-			if (!skip_number(d, &at, &name))
-				return false;
-			implicit = at;
-			if (!skip_number(d, &at, &form))
-				return false;
-			/* The value is here. */
-			if (at - implicit == 1 &&
-			    pyd_sections_data(d->s,
-					      PYD_SECTION_ABBREV)[implicit] ==
-				    DW_FORM_implicit_const &&
-			    !skip_number(d, &at, &code))
-				return false;
-		} while (!name || !form);
-	}
-}
-
-static void close_unit(struct unit *u)
-{
-	if (u->dw)
-		dwarf_end(u->dw);
-	*u = (struct unit) { 0 };
-}
-
-/* Makes libdw know the unit, and no other. */
-static bool begin_unit(struct pyd_dwarf *d, struct unit *u)
-{
-	/* Length, version 5, DW_UT_partial, eight bytes an address, and a
-	 * position in .debug_abbrev. */
-	uint8_t before[12] = { 0, 0, 0, 0, 5, 0, DW_UT_partial, 8 };
-	uint32_t len = (uint32_t)(u->h.at - sizeof(len));
-	Dwarf_Off next;
-	size_t header;
-	bool good;
-
-	memcpy(before, &len, sizeof(len));
-	/* What is closer to the begin has real units before it. */
-	if (u->h.at < sizeof(before)
-		    ? !load_headers(d, u->h.at)
-		    : !pyd_sections_load(d->s, PYD_SECTION_INFO, 0,
-					 sizeof(before)))
-		return false;
-	if (u->h.at >= sizeof(before))
-		pyd_sections_swap(d->s, PYD_SECTION_INFO, before,
-				  sizeof(before));
-	good = !dwarf_nextcu(u->dw, u->h.at, &next, &header, NULL, NULL,
-			     NULL) &&
-	       dwarf_offdie(u->dw, u->h.at + header, &u->die);
-	if (u->h.at >= sizeof(before))
-		pyd_sections_swap(d->s, PYD_SECTION_INFO, before,
-				  sizeof(before));
-	return good;
-}
-
-static bool open_unit(struct pyd_dwarf *d, uint64_t at, struct unit *u)
-{
-	if (u->dw && u->h.at == at)
-		return true;
-	close_unit(u);
-	if (!read_header(d, at, &u->h) || !load_abbrevs(d, u->h.abbrevs))
-		return false;
-	u->dw = dwarf_begin_elf(pyd_sections_elf(d->s), DWARF_C_READ, NULL);
-	if (u->dw && begin_unit(d, u))
-		return true;
-	close_unit(u);
-	return false;
-}
-
 static bool load_ranges(struct pyd_dwarf *d)
 {
 	return load_all(d, PYD_SECTION_RANGES) &&
@@ -344,7 +146,7 @@ static void search_units(struct pyd_dwarf *d)
 			known[d->v[i].unit / 64] |=
 				(uint8_t)(1 << d->v[i].unit / 8 % 8);
 	for (int i = 0;
-	     i < UNITS_MAX && at < size && load_headers(d, at) &&
+	     i < UNITS_MAX && at < size && pyd_units_list(&d->units, at) &&
 	     !dwarf_nextcu(all, at, &next, &header, NULL, NULL, NULL) &&
 	     dwarf_offdie(all, at + header, &die);
 	     i++, at = next) {
@@ -422,7 +224,7 @@ static bool find_line(Dwarf_Die *unit, uint64_t addr,
 
 /* The entry that one is an instance of: with link time optimization that is in
  * other units. False: it cannot be had. *ret_end: there is none. */
-static bool origin_of(struct pyd_dwarf *d, struct unit **u, Dwarf_Die *die,
+static bool origin_of(struct pyd_dwarf *d, struct pyd_unit **u, Dwarf_Die *die,
 		      bool *ret_end)
 {
 	Dwarf_Attribute attr;
@@ -446,12 +248,12 @@ static bool origin_of(struct pyd_dwarf *d, struct unit **u, Dwarf_Die *die,
 	case DW_FORM_ref_addr:
 		/* In version 2 it is as long as an address. */
 		memcpy(&off, attr.valp,
-		       (*u)->h.wide || (*u)->h.version < 3 ? 8 : 4);
-		if (!unit_of(d, off, &at))
+		       (*u)->wide || (*u)->version < 3 ? 8 : 4);
+		if (!pyd_units_find(&d->units, off, &at))
 			return false;
-		if (at != (*u)->h.at) {
-			*u = at == d->own.h.at ? &d->own : &d->other;
-			if (!open_unit(d, at, *u))
+		if (at != (*u)->at) {
+			*u = at == d->own.at ? &d->own : &d->other;
+			if (!pyd_unit_open(&d->units, at, *u))
 				return false;
 		}
 		break;
@@ -479,7 +281,7 @@ static const char *name_of(struct pyd_dwarf *d, const Dwarf_Die *die)
 	};
 	enum { KINDS = sizeof(names) / sizeof(names[0]) };
 	const char *found[KINDS] = { 0 };
-	struct unit *u = &d->own;
+	struct pyd_unit *u = &d->own;
 	Dwarf_Die at = *die;
 	bool end = false;
 
@@ -609,6 +411,7 @@ struct pyd_dwarf *pyd_dwarf_open(Elf *elf, int fd, uint64_t packed_max)
 		return NULL;
 	}
 	d->s = s;
+	d->units.s = s;
 	/* Nothing tells how long what is needed of these is. */
 	if (!load_all(d, PYD_SECTION_STR) ||
 	    !load_all(d, PYD_SECTION_LINE_STR) ||
@@ -627,10 +430,10 @@ void pyd_dwarf_close(struct pyd_dwarf *d)
 {
 	if (!d)
 		return;
-	close_unit(&d->own);
-	close_unit(&d->other);
+	pyd_unit_close(&d->own);
+	pyd_unit_close(&d->other);
 	pyd_sections_close(d->s);
-	pyd_vec_deinit(&d->units);
+	pyd_units_deinit(&d->units);
 	free(d->v);
 	free(d);
 }
@@ -647,19 +450,18 @@ size_t pyd_dwarf_find(struct pyd_dwarf *d, uint64_t addr,
 		      struct pyd_source_line *ret)
 {
 	const struct range *r = find_range(d, addr);
-	struct unit *u = &d->own;
+	struct pyd_unit *u = &d->own;
 
 	*ret = (struct pyd_source_line) { 0 };
 	if (!r && !d->searched) {
 		search_units(d);
 		r = find_range(d, addr);
 	}
-	if (!r || !open_unit(d, r->unit, u) || !load_lines(d, &u->die) ||
-	    !find_line(&u->die, addr, ret))
+	if (!r || !pyd_unit_open(&d->units, r->unit, u) ||
+	    !load_lines(d, &u->die) || !find_line(&u->die, addr, ret))
 		return 0;
-	if (u->h.end - u->h.at > UNIT_MAX ||
-	    !pyd_sections_load(d->s, PYD_SECTION_INFO, u->h.at,
-			       u->h.end - u->h.at) ||
+	if (u->end - u->at > UNIT_MAX ||
+	    !pyd_sections_load(d->s, PYD_SECTION_INFO, u->at, u->end - u->at) ||
 	    !load_ranges(d))
 		return 0;
 	return find_inlined(d, &u->die, addr, inlined, ret);
