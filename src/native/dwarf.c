@@ -20,6 +20,7 @@ enum {
 	ENTRIES_MAX = 1 << 20,
 	DEEP_MAX = 256,	     /* blocks in blocks */
 	CONTAINERS_MAX = 64, /* namespaces and classes that wait */
+	OTHERS = 16,	     /* units at hand */
 	ORIGINS_MAX = 8,     /* of an inlined function, one of another */
 };
 
@@ -37,7 +38,10 @@ struct pyd_dwarf {
 	size_t n, cap;
 	bool searched; /* v has units without .debug_aranges too */
 	struct pyd_units units;
-	struct pyd_unit own, other;
+	struct pyd_unit own;
+	/* What functions of it are instances of. */
+	struct pyd_unit others[OTHERS];
+	size_t oldest; /* of them */
 };
 
 static bool load_all(struct pyd_dwarf *d, enum pyd_section i)
@@ -222,6 +226,17 @@ static bool find_line(Dwarf_Die *unit, uint64_t addr,
 
 /* -- inlined functions -- */
 
+/* The one that is open, or a place for it. */
+static struct pyd_unit *unit_at(struct pyd_dwarf *d, uint64_t at)
+{
+	if (d->own.dw && d->own.at == at)
+		return &d->own;
+	for (size_t i = 0; i < OTHERS; i++)
+		if (d->others[i].dw && d->others[i].at == at)
+			return &d->others[i];
+	return &d->others[d->oldest++ % OTHERS];
+}
+
 /* The entry that one is an instance of: with link time optimization that is in
  * other units. False: it cannot be had. *ret_end: there is none. */
 static bool origin_of(struct pyd_dwarf *d, struct pyd_unit **u, Dwarf_Die *die,
@@ -252,7 +267,7 @@ static bool origin_of(struct pyd_dwarf *d, struct pyd_unit **u, Dwarf_Die *die,
 		if (!pyd_units_find(&d->units, off, &at))
 			return false;
 		if (at != (*u)->at) {
-			*u = at == d->own.at ? &d->own : &d->other;
+			*u = unit_at(d, at);
 			if (!pyd_unit_open(&d->units, at, *u))
 				return false;
 		}
@@ -431,7 +446,8 @@ void pyd_dwarf_close(struct pyd_dwarf *d)
 	if (!d)
 		return;
 	pyd_unit_close(&d->own);
-	pyd_unit_close(&d->other);
+	for (size_t i = 0; i < OTHERS; i++)
+		pyd_unit_close(&d->others[i]);
 	pyd_sections_close(d->s);
 	pyd_units_deinit(&d->units);
 	free(d->v);

@@ -15,7 +15,7 @@ enum {
 	DYNSTR_MAX = 64 << 20,
 	READ_BYTES = 1 << 16,
 	/* Addresses that are looked up before it is worth to sort. */
-	SCANS = 32,
+	SCANS = 8,
 };
 
 /* One symbol table. */
