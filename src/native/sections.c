@@ -414,6 +414,19 @@ static bool unpack_some(struct section *o, uint8_t *to, size_t cap, size_t *ret)
 	return !ZSTD_isError(code);
 }
 
+/* Gets pages at once for what is about to be unpacked: a fault for each takes
+ * as long as to fill it. */
+static void make_pages(struct pyd_sections *s, const struct section *o,
+		       uint64_t upto)
+{
+	uint64_t from = round_up(o->at + o->done);
+	uint64_t end = o->at + upto;
+
+	if (end > from && end - from >= OUT_BYTES)
+		(void)madvise(s->image + from, round_up(end) - from,
+			      MADV_POPULATE_WRITE);
+}
+
 /* Unpacks until upto bytes are there. */
 static bool load_packed(struct pyd_sections *s, struct section *o,
 			uint64_t upto)
@@ -424,6 +437,8 @@ static bool load_packed(struct pyd_sections *s, struct section *o,
 	}
 	if (upto > o->done && !begin_unpacking(o))
 		return false;
+	if (upto > o->done)
+		make_pages(s, o, upto);
 	while (o->done < upto) {
 		size_t before = o->in_at, n, out;
 
