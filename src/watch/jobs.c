@@ -188,7 +188,7 @@ static void report(struct pyd_tracing *w, const struct pyd_dumping *j)
 	}
 	/* Others of the tree are not our business. */
 	pyd_budget_give_back(&w->budget, j->code == PYD_NOTPYTHON);
-	if (j->code == PYD_NOTPYTHON)
+	if (j->code == PYD_NOTPYTHON && p->python.state != PYD_PYTHON_READY)
 		pyd_log_debug("%s (%d): %s; no dump: %s", p->name, p->pid,
 			      j->what, j->err.msg);
 	else
@@ -204,10 +204,12 @@ static void end_job(struct pyd_tracing *w, struct pyd_dumping *j)
 	p->job = NULL;
 	for (size_t i = 0; i < p->nthreads; i++)
 		p->threads[i]->parked = false;
-	if (j->kill && !p->ended)
+	if (j->kill && !p->ended) {
 		pyd_job_kill(p);
-	else
+		pyd_trigger_forget(w, p);
+	} else {
 		pyd_trigger_again(w, p);
+	}
 	release(p);
 	w->running--;
 	pyd_dumping_destroy(j);

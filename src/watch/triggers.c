@@ -316,7 +316,7 @@ void pyd_trigger_lost(const struct pyd_watched_thread *th)
 		say_lost(th->p, th->what, ended);
 }
 
-static void end_later(const struct pyd_tracing *w, const struct pyd_watched *p)
+void pyd_trigger_forget(const struct pyd_tracing *w, struct pyd_watched *p)
 {
 	char what[64];
 
@@ -325,6 +325,7 @@ static void end_later(const struct pyd_tracing *w, const struct pyd_watched *p)
 	say_timeout(what, sizeof(what), w->o);
 	if (p->later & PYD_ON_TIMEOUT)
 		say_lost(p, what, ended);
+	p->later = 0;
 }
 
 void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
@@ -346,11 +347,11 @@ void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
 		else
 			say_lost(p, th->what, ended);
 	}
-	if (p->ended)
-		end_later(w, p);
-	p->later = 0;
-	if (p->ended)
+	if (p->ended) {
+		pyd_trigger_forget(w, p);
 		return;
+	}
+	p->later = 0;
 	if (later & PYD_ON_REQUEST)
 		on_request(w, p);
 	if (later & PYD_ON_TIMEOUT)

@@ -22,6 +22,9 @@ void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p);
  * well, or a signal ends it. */
 void pyd_trigger_exit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 		      int status);
+/* The process has ended, or is killed, before what is about all of it had a
+ * dump: says so. */
+void pyd_trigger_forget(const struct pyd_tracing *w, struct pyd_watched *p);
 /* Somebody asked for dumps of all. */
 void pyd_trigger_request(struct pyd_tracing *w);
 /* Looks for what comes without an event: hangs, size, time. */

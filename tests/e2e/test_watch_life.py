@@ -198,6 +198,8 @@ def test_bad_input(one: Interpreter, tmp_path: Path) -> None:
         done = run(*options, "--", "true")
         assert done.returncode == 2 and text in done.stderr, done.stderr
     assert run().returncode == 2
+    done = run(*folder, "--on=exit", "--", *one.argv("no-such-file"))
+    assert done.returncode == 2 and "exit status 2; no dump" in done.stderr, done.stderr
     # What is no Python runs all the same, and Python below it is dumped.
     argv = ["sh", "-c", '"$@"; exit 9', "sh", *one.argv("-c", "import os; os.abort()")]
     done = run(*folder, *SMALL, "--", *argv)
