@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dump/radix.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { DIGIT_MAX = 11 };
@@ -48,11 +49,6 @@ static void sort_bytes(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
 	}
 	if (from != items)
 		memcpy(items, from, n * sizeof(*items));
-}
-
-static unsigned int width_of(uint64_t v)
-{
-	return v ? 64 - (unsigned int)__builtin_clzll(v) : 0;
 }
 
 static void pass(const struct pyd_radix_item *from, struct pyd_radix_item *to,
@@ -114,8 +110,8 @@ void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
 	/* What lies together is told apart by few bits: all of the order fits
 	 * into one small number. */
 	unsigned int shift = differ ? (unsigned int)__builtin_ctzll(differ) : 0;
-	unsigned int width = width_of((high - low) >> shift);
-	unsigned int bits = width + width_of(major);
+	unsigned int width = pyd_radix_width((high - low) >> shift);
+	unsigned int bits = width + pyd_radix_width(major);
 
 	if (bits > 64 || width == 64 || n > UINT32_MAX) {
 		sort_bytes(items, tmp, n);
@@ -134,4 +130,45 @@ void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
 			.tag = from[i].tag,
 		};
 	}
+}
+
+static void word_pass(const uint64_t *from, uint64_t *to, size_t n,
+		      unsigned int shift, unsigned int bits)
+{
+	uint32_t at[1 << DIGIT_MAX];
+	uint64_t mask = (1ULL << bits) - 1;
+	uint32_t sum = 0;
+
+	memset(at, 0, sizeof(*at) << bits);
+	for (size_t i = 0; i < n; i++)
+		at[from[i] >> shift & mask]++;
+	for (size_t d = 0; d <= mask; d++) {
+		uint32_t c = at[d];
+
+		at[d] = sum;
+		sum += c;
+	}
+	for (size_t i = 0; i < n; i++)
+		to[at[from[i] >> shift & mask]++] = from[i];
+}
+
+void pyd_radix_words(uint64_t *words, uint64_t *tmp, size_t n,
+		     unsigned int shift, unsigned int bits)
+{
+	unsigned int passes = (bits + DIGIT_MAX - 1) / DIGIT_MAX;
+	unsigned int end = shift + bits;
+	uint64_t *from = words, *to = tmp;
+
+	assert(n <= UINT32_MAX && end <= 64);
+	for (; passes; passes--) {
+		unsigned int digit = (end - shift + passes - 1) / passes;
+		uint64_t *swap = from;
+
+		word_pass(from, to, n, shift, digit);
+		from = to;
+		to = swap;
+		shift += digit;
+	}
+	if (from != words)
+		memcpy(words, from, n * sizeof(*words));
 }

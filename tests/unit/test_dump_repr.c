@@ -8,6 +8,7 @@
 #include "dump/mp.h"
 #include "dump/radix.h"
 #include "dump/repr.h"
+#include "dump/run.h"
 #include "dump/utf8.h"
 
 #define TYPE 0x100000ULL
@@ -388,6 +389,52 @@ Test(parts, radix_sort)
 			    (a->key == b->key && a->tag < b->tag))));
 	}
 	pyd_radix_sort(items, tmp, 0);
+}
+
+/* A run of three batches, the last of which has an object at extra. */
+static void sort_run(pyd_addr extra, bool is_wide)
+{
+	enum { N = 3000 };
+	struct pyd_job *job = pyd_job_create(PYD_JOB_INDEX);
+	struct pyd_run_order o;
+	struct pyd_err err;
+	uint64_t rng = 5;
+	bool seen = false;
+
+	cr_assert(job);
+	for (uint64_t k = 0; k < 3; k++) {
+		cr_assert(!pyd_vec_push(&job->batches, 100 + k, &err));
+		cr_assert(!pyd_vec_push(&job->batches, N / 3, &err));
+	}
+	/* Each address tells its batch. */
+	for (job->nrun = 0; job->nrun < N; job->nrun++)
+		job->run[job->nrun] = 0x7f0000000000 +
+				      gen_next(&rng) % 100000000 * 256 +
+				      job->nrun / (N / 3) * 16;
+	job->run[N - 1] = extra;
+	cr_assert(!pyd_run_sort(job, &o, &err));
+	cr_assert_eq(o.wide != NULL, is_wide);
+	for (size_t i = 0; i < N; i++) {
+		pyd_addr addr = pyd_run_addr(&o, i);
+
+		cr_assert(!i || pyd_run_addr(&o, i - 1) <= addr);
+		if (addr == extra)
+			seen = true;
+		cr_assert_eq(pyd_run_batch(&o, i),
+			     addr == extra ? 2 : (addr & 0xff) / 16);
+	}
+	cr_assert(seen);
+	pyd_run_order_deinit(&o);
+	pyd_job_destroy(job);
+}
+
+Test(parts, run_sort)
+{
+	sort_run(0x7f0000000020, false);
+	sort_run(0x20, false);
+	/* Too far apart for one word with the batch. */
+	sort_run(UINT64_MAX, true);
+	sort_run(1, false);
 }
 
 Test(parts, utf8)

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dump/worker.h"
+
+#include "dump/column.h"
+#include "dump/mp.h"
+#include "dump/run.h"
+
+/* Bytes of a column that are made at once for a huge object. */
+#define STEP_BYTES 16384U
+
+static enum pyd_code cannot_compress(size_t n, struct pyd_err *err)
+{
+	return pyd_err_set(err, PYD_NOMEM, "cannot compress: %s",
+			   ZSTD_getErrorName(n));
+}
+
+/* What goes into one frame is packed, and compressed, in steps: what may come
+ * of it at most would take as much memory again. */
+static enum pyd_code feed(struct pyd_worker *w, struct pyd_made *m,
+			  const void *data, size_t len, ZSTD_EndDirective end,
+			  struct pyd_err *err)
+{
+	ZSTD_inBuffer in = { data, len, 0 };
+
+	for (;;) {
+		enum pyd_code code =
+			pyd_buf_reserve(&m->data, ZSTD_CStreamOutSize(), err);
+		size_t n;
+
+		if (code)
+			return code;
+
+		ZSTD_outBuffer out = { m->data.data, m->data.cap, m->data.len };
+
+		n = ZSTD_compressStream2(w->cctx, &out, &in, end);
+		m->data.len = out.pos;
+		if (ZSTD_isError(n))
+			return cannot_compress(n, err);
+		/* Not 0 until all is out. */
+		if (end == ZSTD_e_end ? !n : in.pos == in.size)
+			return PYD_OK;
+	}
+}
+
+/* The byte planes of so many words. */
+static enum pyd_code feed_words(struct pyd_worker *w, struct pyd_made *m,
+				const struct pyd_vec *words,
+				struct pyd_err *err)
+{
+	uint8_t step[STEP_BYTES];
+
+	for (unsigned int k = 0; k < 8; k++)
+		for (size_t i = 0; i < words->len; i += STEP_BYTES) {
+			size_t n = words->len - i;
+			enum pyd_code code;
+
+			n = n < STEP_BYTES ? n : STEP_BYTES;
+			pyd_column_plane64(step, words->data + i, n, k);
+			code = feed(w, m, step, n, ZSTD_e_continue, err);
+			if (code)
+				return code;
+		}
+	return PYD_OK;
+}
+
+static enum pyd_code too_large(size_t len, struct pyd_err *err)
+{
+	return pyd_err_set(err, PYD_LIMIT, "a frame of %zu bytes is too large",
+			   len);
+}
+
+/* One object that is not copied. */
+static enum pyd_code make_huge(struct pyd_worker *w, const struct pyd_batch *b,
+			       struct pyd_made *m, struct pyd_err *err)
+{
+	const struct pyd_buf *raw = &w->raw;
+	struct pyd_batch_holes at = { 0 };
+	enum pyd_code code =
+		pyd_batch_pack_huge(b, &w->scratch, &w->raw, &at, err);
+	size_t size = raw->len + 8 * b->refs.len + b->values.len, n;
+
+	if (!code && size > PYD_FORMAT_FRAME_MAX)
+		code = too_large(size, err);
+	if (code)
+		return code;
+	n = ZSTD_CCtx_setPledgedSrcSize(w->cctx, size);
+	if (ZSTD_isError(n))
+		return cannot_compress(n, err);
+	code = feed(w, m, raw->data, at.refs_at, ZSTD_e_continue, err);
+	if (!code)
+		code = feed_words(w, m, &b->refs, err);
+	if (!code)
+		code = feed(w, m, raw->data + at.refs_at,
+			    at.values_at - at.refs_at, ZSTD_e_continue, err);
+	if (!code)
+		code = feed(w, m, b->values.data, b->values.len,
+			    ZSTD_e_continue, err);
+	if (!code)
+		code = feed(w, m, raw->data + at.values_at,
+			    raw->len - at.values_at, ZSTD_e_end, err);
+	return code ? code : pyd_made_frame(m, m->data.len, size, err);
+}
+
+static enum pyd_code compress(struct pyd_worker *w, struct pyd_made *m,
+			      const struct pyd_buf *raw, struct pyd_err *err)
+{
+	size_t bound = ZSTD_compressBound(raw->len), n;
+	enum pyd_code code;
+
+	if (raw->len > PYD_FORMAT_FRAME_MAX)
+		return too_large(raw->len, err);
+	code = pyd_buf_reserve(&m->data, bound, err);
+	if (code)
+		return code;
+	n = ZSTD_compress2(w->cctx, m->data.data + m->data.len, bound,
+			   raw->data, raw->len);
+	if (ZSTD_isError(n))
+		return cannot_compress(n, err);
+	m->data.len += n;
+	return pyd_made_frame(m, n, raw->len, err);
+}
+
+static enum pyd_code make_index(struct pyd_worker *w, struct pyd_job *job,
+				struct pyd_made *m, struct pyd_err *err)
+{
+	struct pyd_run_order order = { 0 };
+	struct pyd_mp_out o = { .buf = &m->extra, .err = err };
+	enum pyd_code code = pyd_run_sort(job, &order, err);
+
+	for (size_t i = 0, end; i < job->nrun && !code; i = end) {
+		size_t before = m->extra.len;
+
+		end = job->nrun - i < PYD_INDEX_ENTRIES ? job->nrun
+							: i + PYD_INDEX_ENTRIES;
+		code = pyd_run_pack(job, &order, i, end, &w->scratch.words,
+				    &w->raw, err);
+		if (!code)
+			code = compress(w, m, &w->raw, err);
+		if (code)
+			break;
+		pyd_mp_put_uint(&o, pyd_run_addr(&order, i));
+		pyd_mp_put_uint(&o, pyd_run_addr(&order, end - 1));
+		code = o.code;
+		m->frames[m->n - 1].nextra = 2;
+		m->frames[m->n - 1].extra_len = m->extra.len - before;
+	}
+	pyd_run_order_deinit(&order);
+	return code;
+}
+
+static enum pyd_code make_batch(struct pyd_worker *w, const struct pyd_batch *b,
+				struct pyd_made *m, struct pyd_err *err)
+{
+	struct pyd_mp_out o = { .buf = &m->extra, .err = err };
+	enum pyd_code code;
+
+	if (pyd_batch_is_huge(b)) {
+		code = make_huge(w, b, m, err);
+	} else {
+		code = pyd_batch_pack(b, &w->scratch, &w->raw, err);
+		if (!code)
+			code = compress(w, m, &w->raw, err);
+	}
+	if (code)
+		return code;
+	pyd_mp_put_uint(&o, b->n);
+	m->frames[0].nextra = 1;
+	m->frames[0].extra_len = m->extra.len;
+	return o.code;
+}
+
+static enum pyd_code make(struct pyd_worker *w, struct pyd_job *job,
+			  struct pyd_made *m, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	switch (job->type) {
+	case PYD_JOB_RAW:
+		return pyd_buf_append(&m->data, job->raw.data, job->raw.len,
+				      err);
+	case PYD_JOB_INDEX:
+		return make_index(w, job, m, err);
+	case PYD_JOB_BATCH:
+		return make_batch(w, job->batch, m, err);
+	case PYD_JOB_FRAME:
+		break;
+	}
+	code = compress(w, m, &job->raw, err);
+	if (code)
+		return code;
+	m->frames[0].nextra = job->nextra;
+	m->frames[0].extra_len = job->extra.len;
+	return pyd_buf_append(&m->extra, job->extra.data, job->extra.len, err);
+}
+
+enum pyd_code pyd_worker_make(struct pyd_worker *w, struct pyd_job *job,
+			      struct pyd_made *m, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	pyd_made_clear(m);
+	code = make(w, job, m, err);
+	/* One huge object must not keep its memory for the rest of the run. */
+	if (w->raw.cap > PYD_KEEP_BYTES)
+		pyd_buf_deinit(&w->raw);
+	return code;
+}
+
+/* -- life -- */
+
+enum pyd_code pyd_worker_init(struct pyd_worker *w, int level,
+			      struct pyd_err *err)
+{
+	*w = (struct pyd_worker) { .cctx = ZSTD_createCCtx() };
+	if (!w->cctx ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(
+		    w->cctx, ZSTD_c_compressionLevel, level)) ||
+	    ZSTD_isError(
+		    ZSTD_CCtx_setParameter(w->cctx, ZSTD_c_checksumFlag, 1)))
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	return PYD_OK;
+}
+
+void pyd_worker_deinit(struct pyd_worker *w)
+{
+	ZSTD_freeCCtx(w->cctx);
+	pyd_batch_scratch_deinit(&w->scratch);
+	pyd_buf_deinit(&w->raw);
+	*w = (struct pyd_worker) { 0 };
+}
