@@ -8,17 +8,107 @@ enum {
 	CHUNK = PYD_LARGE_PAGE,
 	LARGE = CHUNK / 8, /* such a text is not worth its memory */
 	TYPES_MAX = 1 << 12,
+	VARINT_MAX = 10,
+	/* Of the first byte: what is as with the text before. */
+	SAME_TYPE = 1,
+	SAME_REFCNT = 2,
+	SAME_EXTRA = 4,
+	/* Where it begins is counted in eights from there. */
+	ALIGNED = 8,
+	KIND_SHIFT = 4,
+	/* The first byte, type, reference count, extra, distance, length. */
+	HEAD_MAX = 1 + 5 * VARINT_MAX,
 };
 
-/* In front of each text. */
-struct __attribute__((packed)) head {
-	uint64_t addr;
-	uint32_t size;
-	uint32_t refcnt;
-	uint32_t len;
-	uint16_t type;
-	uint8_t kind;
+static const enum pyd_kind kinds[] = {
+	PYD_KIND_str,
+	PYD_KIND_bytes,
+	PYD_KIND_bytearray,
 };
+
+static uint8_t *put(uint8_t *to, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*to++ = (uint8_t)(v | 0x80);
+	*to++ = (uint8_t)v;
+	return to;
+}
+
+static uint64_t get(const uint8_t **from)
+{
+	const uint8_t *p = *from;
+	uint64_t v = 0;
+	unsigned int shift = 0;
+
+	/* What put() wrote: it ends. */
+	for (; *p & 0x80; p++, shift += 7)
+		v |= (uint64_t)(*p & 0x7f) << shift;
+	v |= (uint64_t)*p++ << shift;
+	*from = p;
+	return v;
+}
+
+/* A difference that may be below 0, small when it is near. */
+static uint64_t fold(uint64_t d)
+{
+	return d << 1 ^ (0 - (d >> 63));
+}
+
+static uint64_t unfold(uint64_t v)
+{
+	return v >> 1 ^ (0 - (v & 1));
+}
+
+static uint8_t *put_head(struct pyd_held_text *last,
+			 const struct pyd_held_text *t, unsigned int kind,
+			 uint8_t *to)
+{
+	uint8_t *first = to++;
+	uint64_t distance = t->addr - last->addr;
+	unsigned int flags = kind << KIND_SHIFT;
+
+	if (t->type == last->type)
+		flags |= SAME_TYPE;
+	else
+		to = put(to, t->type);
+	if (t->refcnt == last->refcnt)
+		flags |= SAME_REFCNT;
+	else
+		to = put(to, t->refcnt);
+	if (t->extra == last->extra)
+		flags |= SAME_EXTRA;
+	else
+		to = put(to, fold(t->extra));
+	if (distance % 8 == 0) {
+		flags |= ALIGNED;
+		distance = (uint64_t)((int64_t)distance / 8);
+	}
+	to = put(to, fold(distance));
+	to = put(to, t->len);
+	*first = (uint8_t)flags;
+	*last = *t;
+	return to;
+}
+
+/* The other way round: makes *last the next one. */
+static const uint8_t *get_head(struct pyd_held_text *last, enum pyd_kind *kind,
+			       const uint8_t *from)
+{
+	unsigned int flags = *from++;
+	uint64_t distance;
+
+	*kind = kinds[flags >> KIND_SHIFT];
+	if (!(flags & SAME_TYPE))
+		last->type = (size_t)get(&from);
+	if (!(flags & SAME_REFCNT))
+		last->refcnt = (uint32_t)get(&from);
+	if (!(flags & SAME_EXTRA))
+		last->extra = unfold(get(&from));
+	distance = unfold(get(&from));
+	last->addr += flags & ALIGNED ? 8 * distance : distance;
+	last->len = (size_t)get(&from);
+	return from;
+}
 
 /* TYPES_MAX in *ret: there are too many. */
 static enum pyd_code type_index(struct pyd_held *h, pyd_addr type, size_t *ret,
@@ -50,24 +140,35 @@ static enum pyd_code open_chunk(struct pyd_held *h, struct pyd_err *err)
 	return code;
 }
 
+/* Which of kinds, or their number. */
+static unsigned int index_of(enum pyd_kind kind)
+{
+	const unsigned int n = sizeof(kinds) / sizeof(kinds[0]);
+	unsigned int i = 0;
+
+	while (i < n && kinds[i] != kind)
+		i++;
+	return i;
+}
+
 enum pyd_code pyd_held_add(struct pyd_held *h, const struct pyd_node *node,
 			   size_t max, bool *ret_done, struct pyd_err *err)
 {
-	size_t need = sizeof(struct head) + node->value.len;
-	struct head head = {
+	size_t need = HEAD_MAX + node->value.len;
+	unsigned int kind = index_of(node->kind);
+	struct pyd_held_text t = {
 		.addr = node->addr,
-		.size = (uint32_t)node->size,
 		.refcnt = node->refcnt,
-		.len = (uint32_t)node->value.len,
-		.kind = (uint8_t)node->kind,
+		.extra = node->size - node->value.len,
+		.len = node->value.len,
 	};
 	struct pyd_buf *b;
-	size_t type;
+	uint8_t *to;
 	enum pyd_code code;
 
 	*ret_done = false;
 	if (node->mark || node->attrs.len || node->refs.len ||
-	    node->value.len > LARGE || node->size > UINT32_MAX)
+	    node->value.len > LARGE || kind == sizeof(kinds) / sizeof(kinds[0]))
 		return PYD_OK;
 	if (!h->n || h->chunks[h->n - 1].cap - h->chunks[h->n - 1].len < need) {
 		if (h->n >= max / CHUNK)
@@ -76,16 +177,14 @@ enum pyd_code pyd_held_add(struct pyd_held *h, const struct pyd_node *node,
 		if (code)
 			return code;
 	}
-	code = type_index(h, node->type, &type, err);
-	if (code || type == TYPES_MAX)
+	code = type_index(h, node->type, &t.type, err);
+	if (code || t.type == TYPES_MAX)
 		return code;
-	head.type = (uint16_t)type;
 	b = &h->chunks[h->n - 1];
-	memcpy(b->data + b->len, &head, sizeof(head));
-	if (node->value.len)
-		memcpy(b->data + b->len + sizeof(head), node->value.data,
-		       node->value.len);
-	b->len += need;
+	to = put_head(&h->last_text, &t, kind, b->data + b->len);
+	if (t.len)
+		memcpy(to, node->value.data, t.len);
+	b->len = (size_t)(to - b->data) + t.len;
 	*ret_done = true;
 	return PYD_OK;
 }
@@ -96,29 +195,28 @@ enum pyd_code pyd_held_take(struct pyd_held *h,
 						struct pyd_err *err),
 			    void *ctx, struct pyd_err *err)
 {
+	struct pyd_held_text t = { 0 };
 	struct pyd_node node = { 0 };
 
 	for (size_t i = 0; i < h->n; i++) {
 		struct pyd_buf *b = &h->chunks[i];
+		const uint8_t *at = b->data, *end = at + b->len;
 
-		for (size_t at = 0; at < b->len;) {
-			struct head head;
+		while (at < end) {
 			enum pyd_code code;
 
-			memcpy(&head, b->data + at, sizeof(head));
-			at += sizeof(head);
-			node.addr = head.addr;
-			node.type = h->types.data[head.type];
-			node.kind = (enum pyd_kind)head.kind;
-			node.size = head.size;
-			node.refcnt = head.refcnt;
+			at = get_head(&t, &node.kind, at);
+			node.addr = t.addr;
+			node.type = h->types.data[t.type];
+			node.size = t.len + t.extra;
+			node.refcnt = t.refcnt;
 			node.mark = 0;
 			node.value = (struct pyd_buf) {
-				.data = b->data + at,
-				.len = head.len,
-				.cap = head.len,
+				.data = b->data + (at - b->data),
+				.len = t.len,
+				.cap = t.len,
 			};
-			at += head.len;
+			at += t.len;
 			code = fn(ctx, &node, err);
 			if (code)
 				return code;
@@ -126,6 +224,7 @@ enum pyd_code pyd_held_take(struct pyd_held *h,
 		pyd_buf_deinit(b);
 	}
 	h->n = 0;
+	h->last_text = (struct pyd_held_text) { 0 };
 	return PYD_OK;
 }
 

@@ -53,21 +53,49 @@ Test(visited, every_address_once_and_in_order)
 	pyd_visited_deinit(&v);
 }
 
-struct seen {
-	size_t n;
-	pyd_addr type;
-};
+/* -- held texts -- */
+
+static uint8_t bytes[64];
+
+/* The text with that number: all of it differs from its neighbours' now and
+ * then, up and down, by little and by much. */
+static struct pyd_node text(size_t i)
+{
+	static const enum pyd_kind kinds[] = { PYD_KIND_str, PYD_KIND_bytes,
+					       PYD_KIND_bytearray };
+	uint64_t r = i * 0x9E3779B97F4A7C15ULL;
+
+	memset(bytes, (int)(uint8_t)i, sizeof(bytes));
+	return (struct pyd_node) {
+		.addr = i % 7	? 16 + 48 * i
+			: i % 2 ? r
+				: r & ~7ULL,
+		.type = 0x1000 + (i % 5 ? 0 : i % 300),
+		.kind = kinds[i % 11 % 3],
+		/* Less than the value, and more than 32 bits, too. */
+		.size = i % 13	? 49 + i % 50
+			: i % 3 ? i % 10
+				: r >> 1,
+		.refcnt = i % 17 ? 1 : (uint32_t)r,
+		.value = { bytes, i % 50, sizeof(bytes) },
+	};
+}
 
 static enum pyd_code check(void *ctx, struct pyd_node *n, struct pyd_err *err)
 {
-	struct seen *s = ctx;
+	size_t *seen = ctx;
+	struct pyd_node want = text((*seen)++);
 
 	(void)err;
-	cr_assert_eq(n->addr, 16 + 16 * s->n);
-	cr_assert_eq(n->type, s->type + s->n % 3);
-	cr_assert_eq(n->value.len, s->n % 50);
-	cr_assert(!n->value.len || n->value.data[0] == (uint8_t)s->n);
-	s->n++;
+	cr_assert_eq(n->addr, want.addr);
+	cr_assert_eq(n->type, want.type);
+	cr_assert_eq(n->kind, want.kind);
+	cr_assert_eq(n->size, want.size);
+	cr_assert_eq(n->refcnt, want.refcnt);
+	cr_assert_eq(n->value.len, want.value.len);
+	cr_assert(!n->mark && !n->refs.len && !n->attrs.len);
+	cr_assert(!n->value.len ||
+		  !memcmp(n->value.data, want.value.data, n->value.len));
 	return PYD_OK;
 }
 
@@ -75,27 +103,30 @@ enum { MAX = 4 << 20 };
 
 Test(held, what_goes_in_comes_out_until_it_is_full)
 {
-	static uint8_t bytes[64];
 	struct pyd_held h = { 0 };
-	struct seen s = { .type = 0x1000 };
-	struct pyd_node n = { .kind = PYD_KIND_str, .size = 50, .refcnt = 1 };
+	struct pyd_node n;
 	struct pyd_err err;
-	size_t kept = 0;
+	size_t kept = 0, bytes_kept = 0, seen = 0;
 	bool done = true;
 
 	for (size_t i = 0; done; i++) {
-		memset(bytes, (int)(uint8_t)i, sizeof(bytes));
-		n.addr = 16 + 16 * i;
-		n.type = s.type + i % 3;
-		n.value = (struct pyd_buf) { bytes, i % 50, 64 };
+		n = text(i);
 		cr_assert(!pyd_held_add(&h, &n, MAX, &done, &err));
 		kept += done;
+		bytes_kept += done ? n.value.len : 0;
 	}
-	cr_assert_gt(kept * 47, MAX * 9 / 10);
-	cr_assert_lt(kept * 47, MAX * 11 / 10);
-	cr_assert(!pyd_held_take(&h, check, &s, &err));
-	cr_assert_eq(s.n, kept);
+	cr_assert_lt(bytes_kept, MAX);
+	cr_assert_gt(bytes_kept + 8 * kept, MAX * 9 / 10);
+	cr_assert(!pyd_held_take(&h, check, &seen, &err));
+	cr_assert_eq(seen, kept);
+	/* Once more from the beginning, and not what is more than a text. */
+	n = text(seen = 0);
+	cr_assert(!pyd_held_add(&h, &n, MAX, &done, &err) && done);
 	n.mark = PYD_MARK_TRUNCATED;
 	cr_assert(!pyd_held_add(&h, &n, MAX, &done, &err) && !done);
+	n.mark = 0;
+	n.kind = PYD_KIND_list;
+	cr_assert(!pyd_held_add(&h, &n, MAX, &done, &err) && !done);
+	cr_assert(!pyd_held_take(&h, check, &seen, &err) && seen == 1);
 	pyd_held_deinit(&h);
 }
