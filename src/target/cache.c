@@ -12,7 +12,7 @@ enum {
 	PAGES = BLOCK / PAGE,
 	ALL_PAGES = (1 << PAGES) - 1,
 	NONE = -1,
-	DEFAULT_BYTES = 28 << 20,
+	DEFAULT_BYTES = 16 << 20,
 };
 
 struct block {
