@@ -5,16 +5,15 @@
 
 enum {
 	WILD_MAX = 1 << 20,
-	PAGE_SHIFT = 12,
 	TAKE_MAX = 2048, /* queued addresses that are taken at once, about */
 };
 
-const uint64_t pyd_visited_none[PYD_PIECE_WORDS];
+static const uint32_t no_pages[PYD_PIECE_PAGES];
 
 /* What nobody writes to: see own(). */
-static uint64_t *none(void)
+static uint32_t *none(void)
 {
-	return (uint64_t *)(uintptr_t)pyd_visited_none;
+	return (uint32_t *)(uintptr_t)no_pages;
 }
 
 /* -- pieces -- */
@@ -25,11 +24,11 @@ static void map_pages(struct pyd_piece *p, const struct pyd_target *t)
 	pyd_addr start = p->key << PYD_PIECE_SHIFT;
 
 	for (size_t i = 0; i < PYD_PIECE_PAGES; i++) {
-		pyd_addr at = start + (i << PAGE_SHIFT);
+		pyd_addr at = start + (i << PYD_PAGE_SHIFT);
 
 		/* Those of a recorded image may end inside of a page. */
 		if (!t->nregions || pyd_target_region(t, at) ||
-		    pyd_target_region(t, at + (1 << PAGE_SHIFT) - 1))
+		    pyd_target_region(t, at + (1 << PYD_PAGE_SHIFT) - 1))
 			p->mapped[i / 64] |= 1ULL << (i % 64);
 	}
 }
@@ -61,7 +60,7 @@ static enum pyd_code add_piece(struct pyd_visited *v,
 		return nomem(err);
 	p->key = key;
 	for (size_t k = 0; k < 2; k++)
-		p->planes[k].met = p->planes[k].todo = none();
+		p->planes[k].known = none();
 	map_pages(p, t);
 	/* Key 0 is the map's "empty": addresses below 1 MiB. */
 	code = pyd_map_put(&v->pieces, key + 1, (uint64_t)(uintptr_t)p, err);
@@ -89,42 +88,9 @@ static struct pyd_piece *find(const struct pyd_visited *v, pyd_addr addr)
 
 static bool is_mapped(const struct pyd_piece *p, pyd_addr addr)
 {
-	size_t page = (size_t)(addr >> PAGE_SHIFT) & (PYD_PIECE_PAGES - 1);
+	size_t page = (size_t)(addr >> PYD_PAGE_SHIFT) & (PYD_PIECE_PAGES - 1);
 
 	return p->mapped[page / 64] >> (page % 64) & 1;
-}
-
-static struct pyd_plane *plane_of(struct pyd_piece *p, pyd_addr addr)
-{
-	return &p->planes[addr >> 3 & 1];
-}
-
-static size_t word_of(pyd_addr addr, uint64_t *ret_mask)
-{
-	*ret_mask = 1ULL << (addr >> 4 & 63);
-	return (size_t)(addr >> 10) & (PYD_PIECE_WORDS - 1);
-}
-
-/* Makes the bits such that they can be set. */
-static enum pyd_code own(uint64_t **bits, struct pyd_err *err)
-{
-	uint64_t *made;
-
-	if (*bits != pyd_visited_none)
-		return PYD_OK;
-	made = calloc(PYD_PIECE_WORDS, sizeof(*made));
-	if (!made)
-		return nomem(err);
-	*bits = made;
-	return PYD_OK;
-}
-
-/* Gives the bits up, of which none is set. */
-static void give_up(uint64_t **bits)
-{
-	if (*bits != pyd_visited_none)
-		free(*bits);
-	*bits = none();
 }
 
 /* -- the set -- */
@@ -143,9 +109,21 @@ static enum pyd_code add_wild(struct pyd_visited *v, pyd_addr addr,
 struct place {
 	struct pyd_piece *piece;
 	struct pyd_plane *plane;
-	size_t word;
+	uint32_t *entry; /* of plane->known; not to be written to while 0 */
+	size_t page, word;
 	uint64_t mask;
 };
+
+/* Of an address in a page of the piece that is mapped. */
+static void locate(struct pyd_piece *p, pyd_addr addr, struct place *ret)
+{
+	ret->piece = p;
+	ret->plane = &p->planes[addr >> 3 & 1];
+	ret->page = (size_t)(addr >> PYD_PAGE_SHIFT) & (PYD_PIECE_PAGES - 1);
+	ret->entry = &ret->plane->known[ret->page];
+	ret->word = (size_t)(addr >> 10) & (PYD_BITS_WORDS - 1);
+	ret->mask = 1ULL << (addr >> 4 & 63);
+}
 
 static enum pyd_code place_of(struct pyd_visited *v, const struct pyd_target *t,
 			      pyd_addr addr, struct place *ret,
@@ -172,15 +150,123 @@ static enum pyd_code place_of(struct pyd_visited *v, const struct pyd_target *t,
 	}
 	if (!is_mapped(p, addr))
 		return PYD_OK;
-	ret->plane = plane_of(p, addr);
-	ret->word = word_of(addr, &ret->mask);
-	ret->piece = p;
+	locate(p, addr, ret);
 	return PYD_OK;
 }
 
-static bool is_known(const struct pyd_plane *plane, size_t word, uint64_t mask)
+/* What is known in a page of which the entry is not 0. */
+static uint64_t *known_of(const struct pyd_visited *v, uint32_t entry)
 {
-	return (plane->met[word] | plane->todo[word]) & mask;
+	return pyd_bits_at(&v->bits, entry >> PYD_FLAG_BITS);
+}
+
+static bool is_known(const struct pyd_visited *v, const struct place *at)
+{
+	return *at->entry && known_of(v, *at->entry)[at->word] & at->mask;
+}
+
+/* Has the page's entry be one that can be written to. */
+static enum pyd_code own(struct pyd_visited *v, struct place *at,
+			 struct pyd_err *err)
+{
+	uint32_t block = 0;
+	enum pyd_code code;
+
+	if (*at->entry)
+		return PYD_OK;
+	if (at->plane->known == no_pages) {
+		uint32_t *made = calloc(PYD_PIECE_PAGES, sizeof(*made));
+
+		if (!made)
+			return nomem(err);
+		at->plane->known = made;
+		at->entry = &made[at->page];
+	}
+	code = pyd_bits_take(&v->bits, &block, err);
+	if (!code)
+		*at->entry = block << PYD_FLAG_BITS;
+	return code;
+}
+
+/* A block for the page. */
+static enum pyd_code split(struct pyd_visited *v, struct pyd_split *s,
+			   size_t page, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	if (!s->blocks) {
+		s->blocks = malloc(PYD_PIECE_PAGES * sizeof(*s->blocks));
+		if (!s->blocks)
+			return nomem(err);
+	}
+	code = pyd_bits_take(&v->bits, &s->blocks[page], err);
+	s->n += !code;
+	return code;
+}
+
+static void join(struct pyd_visited *v, struct pyd_split *s, size_t page)
+{
+	pyd_bits_give(&v->bits, s->blocks[page]);
+	if (--s->n)
+		return;
+	free(s->blocks);
+	s->blocks = NULL;
+}
+
+/* What is queued in a word of a page. */
+static uint64_t queued_in(const struct pyd_visited *v,
+			  const struct pyd_plane *plane, size_t page,
+			  size_t word)
+{
+	uint32_t entry = plane->known[page];
+
+	if (entry & PYD_QUEUED_ALL)
+		return known_of(v, entry)[word];
+	if (entry & PYD_QUEUED_SOME)
+		return pyd_bits_at(&v->bits, plane->queued.blocks[page])[word];
+	return 0;
+}
+
+static uint64_t done_in(const struct pyd_visited *v,
+			const struct pyd_plane *plane, size_t page, size_t word)
+{
+	return known_of(v, plane->known[page])[word] &
+	       ~queued_in(v, plane, page, word);
+}
+
+/* Has what is queued in the page say so by itself. */
+static enum pyd_code split_queued(struct pyd_visited *v, struct place *at,
+				  struct pyd_err *err)
+{
+	struct pyd_split *s = &at->plane->queued;
+	enum pyd_code code = split(v, s, at->page, err);
+
+	if (code)
+		return code;
+	for (size_t i = 0; i < PYD_BITS_WORDS; i++)
+		pyd_bits_at(&v->bits, s->blocks[at->page])[i] =
+			queued_in(v, at->plane, at->page, i);
+	*at->entry &= ~(uint32_t)PYD_QUEUED;
+	*at->entry |= PYD_QUEUED_SOME;
+	return PYD_OK;
+}
+
+/* The same for what is set aside. */
+static enum pyd_code split_later(struct pyd_visited *v, struct place *at,
+				 struct pyd_err *err)
+{
+	struct pyd_split *s = &at->plane->later;
+	bool all = *at->entry & PYD_LATER_ALL;
+	enum pyd_code code = split(v, s, at->page, err);
+
+	if (code)
+		return code;
+	for (size_t i = 0; all && i < PYD_BITS_WORDS; i++)
+		pyd_bits_at(&v->bits, s->blocks[at->page])[i] =
+			done_in(v, at->plane, at->page, i);
+	*at->entry &= ~(uint32_t)PYD_LATER;
+	*at->entry |= PYD_LATER_SOME;
+	return PYD_OK;
 }
 
 enum pyd_code pyd_visited_add(struct pyd_visited *v, const struct pyd_target *t,
@@ -193,12 +279,16 @@ enum pyd_code pyd_visited_add(struct pyd_visited *v, const struct pyd_target *t,
 		return code;
 	if (!at.piece)
 		return add_wild(v, addr, ret_new, err);
-	*ret_new = !is_known(at.plane, at.word, at.mask);
+	*ret_new = !is_known(v, &at);
 	if (!*ret_new)
 		return PYD_OK;
-	code = own(&at.plane->met, err);
+	code = own(v, &at, err);
+	if (!code && *at.entry & PYD_QUEUED_ALL)
+		code = split_queued(v, &at, err);
+	if (!code && *at.entry & PYD_LATER_ALL)
+		code = split_later(v, &at, err);
 	if (!code)
-		at.plane->met[at.word] |= at.mask;
+		known_of(v, *at.entry)[at.word] |= at.mask;
 	return code;
 }
 
@@ -208,6 +298,7 @@ enum pyd_code pyd_visited_queue(struct pyd_visited *v,
 				struct pyd_err *err)
 {
 	struct place at;
+	bool first;
 	enum pyd_code code = place_of(v, t, addr, &at, err);
 
 	*ret_queued = false;
@@ -215,61 +306,89 @@ enum pyd_code pyd_visited_queue(struct pyd_visited *v,
 		return code;
 	if (!at.piece)
 		return add_wild(v, addr, ret_new, err);
-	*ret_new = !is_known(at.plane, at.word, at.mask);
+	*ret_new = !is_known(v, &at);
 	if (!*ret_new)
 		return PYD_OK;
-	code = own(&at.plane->todo, err);
+	first = !*at.entry;
+	code = own(v, &at, err);
+	if (!code && first)
+		*at.entry |= PYD_QUEUED_ALL;
+	else if (!code && !(*at.entry & PYD_QUEUED))
+		code = split_queued(v, &at, err);
 	if (code)
 		return code;
-	at.plane->todo[at.word] |= at.mask;
-	at.piece->words[at.word / 64] |= 1ULL << (at.word % 64);
+	if (*at.entry & PYD_QUEUED_SOME)
+		pyd_bits_at(&v->bits,
+			    at.plane->queued.blocks[at.page])[at.word] |=
+			at.mask;
+	known_of(v, *at.entry)[at.word] |= at.mask;
+	at.piece->pages[at.page / 64] |= 1ULL << (at.page % 64);
 	at.piece->nqueued++;
 	v->nqueued++;
 	*ret_queued = true;
 	return PYD_OK;
 }
 
+/* False for an address that has no bits. */
+static bool find_place(const struct pyd_visited *v, pyd_addr addr,
+		       struct place *ret)
+{
+	struct pyd_piece *p = addr % 8 ? NULL : find(v, addr);
+
+	if (!p || !is_mapped(p, addr))
+		return false;
+	locate(p, addr, ret);
+	return true;
+}
+
 bool pyd_visited_has(const struct pyd_visited *v, pyd_addr addr)
 {
-	const struct pyd_plane *plane;
-	struct pyd_piece *p;
-	uint64_t found, mask;
-	size_t word;
+	struct place at;
+	uint64_t found;
 
 	if (pyd_map_get(&v->wild, addr, &found))
 		return true;
-	p = addr % 8 ? NULL : find(v, addr);
-	if (!p)
-		return false;
-	plane = plane_of(p, addr);
-	word = word_of(addr, &mask);
-	return is_known(plane, word, mask);
+	return find_place(v, addr, &at) && is_known(v, &at);
 }
 
 /* -- what is to be done -- */
 
+/* When all that is done in the page is set aside, that takes no bits. */
+static void tidy_later(struct pyd_visited *v, const struct place *at)
+{
+	struct pyd_split *s = &at->plane->later;
+	const uint64_t *later = pyd_bits_at(&v->bits, s->blocks[at->page]);
+
+	for (size_t i = 0; i < PYD_BITS_WORDS; i++)
+		if (later[i] != done_in(v, at->plane, at->page, i))
+			return;
+	join(v, s, at->page);
+	*at->entry &= ~(uint32_t)PYD_LATER;
+	*at->entry |= PYD_LATER_ALL;
+}
+
 enum pyd_code pyd_visited_later(struct pyd_visited *v, pyd_addr addr,
 				bool *ret_done, struct pyd_err *err)
 {
-	struct pyd_piece *p = addr % 8 ? NULL : find(v, addr);
-	struct pyd_plane *plane;
-	uint64_t mask;
-	size_t word;
-	enum pyd_code code;
+	struct place at;
+	uint64_t *later;
+	enum pyd_code code = PYD_OK;
 
 	*ret_done = false;
-	if (!p || !is_mapped(p, addr))
+	if (!find_place(v, addr, &at) || !is_known(v, &at) ||
+	    queued_in(v, at.plane, at.page, at.word) & at.mask)
 		return PYD_OK;
-	plane = plane_of(p, addr);
-	word = word_of(addr, &mask);
-	if (!(plane->met[word] & mask))
+	*ret_done = true;
+	if (*at.entry & PYD_LATER_ALL)
 		return PYD_OK;
-	code = own(&plane->todo, err);
+	if (!(*at.entry & PYD_LATER_SOME))
+		code = split_later(v, &at, err);
 	if (code)
 		return code;
-	plane->todo[word] |= mask;
-	p->nlater++;
-	*ret_done = true;
+	later = pyd_bits_at(&v->bits, at.plane->later.blocks[at.page]);
+	later[at.word] |= at.mask;
+	at.piece->nlater++;
+	tidy_later(v, &at);
 	return PYD_OK;
 }
 
@@ -288,43 +407,60 @@ static void sort_pieces(struct pyd_visited *v)
 	v->nsorted = v->n;
 }
 
-/* Takes what is queued in a word: it is met, from now on. */
-static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
-			  size_t word, struct pyd_vec *out, struct pyd_err *err)
+static pyd_addr start_of(const struct pyd_piece *p, size_t page, size_t plane,
+			 size_t word)
 {
-	pyd_addr start = (p->key << PYD_PIECE_SHIFT) + (word << 10);
-	size_t n = 0;
-	enum pyd_code code = pyd_vec_reserve(out, 128, err);
+	return (p->key << PYD_PIECE_SHIFT) + (page << PYD_PAGE_SHIFT) +
+	       (word << 10) + 8 * plane;
+}
+
+/* What was queued in the page is done, from now on. */
+static enum pyd_code finish(struct pyd_visited *v, struct pyd_plane *plane,
+			    size_t page, struct pyd_err *err)
+{
+	uint32_t *entry = &plane->known[page];
+	struct place at = { .plane = plane, .entry = entry, .page = page };
+
+	if (*entry & PYD_LATER_ALL) {
+		enum pyd_code code = split_later(v, &at, err);
+
+		if (code)
+			return code;
+	}
+	if (*entry & PYD_QUEUED_SOME)
+		join(v, &plane->queued, page);
+	*entry &= ~(uint32_t)PYD_QUEUED;
+	return PYD_OK;
+}
+
+/* Takes what is queued in a page. */
+static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
+			  size_t page, struct pyd_vec *out, struct pyd_err *err)
+{
+	const size_t most = (size_t)2 * PYD_BITS_WORDS * 64;
+	uint32_t n = 0;
+	enum pyd_code code = pyd_vec_reserve(out, most, err);
 
 	for (size_t k = 0; k < 2 && !code; k++) {
 		struct pyd_plane *plane = &p->planes[k];
-		uint64_t bits = plane->todo[word] & ~plane->met[word];
 
-		if (!bits)
+		if (!(plane->known[page] & PYD_QUEUED))
 			continue;
-		code = own(&plane->met, err);
-		if (code)
-			break;
-		plane->todo[word] &= ~bits;
-		plane->met[word] |= bits;
-		for (; bits; bits &= bits - 1, n++)
-			out->data[out->len++] =
-				start + 8 * k +
-				((pyd_addr)__builtin_ctzll(bits) << 4);
+		for (size_t i = 0; i < PYD_BITS_WORDS; i++) {
+			pyd_addr start = start_of(p, page, k, i);
+			uint64_t bits = queued_in(v, plane, page, i);
+
+			for (; bits; bits &= bits - 1, n++)
+				out->data[out->len++] =
+					start +
+					((pyd_addr)__builtin_ctzll(bits) << 4);
+		}
+		code = finish(v, plane, page, err);
 	}
-	p->words[word / 64] &= ~(1ULL << (word % 64));
+	p->pages[page / 64] &= ~(1ULL << (page % 64));
 	p->nqueued -= n;
 	v->nqueued -= n;
 	return code;
-}
-
-/* Of a piece in which nothing is left to do. */
-static void settle(struct pyd_piece *p)
-{
-	if (p->nqueued || p->nlater)
-		return;
-	for (size_t k = 0; k < 2; k++)
-		give_up(&p->planes[k].todo);
 }
 
 enum pyd_code pyd_visited_next(struct pyd_visited *v, struct pyd_vec *out,
@@ -345,14 +481,27 @@ enum pyd_code pyd_visited_next(struct pyd_visited *v, struct pyd_vec *out,
 			break;
 	}
 	p = v->all[v->at];
-	for (size_t i = 0; i < PYD_PIECE_WORDS / 64; i++)
-		while (p->words[i] && out->len < end && !code)
+	for (size_t i = 0; i < PYD_PIECE_PAGES / 64; i++)
+		while (p->pages[i] && out->len < end && !code)
 			code = take(
 				v, p,
-				i * 64 + (size_t)__builtin_ctzll(p->words[i]),
+				i * 64 + (size_t)__builtin_ctzll(p->pages[i]),
 				out, err);
-	settle(p);
 	return code;
+}
+
+/* What is set aside in a word of a page. */
+static uint64_t later_in(const struct pyd_visited *v,
+			 const struct pyd_plane *plane, size_t page,
+			 size_t word)
+{
+	uint32_t entry = plane->known[page];
+
+	if (entry & PYD_LATER_ALL)
+		return done_in(v, plane, page, word);
+	if (entry & PYD_LATER_SOME)
+		return pyd_bits_at(&v->bits, plane->later.blocks[page])[word];
+	return 0;
 }
 
 enum pyd_code pyd_visited_each_later(struct pyd_visited *v,
@@ -361,24 +510,24 @@ enum pyd_code pyd_visited_each_later(struct pyd_visited *v,
 							 struct pyd_err *err),
 				     void *ctx, struct pyd_err *err)
 {
+	const size_t words = (size_t)PYD_PIECE_PAGES * PYD_BITS_WORDS;
+
 	sort_pieces(v);
 	for (size_t i = 0; i < v->n; i++) {
 		const struct pyd_piece *p = v->all[i];
-		pyd_addr start = p->key << PYD_PIECE_SHIFT;
 
-		for (size_t at = 0; p->nlater && at < 2 * PYD_PIECE_WORDS;
-		     at++) {
-			const struct pyd_plane *plane = &p->planes[at & 1];
-			size_t word = at / 2;
-			uint64_t bits;
+		for (size_t at = 0; p->nlater && at < 2 * words; at++) {
+			size_t page = at / 2 / PYD_BITS_WORDS;
+			size_t word = at / 2 % PYD_BITS_WORDS, k = at & 1;
+			pyd_addr start = start_of(p, page, k, word);
+			uint64_t bits = later_in(v, &p->planes[k], page, word);
 
-			bits = plane->todo[word] & plane->met[word];
 			for (; bits; bits &= bits - 1) {
-				pyd_addr addr =
-					start + (word << 10) +
-					((pyd_addr)__builtin_ctzll(bits) << 4) +
-					(at & 1 ? 8 : 0);
-				enum pyd_code code = fn(ctx, addr, err);
+				enum pyd_code code = fn(
+					ctx,
+					start + ((pyd_addr)__builtin_ctzll(bits)
+						 << 4),
+					err);
 
 				if (code)
 					return code;
@@ -388,16 +537,23 @@ enum pyd_code pyd_visited_each_later(struct pyd_visited *v,
 	return PYD_OK;
 }
 
+static void free_plane(struct pyd_plane *plane)
+{
+	if (plane->known != no_pages)
+		free(plane->known);
+	free(plane->queued.blocks);
+	free(plane->later.blocks);
+}
+
 void pyd_visited_deinit(struct pyd_visited *v)
 {
 	for (size_t i = 0; i < v->n; i++) {
-		for (size_t k = 0; k < 2; k++) {
-			give_up(&v->all[i]->planes[k].met);
-			give_up(&v->all[i]->planes[k].todo);
-		}
+		for (size_t k = 0; k < 2; k++)
+			free_plane(&v->all[i]->planes[k]);
 		free(v->all[i]);
 	}
 	free(v->all);
+	pyd_bits_deinit(&v->bits);
 	pyd_map_deinit(&v->pieces);
 	pyd_map_deinit(&v->wild);
 	*v = (struct pyd_visited) { 0 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The addresses that the walk has met, and what became of them: two bits for
- * each 16 bytes of mapped memory, in pieces that exist once an address of
- * theirs is met. Only addresses inside mapped regions go in, so a target full
- * of wild pointers cannot make it grow.
+ * The addresses that the walk has met, and what became of them. Each 16 bytes
+ * of a page in which something was met have one bit; a second one where some of
+ * the page is queued and some is done, which ends when all of it is done. Only
+ * addresses inside mapped regions go in, so a target full of wild pointers
+ * cannot make it grow.
  */
 #ifndef PYD_WALK_VISITED_H
 #define PYD_WALK_VISITED_H
@@ -11,35 +12,53 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "target/target.h"
+#include "walk/bits.h"
 
 enum {
 	PYD_PIECE_SHIFT = 20,
-	PYD_PIECE_WORDS = (1 << PYD_PIECE_SHIFT) / 16 / 64,
-	PYD_PIECE_PAGES = (1 << PYD_PIECE_SHIFT) / 4096,
-	PYD_PIECES_NEAR = 4096, /* a power of two */
+	PYD_PAGE_SHIFT = 12,
+	PYD_PIECE_PAGES = 1 << (PYD_PIECE_SHIFT - PYD_PAGE_SHIFT),
+	PYD_PIECES_NEAR = 16384, /* a power of two: 16 GB */
 };
 
-/*
- * What lies at multiples of 16, and what at 8 beside them, which is rare, has
- * bits of its own. met and todo say together: neither: not met; todo alone:
- * queued; met: done; both: read, but to be written later. So that what is
- * queued takes one bit, and what is done as well.
- */
+/* Flags of a page, below the number of its block. What is known is queued or
+ * done; what is done may be set aside, to be done again later. */
+enum {
+	PYD_QUEUED_ALL = 1,  /* all that is known is queued */
+	PYD_QUEUED_SOME = 2, /* that of which a block has the bits */
+	PYD_QUEUED = PYD_QUEUED_ALL | PYD_QUEUED_SOME,
+	PYD_LATER_ALL = 4, /* all that is done is set aside */
+	PYD_LATER_SOME = 8,
+	PYD_LATER = PYD_LATER_ALL | PYD_LATER_SOME,
+	PYD_FLAG_BITS = 4,
+};
+
+/* The blocks of some pages. */
+struct pyd_split {
+	uint32_t *blocks; /* PYD_PIECE_PAGES; NULL when there are none */
+	uint32_t n;
+};
+
+/* What lies at multiples of 16; what lies at 8 beside them, which is rare, has
+ * a plane of its own. */
 struct pyd_plane {
-	uint64_t *met;	/* PYD_PIECE_WORDS; shared zeros until one is set */
-	uint64_t *todo; /* likewise */
+	/* PYD_PIECE_PAGES: block << PYD_FLAG_BITS and flags, 0 where nothing
+	 * is known; shared zeros until one is set. */
+	uint32_t *known;
+	struct pyd_split queued, later; /* where PYD_..._SOME is set */
 };
 
 struct pyd_piece {
 	uint64_t key; /* address >> PYD_PIECE_SHIFT */
 	uint64_t mapped[PYD_PIECE_PAGES / 64];
+	/* Pages in which something is queued, of either plane. */
+	uint64_t pages[PYD_PIECE_PAGES / 64];
 	struct pyd_plane planes[2];
-	/* Words in which something is queued, of either plane. */
-	uint64_t words[PYD_PIECE_WORDS / 64];
-	size_t nqueued, nlater;
+	uint32_t nqueued, nlater;
 };
 
 struct pyd_visited {
+	struct pyd_bits bits;
 	struct pyd_map pieces; /* address >> PYD_PIECE_SHIFT -> piece */
 	struct pyd_piece *near[PYD_PIECES_NEAR]; /* some, by the low bits */
 	/* All of them, ordered by address up to nsorted. */
@@ -50,8 +69,6 @@ struct pyd_visited {
 	/* Addresses outside all regions, or unaligned; bounded. */
 	struct pyd_map wild;
 };
-
-extern const uint64_t pyd_visited_none[PYD_PIECE_WORDS];
 
 /* The piece of an address, if it is among those near; else NULL. */
 static inline struct pyd_piece *pyd_visited_near(const struct pyd_visited *v,
@@ -68,21 +85,27 @@ static inline struct pyd_piece *pyd_visited_near(const struct pyd_visited *v,
 static inline bool pyd_visited_quick(struct pyd_visited *v, pyd_addr addr)
 {
 	struct pyd_piece *p = pyd_visited_near(v, addr);
-	size_t word = (size_t)(addr >> 10) & (PYD_PIECE_WORDS - 1);
-	size_t page = (size_t)(addr >> 12) & (PYD_PIECE_PAGES - 1);
-	uint64_t mask = 1ULL << (addr >> 4 & 63);
+	size_t page = (size_t)(addr >> PYD_PAGE_SHIFT) & (PYD_PIECE_PAGES - 1);
+	size_t word = (size_t)(addr >> 10) & (PYD_BITS_WORDS - 1);
+	uint64_t mask = 1ULL << (addr >> 4 & 63), *known;
 	struct pyd_plane *plane;
+	uint32_t entry;
 
 	if (!p || addr & 7)
 		return false;
 	plane = &p->planes[addr >> 3 & 1];
-	if ((plane->met[word] | plane->todo[word]) & mask)
-		return true;
-	if (plane->todo == pyd_visited_none ||
-	    !(p->mapped[page / 64] >> (page % 64) & 1))
+	entry = plane->known[page];
+	if (!entry)
 		return false;
-	plane->todo[word] |= mask;
-	p->words[word / 64] |= 1ULL << (word % 64);
+	known = pyd_bits_at(&v->bits, entry >> PYD_FLAG_BITS) + word;
+	if (*known & mask)
+		return true;
+	if (!(entry & PYD_QUEUED))
+		return false;
+	if (entry & PYD_QUEUED_SOME)
+		pyd_bits_at(&v->bits, plane->queued.blocks[page])[word] |= mask;
+	*known |= mask;
+	p->pages[page / 64] |= 1ULL << (page % 64);
 	p->nqueued++;
 	v->nqueued++;
 	return true;

@@ -341,7 +341,7 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
  * makes way for it. */
 static size_t texts_max(const struct pyd_walk *w)
 {
-	const uint64_t most = 16 << 20, least = 6 << 20;
+	const uint64_t most = 16 << 20, least = 16 << 20;
 	uint64_t less = w->memory / 128;
 
 	return most - (less < most - least ? less : most - least);

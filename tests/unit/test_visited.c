@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "../tools/dumpgen.h"
 #include "dump/held.h"
 #include "walk/visited.h"
 
@@ -51,6 +52,144 @@ Test(visited, every_address_once_and_in_order)
 	pyd_vec_deinit(&out);
 	pyd_vec_deinit(&later);
 	pyd_visited_deinit(&v);
+}
+
+/* -- the same as a plain table, whatever is done in which order -- */
+
+enum { SLOTS = 1 << 13 /* of 8 bytes each, across the end of a piece */ };
+
+enum what { UNKNOWN, QUEUED, DONE, LATER };
+
+struct model {
+	struct pyd_visited v;
+	enum what what[SLOTS];
+	size_t nqueued;
+	uint64_t rng;
+	/* Slots are as dense as that, of which every so many at 8. */
+	size_t dense, odd;
+};
+
+static pyd_addr addr_of(size_t slot)
+{
+	return (pyd_addr)(0x7f00000f8000ULL + 8 * slot);
+}
+
+static size_t slot_of(pyd_addr addr)
+{
+	return (size_t)(addr - addr_of(0)) / 8;
+}
+
+/* A slot, mostly near others that were picked. */
+static size_t pick(struct model *m)
+{
+	size_t slot = gen_next(&m->rng) % (SLOTS / m->dense) * m->dense;
+
+	return gen_next(&m->rng) % m->odd ? slot & ~(size_t)1 : slot | 1;
+}
+
+static void meet(struct model *m, bool queues)
+{
+	size_t slot = pick(m);
+	bool new, queued = false;
+	struct pyd_err err;
+
+	if (queues && pyd_visited_quick(&m->v, addr_of(slot))) {
+		if (m->what[slot] == UNKNOWN) {
+			m->what[slot] = QUEUED;
+			m->nqueued++;
+		}
+		return;
+	}
+	if (queues)
+		cr_assert(!pyd_visited_queue(&m->v, &target, addr_of(slot),
+					     &new, &queued, &err));
+	else
+		cr_assert(!pyd_visited_add(&m->v, &target, addr_of(slot), &new,
+					   &err));
+	cr_assert_eq(new, m->what[slot] == UNKNOWN);
+	cr_assert_eq(queued, new &&queues);
+	if (new)
+		m->what[slot] = queues ? QUEUED : DONE;
+	m->nqueued += queued;
+}
+
+static void set_aside(struct model *m, size_t slot)
+{
+	struct pyd_err err;
+	bool is_done = m->what[slot] == DONE || m->what[slot] == LATER, done;
+
+	cr_assert(!pyd_visited_later(&m->v, addr_of(slot), &done, &err));
+	cr_assert_eq(done, is_done);
+	if (done)
+		m->what[slot] = LATER;
+}
+
+static void take_some(struct model *m, bool aside)
+{
+	struct pyd_vec out = { 0 };
+	struct pyd_err err;
+
+	cr_assert(!pyd_visited_next(&m->v, &out, &err));
+	cr_assert_eq(!out.len, !m->nqueued);
+	for (size_t i = 0; i < out.len; i++) {
+		size_t slot = slot_of(out.data[i]);
+
+		cr_assert(slot < SLOTS && m->what[slot] == QUEUED);
+		m->what[slot] = DONE;
+	}
+	m->nqueued -= out.len;
+	for (size_t i = 0; aside && i < out.len; i++)
+		set_aside(m, slot_of(out.data[i]));
+	pyd_vec_deinit(&out);
+}
+
+static void compare(struct model *m)
+{
+	struct pyd_vec later = { 0 };
+	struct pyd_err err;
+	size_t n = 0;
+
+	cr_assert_eq(m->v.nqueued, m->nqueued);
+	cr_assert(!pyd_visited_each_later(&m->v, note, &later, &err));
+	for (size_t i = 0; i < later.len; i++)
+		cr_assert_eq(m->what[slot_of(later.data[i])], LATER);
+	for (size_t i = 0; i < SLOTS; i++) {
+		cr_assert_eq(pyd_visited_has(&m->v, addr_of(i)),
+			     m->what[i] != UNKNOWN);
+		n += m->what[i] == LATER;
+	}
+	cr_assert_eq(n, later.len);
+	pyd_vec_deinit(&later);
+}
+
+Test(visited, the_same_as_a_table)
+{
+	static struct model m;
+
+	for (uint64_t seed = 1; seed < 25; seed++) {
+		m = (struct model) {
+			.rng = seed,
+			.dense = (size_t)1 << seed % 5,
+			.odd = seed % 3 ? 1000 : 4,
+		};
+		for (size_t i = 0; i < 6000; i++) {
+			uint64_t what = gen_next(&m.rng) % 100;
+
+			if (what < 60)
+				meet(&m, true);
+			else if (what < 64 + 10 * (seed % 2))
+				meet(&m, false);
+			else if (what < 90)
+				set_aside(&m, pick(&m));
+			else if (what < 90 + seed % 10)
+				take_some(&m, gen_next(&m.rng) % 2);
+		}
+		compare(&m);
+		while (m.nqueued)
+			take_some(&m, true);
+		compare(&m);
+		pyd_visited_deinit(&m.v);
+	}
 }
 
 /* -- held texts -- */
