@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks of 256 bits: one for each 16 bytes of a page. */
+/* Blocks of 512 bits: one for each 16 bytes of two pages. */
 #ifndef PYD_WALK_BITS_H
 #define PYD_WALK_BITS_H
 
@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 enum {
-	PYD_BITS_WORDS = 4,	   /* of 64 bits, in a block */
-	PYD_BITS_CHUNK_SHIFT = 16, /* blocks in one piece of memory */
+	PYD_BITS_WORDS = 8,	   /* of 64 bits, in a block */
+	PYD_BITS_CHUNK_SHIFT = 15, /* blocks in one piece of memory */
 	PYD_BITS_MAX = 1 << 28,
 };
 

@@ -8,12 +8,12 @@ enum {
 	TAKE_MAX = 2048, /* queued addresses that are taken at once, about */
 };
 
-static const uint32_t no_pages[PYD_PIECE_PAGES];
+static const uint32_t no_spans[PYD_PIECE_SPANS];
 
 /* What nobody writes to: see own(). */
 static uint32_t *none(void)
 {
-	return (uint32_t *)(uintptr_t)no_pages;
+	return (uint32_t *)(uintptr_t)no_spans;
 }
 
 /* -- pieces -- */
@@ -59,8 +59,8 @@ static enum pyd_code add_piece(struct pyd_visited *v,
 	if (!p)
 		return nomem(err);
 	p->key = key;
-	for (size_t k = 0; k < 2; k++)
-		p->planes[k].known = none();
+	p->planes[0].known = p->known;
+	p->planes[1].known = none();
 	map_pages(p, t);
 	/* Key 0 is the map's "empty": addresses below 1 MiB. */
 	code = pyd_map_put(&v->pieces, key + 1, (uint64_t)(uintptr_t)p, err);
@@ -110,7 +110,7 @@ struct place {
 	struct pyd_piece *piece;
 	struct pyd_plane *plane;
 	uint32_t *entry; /* of plane->known; not to be written to while 0 */
-	size_t page, word;
+	size_t span, word;
 	uint64_t mask;
 };
 
@@ -119,8 +119,8 @@ static void locate(struct pyd_piece *p, pyd_addr addr, struct place *ret)
 {
 	ret->piece = p;
 	ret->plane = &p->planes[addr >> 3 & 1];
-	ret->page = (size_t)(addr >> PYD_PAGE_SHIFT) & (PYD_PIECE_PAGES - 1);
-	ret->entry = &ret->plane->known[ret->page];
+	ret->span = (size_t)(addr >> PYD_SPAN_SHIFT) & (PYD_PIECE_SPANS - 1);
+	ret->entry = &ret->plane->known[ret->span];
 	ret->word = (size_t)(addr >> 10) & (PYD_BITS_WORDS - 1);
 	ret->mask = 1ULL << (addr >> 4 & 63);
 }
@@ -154,7 +154,7 @@ static enum pyd_code place_of(struct pyd_visited *v, const struct pyd_target *t,
 	return PYD_OK;
 }
 
-/* What is known in a page of which the entry is not 0. */
+/* What is known in a span of which the entry is not 0. */
 static uint64_t *known_of(const struct pyd_visited *v, uint32_t entry)
 {
 	return pyd_bits_at(&v->bits, entry >> PYD_FLAG_BITS);
@@ -165,7 +165,7 @@ static bool is_known(const struct pyd_visited *v, const struct place *at)
 	return *at->entry && known_of(v, *at->entry)[at->word] & at->mask;
 }
 
-/* Has the page's entry be one that can be written to. */
+/* Has the span's entry be one that can be written to. */
 static enum pyd_code own(struct pyd_visited *v, struct place *at,
 			 struct pyd_err *err)
 {
@@ -174,13 +174,13 @@ static enum pyd_code own(struct pyd_visited *v, struct place *at,
 
 	if (*at->entry)
 		return PYD_OK;
-	if (at->plane->known == no_pages) {
-		uint32_t *made = calloc(PYD_PIECE_PAGES, sizeof(*made));
+	if (at->plane->known == no_spans) {
+		uint32_t *made = calloc(PYD_PIECE_SPANS, sizeof(*made));
 
 		if (!made)
 			return nomem(err);
 		at->plane->known = made;
-		at->entry = &made[at->page];
+		at->entry = &made[at->span];
 	}
 	code = pyd_bits_take(&v->bits, &block, err);
 	if (!code)
@@ -188,64 +188,64 @@ static enum pyd_code own(struct pyd_visited *v, struct place *at,
 	return code;
 }
 
-/* A block for the page. */
+/* A block for the span. */
 static enum pyd_code split(struct pyd_visited *v, struct pyd_split *s,
-			   size_t page, struct pyd_err *err)
+			   size_t span, struct pyd_err *err)
 {
 	enum pyd_code code;
 
 	if (!s->blocks) {
-		s->blocks = malloc(PYD_PIECE_PAGES * sizeof(*s->blocks));
+		s->blocks = malloc(PYD_PIECE_SPANS * sizeof(*s->blocks));
 		if (!s->blocks)
 			return nomem(err);
 	}
-	code = pyd_bits_take(&v->bits, &s->blocks[page], err);
+	code = pyd_bits_take(&v->bits, &s->blocks[span], err);
 	s->n += !code;
 	return code;
 }
 
-static void join(struct pyd_visited *v, struct pyd_split *s, size_t page)
+static void join(struct pyd_visited *v, struct pyd_split *s, size_t span)
 {
-	pyd_bits_give(&v->bits, s->blocks[page]);
+	pyd_bits_give(&v->bits, s->blocks[span]);
 	if (--s->n)
 		return;
 	free(s->blocks);
 	s->blocks = NULL;
 }
 
-/* What is queued in a word of a page. */
+/* What is queued in a word of a span. */
 static uint64_t queued_in(const struct pyd_visited *v,
-			  const struct pyd_plane *plane, size_t page,
+			  const struct pyd_plane *plane, size_t span,
 			  size_t word)
 {
-	uint32_t entry = plane->known[page];
+	uint32_t entry = plane->known[span];
 
 	if (entry & PYD_QUEUED_ALL)
 		return known_of(v, entry)[word];
 	if (entry & PYD_QUEUED_SOME)
-		return pyd_bits_at(&v->bits, plane->queued.blocks[page])[word];
+		return pyd_bits_at(&v->bits, plane->queued.blocks[span])[word];
 	return 0;
 }
 
 static uint64_t done_in(const struct pyd_visited *v,
-			const struct pyd_plane *plane, size_t page, size_t word)
+			const struct pyd_plane *plane, size_t span, size_t word)
 {
-	return known_of(v, plane->known[page])[word] &
-	       ~queued_in(v, plane, page, word);
+	return known_of(v, plane->known[span])[word] &
+	       ~queued_in(v, plane, span, word);
 }
 
-/* Has what is queued in the page say so by itself. */
+/* Has what is queued in the span say so by itself. */
 static enum pyd_code split_queued(struct pyd_visited *v, struct place *at,
 				  struct pyd_err *err)
 {
 	struct pyd_split *s = &at->plane->queued;
-	enum pyd_code code = split(v, s, at->page, err);
+	enum pyd_code code = split(v, s, at->span, err);
 
 	if (code)
 		return code;
 	for (size_t i = 0; i < PYD_BITS_WORDS; i++)
-		pyd_bits_at(&v->bits, s->blocks[at->page])[i] =
-			queued_in(v, at->plane, at->page, i);
+		pyd_bits_at(&v->bits, s->blocks[at->span])[i] =
+			queued_in(v, at->plane, at->span, i);
 	*at->entry &= ~(uint32_t)PYD_QUEUED;
 	*at->entry |= PYD_QUEUED_SOME;
 	return PYD_OK;
@@ -257,13 +257,13 @@ static enum pyd_code split_later(struct pyd_visited *v, struct place *at,
 {
 	struct pyd_split *s = &at->plane->later;
 	bool all = *at->entry & PYD_LATER_ALL;
-	enum pyd_code code = split(v, s, at->page, err);
+	enum pyd_code code = split(v, s, at->span, err);
 
 	if (code)
 		return code;
 	for (size_t i = 0; all && i < PYD_BITS_WORDS; i++)
-		pyd_bits_at(&v->bits, s->blocks[at->page])[i] =
-			done_in(v, at->plane, at->page, i);
+		pyd_bits_at(&v->bits, s->blocks[at->span])[i] =
+			done_in(v, at->plane, at->span, i);
 	*at->entry &= ~(uint32_t)PYD_LATER;
 	*at->entry |= PYD_LATER_SOME;
 	return PYD_OK;
@@ -319,10 +319,10 @@ enum pyd_code pyd_visited_queue(struct pyd_visited *v,
 		return code;
 	if (*at.entry & PYD_QUEUED_SOME)
 		pyd_bits_at(&v->bits,
-			    at.plane->queued.blocks[at.page])[at.word] |=
+			    at.plane->queued.blocks[at.span])[at.word] |=
 			at.mask;
 	known_of(v, *at.entry)[at.word] |= at.mask;
-	at.piece->pages[at.page / 64] |= 1ULL << (at.page % 64);
+	at.piece->spans[at.span / 64] |= 1ULL << (at.span % 64);
 	at.piece->nqueued++;
 	v->nqueued++;
 	*ret_queued = true;
@@ -353,16 +353,16 @@ bool pyd_visited_has(const struct pyd_visited *v, pyd_addr addr)
 
 /* -- what is to be done -- */
 
-/* When all that is done in the page is set aside, that takes no bits. */
+/* When all that is done in the span is set aside, that takes no bits. */
 static void tidy_later(struct pyd_visited *v, const struct place *at)
 {
 	struct pyd_split *s = &at->plane->later;
-	const uint64_t *later = pyd_bits_at(&v->bits, s->blocks[at->page]);
+	const uint64_t *later = pyd_bits_at(&v->bits, s->blocks[at->span]);
 
 	for (size_t i = 0; i < PYD_BITS_WORDS; i++)
-		if (later[i] != done_in(v, at->plane, at->page, i))
+		if (later[i] != done_in(v, at->plane, at->span, i))
 			return;
-	join(v, s, at->page);
+	join(v, s, at->span);
 	*at->entry &= ~(uint32_t)PYD_LATER;
 	*at->entry |= PYD_LATER_ALL;
 }
@@ -376,7 +376,7 @@ enum pyd_code pyd_visited_later(struct pyd_visited *v, pyd_addr addr,
 
 	*ret_done = false;
 	if (!find_place(v, addr, &at) || !is_known(v, &at) ||
-	    queued_in(v, at.plane, at.page, at.word) & at.mask)
+	    queued_in(v, at.plane, at.span, at.word) & at.mask)
 		return PYD_OK;
 	*ret_done = true;
 	if (*at.entry & PYD_LATER_ALL)
@@ -385,7 +385,7 @@ enum pyd_code pyd_visited_later(struct pyd_visited *v, pyd_addr addr,
 		code = split_later(v, &at, err);
 	if (code)
 		return code;
-	later = pyd_bits_at(&v->bits, at.plane->later.blocks[at.page]);
+	later = pyd_bits_at(&v->bits, at.plane->later.blocks[at.span]);
 	later[at.word] |= at.mask;
 	at.piece->nlater++;
 	tidy_later(v, &at);
@@ -407,19 +407,19 @@ static void sort_pieces(struct pyd_visited *v)
 	v->nsorted = v->n;
 }
 
-static pyd_addr start_of(const struct pyd_piece *p, size_t page, size_t plane,
+static pyd_addr start_of(const struct pyd_piece *p, size_t span, size_t plane,
 			 size_t word)
 {
-	return (p->key << PYD_PIECE_SHIFT) + (page << PYD_PAGE_SHIFT) +
+	return (p->key << PYD_PIECE_SHIFT) + (span << PYD_SPAN_SHIFT) +
 	       (word << 10) + 8 * plane;
 }
 
-/* What was queued in the page is done, from now on. */
+/* What was queued in the span is done, from now on. */
 static enum pyd_code finish(struct pyd_visited *v, struct pyd_plane *plane,
-			    size_t page, struct pyd_err *err)
+			    size_t span, struct pyd_err *err)
 {
-	uint32_t *entry = &plane->known[page];
-	struct place at = { .plane = plane, .entry = entry, .page = page };
+	uint32_t *entry = &plane->known[span];
+	struct place at = { .plane = plane, .entry = entry, .span = span };
 
 	if (*entry & PYD_LATER_ALL) {
 		enum pyd_code code = split_later(v, &at, err);
@@ -428,14 +428,14 @@ static enum pyd_code finish(struct pyd_visited *v, struct pyd_plane *plane,
 			return code;
 	}
 	if (*entry & PYD_QUEUED_SOME)
-		join(v, &plane->queued, page);
+		join(v, &plane->queued, span);
 	*entry &= ~(uint32_t)PYD_QUEUED;
 	return PYD_OK;
 }
 
-/* Takes what is queued in a page. */
+/* Takes what is queued in a span. */
 static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
-			  size_t page, struct pyd_vec *out, struct pyd_err *err)
+			  size_t span, struct pyd_vec *out, struct pyd_err *err)
 {
 	const size_t most = (size_t)2 * PYD_BITS_WORDS * 64;
 	uint32_t n = 0;
@@ -444,20 +444,20 @@ static enum pyd_code take(struct pyd_visited *v, struct pyd_piece *p,
 	for (size_t k = 0; k < 2 && !code; k++) {
 		struct pyd_plane *plane = &p->planes[k];
 
-		if (!(plane->known[page] & PYD_QUEUED))
+		if (!(plane->known[span] & PYD_QUEUED))
 			continue;
 		for (size_t i = 0; i < PYD_BITS_WORDS; i++) {
-			pyd_addr start = start_of(p, page, k, i);
-			uint64_t bits = queued_in(v, plane, page, i);
+			pyd_addr start = start_of(p, span, k, i);
+			uint64_t bits = queued_in(v, plane, span, i);
 
 			for (; bits; bits &= bits - 1, n++)
 				out->data[out->len++] =
 					start +
 					((pyd_addr)__builtin_ctzll(bits) << 4);
 		}
-		code = finish(v, plane, page, err);
+		code = finish(v, plane, span, err);
 	}
-	p->pages[page / 64] &= ~(1ULL << (page % 64));
+	p->spans[span / 64] &= ~(1ULL << (span % 64));
 	p->nqueued -= n;
 	v->nqueued -= n;
 	return code;
@@ -481,26 +481,26 @@ enum pyd_code pyd_visited_next(struct pyd_visited *v, struct pyd_vec *out,
 			break;
 	}
 	p = v->all[v->at];
-	for (size_t i = 0; i < PYD_PIECE_PAGES / 64; i++)
-		while (p->pages[i] && out->len < end && !code)
+	for (size_t i = 0; i < PYD_PIECE_SPANS / 64; i++)
+		while (p->spans[i] && out->len < end && !code)
 			code = take(
 				v, p,
-				i * 64 + (size_t)__builtin_ctzll(p->pages[i]),
+				i * 64 + (size_t)__builtin_ctzll(p->spans[i]),
 				out, err);
 	return code;
 }
 
-/* What is set aside in a word of a page. */
+/* What is set aside in a word of a span. */
 static uint64_t later_in(const struct pyd_visited *v,
-			 const struct pyd_plane *plane, size_t page,
+			 const struct pyd_plane *plane, size_t span,
 			 size_t word)
 {
-	uint32_t entry = plane->known[page];
+	uint32_t entry = plane->known[span];
 
 	if (entry & PYD_LATER_ALL)
-		return done_in(v, plane, page, word);
+		return done_in(v, plane, span, word);
 	if (entry & PYD_LATER_SOME)
-		return pyd_bits_at(&v->bits, plane->later.blocks[page])[word];
+		return pyd_bits_at(&v->bits, plane->later.blocks[span])[word];
 	return 0;
 }
 
@@ -510,17 +510,17 @@ enum pyd_code pyd_visited_each_later(struct pyd_visited *v,
 							 struct pyd_err *err),
 				     void *ctx, struct pyd_err *err)
 {
-	const size_t words = (size_t)PYD_PIECE_PAGES * PYD_BITS_WORDS;
+	const size_t words = (size_t)PYD_PIECE_SPANS * PYD_BITS_WORDS;
 
 	sort_pieces(v);
 	for (size_t i = 0; i < v->n; i++) {
 		const struct pyd_piece *p = v->all[i];
 
 		for (size_t at = 0; p->nlater && at < 2 * words; at++) {
-			size_t page = at / 2 / PYD_BITS_WORDS;
+			size_t span = at / 2 / PYD_BITS_WORDS;
 			size_t word = at / 2 % PYD_BITS_WORDS, k = at & 1;
-			pyd_addr start = start_of(p, page, k, word);
-			uint64_t bits = later_in(v, &p->planes[k], page, word);
+			pyd_addr start = start_of(p, span, k, word);
+			uint64_t bits = later_in(v, &p->planes[k], span, word);
 
 			for (; bits; bits &= bits - 1) {
 				enum pyd_code code = fn(
@@ -537,21 +537,21 @@ enum pyd_code pyd_visited_each_later(struct pyd_visited *v,
 	return PYD_OK;
 }
 
-static void free_plane(struct pyd_plane *plane)
+static void free_piece(struct pyd_piece *p)
 {
-	if (plane->known != no_pages)
-		free(plane->known);
-	free(plane->queued.blocks);
-	free(plane->later.blocks);
+	for (size_t k = 0; k < 2; k++) {
+		free(p->planes[k].queued.blocks);
+		free(p->planes[k].later.blocks);
+	}
+	if (p->planes[1].known != no_spans)
+		free(p->planes[1].known);
+	free(p);
 }
 
 void pyd_visited_deinit(struct pyd_visited *v)
 {
-	for (size_t i = 0; i < v->n; i++) {
-		for (size_t k = 0; k < 2; k++)
-			free_plane(&v->all[i]->planes[k]);
-		free(v->all[i]);
-	}
+	for (size_t i = 0; i < v->n; i++)
+		free_piece(v->all[i]);
 	free(v->all);
 	pyd_bits_deinit(&v->bits);
 	pyd_map_deinit(&v->pieces);

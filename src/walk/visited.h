@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The addresses that the walk has met, and what became of them. Each 16 bytes
- * of a page in which something was met have one bit; a second one where some of
- * the page is queued and some is done, which ends when all of it is done. Only
+ * of a span in which something was met have one bit; a second one where some of
+ * the span is queued and some is done, which ends when all of it is done. Only
  * addresses inside mapped regions go in, so a target full of wild pointers
  * cannot make it grow.
  */
@@ -16,12 +16,14 @@
 
 enum {
 	PYD_PIECE_SHIFT = 20,
-	PYD_PAGE_SHIFT = 12,
+	PYD_SPAN_SHIFT = 13, /* two pages: a block of bits */
+	PYD_PIECE_SPANS = 1 << (PYD_PIECE_SHIFT - PYD_SPAN_SHIFT),
+	PYD_PAGE_SHIFT = 12, /* what is mapped is known by this much */
 	PYD_PIECE_PAGES = 1 << (PYD_PIECE_SHIFT - PYD_PAGE_SHIFT),
 	PYD_PIECES_NEAR = 16384, /* a power of two: 16 GB */
 };
 
-/* Flags of a page, below the number of its block. What is known is queued or
+/* Flags of a span, below the number of its block. What is known is queued or
  * done; what is done may be set aside, to be done again later. */
 enum {
 	PYD_QUEUED_ALL = 1,  /* all that is known is queued */
@@ -33,17 +35,18 @@ enum {
 	PYD_FLAG_BITS = 4,
 };
 
-/* The blocks of some pages. */
+/* The blocks of some spans. */
 struct pyd_split {
-	uint32_t *blocks; /* PYD_PIECE_PAGES; NULL when there are none */
+	uint32_t *blocks; /* PYD_PIECE_SPANS; NULL when there are none */
 	uint32_t n;
 };
 
 /* What lies at multiples of 16; what lies at 8 beside them, which is rare, has
  * a plane of its own. */
 struct pyd_plane {
-	/* PYD_PIECE_PAGES: block << PYD_FLAG_BITS and flags, 0 where nothing
-	 * is known; shared zeros until one is set. */
+	/* PYD_PIECE_SPANS: block << PYD_FLAG_BITS and flags, 0 where nothing
+	 * is known. Of multiples of 16 the piece's own, else shared zeros
+	 * until one is set. */
 	uint32_t *known;
 	struct pyd_split queued, later; /* where PYD_..._SOME is set */
 };
@@ -51,10 +54,11 @@ struct pyd_plane {
 struct pyd_piece {
 	uint64_t key; /* address >> PYD_PIECE_SHIFT */
 	uint64_t mapped[PYD_PIECE_PAGES / 64];
-	/* Pages in which something is queued, of either plane. */
-	uint64_t pages[PYD_PIECE_PAGES / 64];
+	/* Spans in which something is queued, of either plane. */
+	uint64_t spans[PYD_PIECE_SPANS / 64];
 	struct pyd_plane planes[2];
 	uint32_t nqueued, nlater;
+	uint32_t known[PYD_PIECE_SPANS]; /* of planes[0] */
 };
 
 struct pyd_visited {
@@ -85,6 +89,7 @@ static inline struct pyd_piece *pyd_visited_near(const struct pyd_visited *v,
 static inline bool pyd_visited_quick(struct pyd_visited *v, pyd_addr addr)
 {
 	struct pyd_piece *p = pyd_visited_near(v, addr);
+	size_t span = (size_t)(addr >> PYD_SPAN_SHIFT) & (PYD_PIECE_SPANS - 1);
 	size_t page = (size_t)(addr >> PYD_PAGE_SHIFT) & (PYD_PIECE_PAGES - 1);
 	size_t word = (size_t)(addr >> 10) & (PYD_BITS_WORDS - 1);
 	uint64_t mask = 1ULL << (addr >> 4 & 63), *known;
@@ -93,19 +98,20 @@ static inline bool pyd_visited_quick(struct pyd_visited *v, pyd_addr addr)
 
 	if (!p || addr & 7)
 		return false;
+	/* One look less at memory that may be far, for nearly all. */
 	plane = &p->planes[addr >> 3 & 1];
-	entry = plane->known[page];
+	entry = addr & 8 ? plane->known[span] : p->known[span];
 	if (!entry)
 		return false;
 	known = pyd_bits_at(&v->bits, entry >> PYD_FLAG_BITS) + word;
 	if (*known & mask)
 		return true;
-	if (!(entry & PYD_QUEUED))
+	if (!(entry & PYD_QUEUED) || !(p->mapped[page / 64] >> (page % 64) & 1))
 		return false;
 	if (entry & PYD_QUEUED_SOME)
-		pyd_bits_at(&v->bits, plane->queued.blocks[page])[word] |= mask;
+		pyd_bits_at(&v->bits, plane->queued.blocks[span])[word] |= mask;
 	*known |= mask;
-	p->pages[page / 64] |= 1ULL << (page % 64);
+	p->spans[span / 64] |= 1ULL << (span % 64);
 	p->nqueued++;
 	v->nqueued++;
 	return true;

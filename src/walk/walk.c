@@ -337,12 +337,12 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 	return meet_next(w, n->type, err);
 }
 
-/* How much of texts is kept. The visited set grows with the target, and this
- * makes way for it. */
+/* How much of texts is kept. The visited set grows with the target, by more
+ * than a percent of it at worst, and this makes way for it. */
 static size_t texts_max(const struct pyd_walk *w)
 {
-	const uint64_t most = 16 << 20, least = 16 << 20;
-	uint64_t less = w->memory / 128;
+	const uint64_t most = 16 << 20, least = 6 << 20;
+	uint64_t less = w->memory / 1024;
 
 	return most - (less < most - least ? less : most - least);
 }
