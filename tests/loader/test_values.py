@@ -317,3 +317,30 @@ def test_the_header_says_how_columns_are_encoded(tmp_path, columns):
     value = {"a": [1, 2, (3, 4)], "b": {5, 6}}
     at = w.add(value)
     assert pydumpd.open(w.write(tmp_path / "d")).object(at) == value
+
+
+@pytest.mark.parametrize("step", ["_shell", "_fill", "_freeze", "_leaf"])
+def test_an_interrupt_leaves_nothing_half_made(w, load, monkeypatch, step):
+    """^C while objects are made: what is asked for next is whole."""
+    inner = {"k": [1, 2, (3, [4])]}
+    want = [inner, {"again": inner, "t": ([5], {6})}]
+    at = w.add(want)
+    for n in range(6):
+        dump = load(w)
+        plain, left = getattr(pydumpd.objects.Graph, step), [n]
+
+        def interrupted(self, *args, plain=plain, left=left):
+            left[0] -= 1
+            if left[0] == -1:
+                raise KeyboardInterrupt
+            return plain(self, *args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(pydumpd.objects.Graph, step, interrupted)
+            try:
+                dump.object(at)
+            except KeyboardInterrupt:
+                pass
+        got = dump.object(at)
+        assert got == want and got[1]["again"] is got[0]
+        assert dump.address(got[0]) == id(inner)

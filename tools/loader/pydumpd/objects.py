@@ -222,6 +222,19 @@ class Graph:
 
     def _build(self, root: int, budget: int) -> None:
         """Decodes root and what its containers hold, breadth first."""
+        before = len(self._memo)
+        try:
+            self._build_all(root, budget)
+        except BaseException:
+            # ^C, for one: a container that is not filled yet would pass for an
+            # empty one, also within what was made meanwhile.
+            while len(self._memo) > before:
+                addr, obj = self._memo.popitem()
+                if self._addresses.get(id(obj)) == addr:
+                    del self._addresses[id(obj)]
+            raise
+
+    def _build_all(self, root: int, budget: int) -> None:
         memo = self._memo
         plan: Dict[int, Record] = {}
         containers: Dict[int, Any] = {}  # those of plan that are no builtins
