@@ -9,6 +9,9 @@ enum {
 	/* While the target stands for it. */
 	FEW_OBJECTS = 200,
 	FEW_NS = 1000 * 1000,
+	/* Of one object then: items, and characters or bytes. */
+	FEW_ITEMS = 1000,
+	FEW_BYTES = 4096,
 	LOOK_EVERY = 256, /* objects between two looks at the clock */
 };
 
@@ -85,14 +88,26 @@ static enum pyd_code look(struct pyd_walk *w, pyd_addr addr,
 	return code;
 }
 
+static uint64_t at_most(uint64_t limit, uint64_t most)
+{
+	return limit && limit < most ? limit : most;
+}
+
 enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
 {
+	struct pyd_reader *r = w->reader;
+	const struct pyd_limits *l = &w->limits;
 	uint64_t end = pyd_now_ns() + (w->only_reads ? FEW_NS : AHEAD_NS);
 	struct pyd_map seen = { 0 };
 	enum pyd_code code = beyond_all(w, &w->now, w->at, err);
 
 	if (!code)
 		code = beyond_all(w, &w->next, 0, err);
+	if (w->few_ahead) {
+		r->max_items = at_most(l->max_items, FEW_ITEMS);
+		r->max_string = at_most(l->max_string, FEW_BYTES);
+		r->max_blob = at_most(l->max_blob, FEW_BYTES);
+	}
 	/* The list grows while we go. */
 	for (size_t i = 0; i < w->beyond.len && !code; i++) {
 		pyd_addr addr = w->beyond.data[i];
@@ -106,6 +121,9 @@ enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
 		if (!code)
 			code = look(w, addr, err);
 	}
+	r->max_items = l->max_items;
+	r->max_string = l->max_string;
+	r->max_blob = l->max_blob;
 	pyd_map_deinit(&seen);
 	return code;
 }

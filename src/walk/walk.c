@@ -262,10 +262,6 @@ static enum pyd_code read_object(struct pyd_walk *w, pyd_addr addr,
 	enum pyd_code code;
 
 	why.msg[0] = '\0';
-	w->reader->only_some = w->only_reads && w->limits.depth &&
-					       w->level + 1 >= w->limits.depth
-				       ? PYD_WALK_SHARE
-				       : 0;
 	code = read_limited(w, addr, &why);
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
@@ -370,7 +366,14 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
 	struct pyd_node *n = &w->node;
 	uint32_t shape = 0;
 	bool later = false;
-	enum pyd_code code = read_object(w, addr, &shape, err);
+	enum pyd_code code;
+
+	/* What the last level refers to is not followed. */
+	if (on && w->only_reads && w->limits.depth &&
+	    w->level + 1 >= w->limits.depth)
+		w->reader->only_some = PYD_WALK_SHARE;
+	code = read_object(w, addr, &shape, err);
+	w->reader->only_some = 0;
 
 	if (code)
 		return code;
