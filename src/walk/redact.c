@@ -59,6 +59,7 @@ static void clear(struct pyd_redact *rd)
 		free((void *)(uintptr_t)rd->files.data[i]);
 	pyd_vec_deinit(&rd->files);
 	pyd_map_deinit(&rd->file_names);
+	pyd_map_deinit(&rd->annotations);
 	pyd_vec_deinit(&rd->funcs);
 	pyd_map_deinit(&rd->taint);
 	pyd_map_deinit(&rd->seen);

@@ -58,10 +58,11 @@ struct pyd_redact {
 	} names[PYD_REDACT_NAMES];
 	struct pyd_redact_shape *shapes;
 	size_t nshapes;
-	struct pyd_map codes;	   /* address -> struct pyd_redact_code * */
-	struct pyd_vec funcs;	   /* code, defaults, closure */
-	struct pyd_map file_names; /* addresses and hashes of them -> 1 */
-	struct pyd_vec files;	   /* char *, owned */
+	struct pyd_map annotations; /* addresses of such containers -> 1 */
+	struct pyd_map codes;	    /* address -> struct pyd_redact_code * */
+	struct pyd_vec funcs;	    /* code, defaults, closure */
+	struct pyd_map file_names;  /* addresses and hashes of them -> 1 */
+	struct pyd_vec files;	    /* char *, owned */
 
 	/* What was written early: texts, NUL after each. */
 	struct pyd_buf early;

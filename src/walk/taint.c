@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is under a secret's name: keys, attributes, variables, arguments. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@ enum {
 	TODO_MAX = 1 << 24,
 	CODE_VARS_MAX = 1 << 12,
 	FILES_MAX = 1 << 12,
+	/* Beside the class of a name: it is __annotations__. */
+	ANNOTATIONS = 1 << 7,
 };
 
 enum pyd_code pyd_redact_note(struct pyd_redact *rd, uint64_t ref,
@@ -35,6 +38,11 @@ enum pyd_code pyd_redact_note(struct pyd_redact *rd, uint64_t ref,
 }
 
 /* -- names -- */
+
+static size_t name_slot(uint64_t name)
+{
+	return (name >> 4 ^ name >> 18) & (PYD_REDACT_NAMES - 1);
+}
 
 enum pyd_code pyd_redact_only_fatal(enum pyd_code code,
 				    const struct pyd_err *why,
@@ -84,11 +92,24 @@ enum pyd_code pyd_redact_short(struct pyd_redact *rd, struct pyd_reader *r,
 	return pyd_redact_only_fatal(code, &why, err);
 }
 
+/* What __annotations__ is kept under in a class, 3.14 on under the other. */
+static bool is_annotations(const struct pyd_buf *name)
+{
+	static const char *const names[] = { "__annotations__",
+					     "__annotations_cache__" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (name->len == strlen(names[i]) &&
+		    !memcmp(name->data, names[i], name->len))
+			return true;
+	return false;
+}
+
 enum pyd_code pyd_redact_class(struct pyd_redact *rd, struct pyd_reader *r,
 			       uint64_t name, enum pyd_name_class *ret,
 			       uint32_t *ret_env, struct pyd_err *err)
 {
-	size_t slot = (name >> 4 ^ name >> 18) & (PYD_REDACT_NAMES - 1);
+	size_t slot = name_slot(name);
 	uint32_t class = 0;
 
 	if (rd->names[slot].addr != name || !name) {
@@ -101,6 +122,8 @@ enum pyd_code pyd_redact_class(struct pyd_redact *rd, struct pyd_reader *r,
 		if (is && rd->text.len) {
 			class = pyd_match_name(&rd->matcher, rd->text.data,
 					       rd->text.len);
+			if (is_annotations(&rd->text))
+				class = ANNOTATIONS;
 			class |= pyd_redact_env_find(rd, rd->text.data,
 						     rd->text.len)
 				 << 8;
@@ -109,22 +132,70 @@ enum pyd_code pyd_redact_class(struct pyd_redact *rd, struct pyd_reader *r,
 		rd->names[slot].class = class;
 	}
 	class = rd->names[slot].class;
-	*ret = (enum pyd_name_class)(class & 0xff);
+	*ret = (enum pyd_name_class)(class & (ANNOTATIONS - 1));
 	if (ret_env)
 		*ret_env = class >> 8;
 	return PYD_OK;
 }
 
-/* A name that is a str or bytes object, and what it stands for. */
+static bool names_annotations(const struct pyd_redact *rd, uint64_t name)
+{
+	size_t slot = name_slot(name);
+
+	return rd->names[slot].addr == name &&
+	       rd->names[slot].class & ANNOTATIONS;
+}
+
+/* -- annotations -- */
+
+/* Their values tell types, as text where their evaluation is postponed: under
+ * "password" is "str | None", and no password. */
+static enum pyd_code note_annotations(struct pyd_redact *rd, uint64_t ref,
+				      struct pyd_err *err)
+{
+	return ref && !(ref & 3) ? pyd_map_put(&rd->annotations, ref, 1, err)
+				 : PYD_OK;
+}
+
+/* Whether the value under a secret's name in that container is the text of a
+ * type and no more. */
+static enum pyd_code is_type_text(struct pyd_redact *rd, struct pyd_reader *r,
+				  pyd_addr container, uint64_t value, bool *ret,
+				  struct pyd_err *err)
+{
+	enum pyd_code code;
+	uint64_t found;
+
+	*ret = false;
+	if (!rd->annotations.len ||
+	    !pyd_map_get(&rd->annotations, container, &found))
+		return PYD_OK;
+	code = pyd_redact_short(rd, r, value, &rd->text, ret, err);
+	if (code || !*ret)
+		return code;
+	for (size_t i = 0; i < rd->text.len && *ret; i++)
+		*ret = isalpha(rd->text.data[i]) ||
+		       (rd->text.data[i] &&
+			strchr("_ .,|[]\"'", rd->text.data[i]));
+	return PYD_OK;
+}
+
+/* A name that is a str or bytes object in that container, and what it stands
+ * for. */
 static enum pyd_code pair(struct pyd_redact *rd, struct pyd_reader *r,
-			  uint64_t name, uint64_t value, bool sequence,
-			  struct pyd_err *err)
+			  pyd_addr container, uint64_t name, uint64_t value,
+			  bool sequence, struct pyd_err *err)
 {
 	enum pyd_name_class class;
 	uint32_t env;
+	bool type = false;
 	enum pyd_code code = pyd_redact_class(rd, r, name, &class, &env, err);
 
-	if (code || (!class && !env))
+	if (!code && names_annotations(rd, name))
+		return note_annotations(rd, value, err);
+	if (!code && class)
+		code = is_type_text(rd, r, container, value, &type, err);
+	if (code || type || (!class && !env))
 		return code;
 	if (class)
 		code = pyd_redact_note(rd, value, PYD_RULE_NAME,
@@ -397,15 +468,18 @@ static enum pyd_code code_object(struct pyd_redact *rd, struct pyd_reader *r,
 	return code;
 }
 
-/* Fields: code globals defaults kwdefaults closure ... */
+/* Fields: code globals defaults kwdefaults closure doc name qualname dict
+ * module annotations ... */
 static enum pyd_code function(struct pyd_redact *rd, const struct pyd_node *n,
 			      struct pyd_err *err)
 {
 	static const size_t fields[] = { 0, 2, 4 };
 	enum pyd_code code = PYD_OK;
 
-	if (n->refs.len < 5 || (!n->refs.data[2] && !n->refs.data[4]))
-		return PYD_OK;
+	if (n->refs.len > 10)
+		code = note_annotations(rd, n->refs.data[10], err);
+	if (code || n->refs.len < 5 || (!n->refs.data[2] && !n->refs.data[4]))
+		return code;
 	for (size_t i = 0; i < 3 && !code; i++)
 		code = pyd_vec_push(&rd->funcs, n->refs.data[fields[i]], err);
 	return code;
@@ -488,14 +562,14 @@ enum pyd_code pyd_redact_node(struct pyd_redact *rd, struct pyd_reader *r,
 	case PYD_KIND_dict:
 	case PYD_KIND_mapping:
 		for (size_t i = 0; i + 1 < refs->len && !code; i += 2)
-			code = pair(rd, r, refs->data[i], refs->data[i + 1],
-				    false, err);
+			code = pair(rd, r, n->addr, refs->data[i],
+				    refs->data[i + 1], false, err);
 		break;
 	case PYD_KIND_tuple:
 	case PYD_KIND_list:
 		if (refs->len == 2 && !code)
-			code = pair(rd, r, refs->data[0], refs->data[1], true,
-				    err);
+			code = pair(rd, r, n->addr, refs->data[0],
+				    refs->data[1], true, err);
 		break;
 	case PYD_KIND_code:
 		if (!code)

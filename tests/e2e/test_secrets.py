@@ -112,6 +112,8 @@ def test_planted(interpreter: Interpreter, tmp_path: Path) -> None:
         module = frame.globals
         for name, value in innocent.items():
             assert module["INNOCENT"][name] == value, name
+        jar = module["SessionCookieJar"]
+        assert jar.__qualname__ == "SessionCookieJar"
         source = next(s.text for f, s in dump.sources.items() if f.endswith("planted.py"))
         original = (TARGETS / "planted.py").read_text()
         assert len(source) == len(original) and source.count("\n") == original.count("\n")

@@ -6,6 +6,8 @@ planted.py SEED --password VALUE --api-key=VALUE: prints a JSON object with the
 for its standard input to end. Python 3.7 to 3.15.
 """
 
+from __future__ import annotations
+
 import array
 import asyncio
 import base64
@@ -63,6 +65,21 @@ def never_called(connection):
     if connection.passwd == "lit-compare-33e7f":
         return None
     return connect("db.example", password="lit-call-7d23mq") or secret
+
+
+class SessionCookieJar:
+    """Annotations are text here, as their evaluation is postponed: types."""
+
+    session_token: BearerToken | None  # noqa: F821
+    cookies: dict[str, SessionCookieJar]
+
+
+def login(user, password: PlainSecret | bytes, cookies: SessionCookieJar | None = None):  # noqa: F821
+    return None
+
+
+def one_argument(password: PlainSecret | None):  # noqa: F821
+    return None
 
 
 def connect(host, user="bob", password="lit-default-3c77zp", **options):
@@ -288,6 +305,8 @@ INNOCENT = {
     "tokenizer": "tokenizer", "secretary": "secretary",
     "time": "2024-05-01T12:34:56.789012+00:00",
     "sql": "SELECT id, name FROM users WHERE password_set = 1 ORDER BY created_at DESC",
+    "annotation": "PlainSecret | bytes", "another": "SessionCookieJar | None",
+    "one": "PlainSecret | None", "of class": "BearerToken | None",
     "wheel": "numpy-1.26.4-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
 }  # fmt: skip
 
@@ -335,7 +354,7 @@ def main():
         sys.stdin.read()
     print("bye", flush=True)
     return (account, slots, pair, subclass, names, contents, found, made, environment, keep, token,
-            innocent_count, child)  # fmt: skip
+            innocent_count, child, SessionCookieJar, login, one_argument)  # fmt: skip
 
 
 if __name__ == "__main__":
