@@ -12,8 +12,16 @@ from typing import Any
 from processes import Failed, Talker, Target, environment, run
 
 Row = dict[str, Any]
-#: The values of the frames' variables and no more, as py-spy and pystack print.
-LOCALS = ["--depth=1", "--no-globals"]
+#: The values of the frames' variables and no more, cut as py-spy and pystack
+#: cut them (after 100 and some characters) and without native stacks, as these
+#: were asked.
+LOCALS = [
+    "--depth=1",
+    "--no-globals",
+    "--max-items=100",
+    "--max-string=1000",
+    "--native=off",
+]
 #: Seconds of the span without a dump that the felt pause is held against.
 _QUIET = (0.3, 10.0)
 #: The local variable that is printed first, and the thread that has it.
