@@ -8,7 +8,9 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "target/bulk.h"
 #include "target/maps.h"
+#include "target/outside.h"
 #include "target/procfs.h"
 
 enum {
@@ -40,6 +42,8 @@ struct kept {
 	uint8_t *data; /* of mmap; block i is at i * BLOCK */
 	size_t nblocks;
 	size_t used;
+	struct block *before; /* those of the opening before */
+	size_t nbefore;
 	int32_t *buckets;
 	size_t nbuckets; /* power of two */
 	int32_t last;	 /* the block of the last read */
@@ -393,6 +397,7 @@ static void kept_destroy(struct pyd_target *t)
 	if (k->data)
 		munmap(k->data, k->nblocks * BLOCK);
 	free(k->blocks);
+	free(k->before);
 	free(k->buckets);
 	free(k->base.windows);
 	free(k->late);
@@ -434,19 +439,32 @@ enum pyd_code pyd_target_kept_create(size_t max_bytes, struct pyd_target **ret,
 	while (k->nbuckets < k->nblocks)
 		k->nbuckets *= 2;
 	k->blocks = calloc(k->nblocks + 1, sizeof(*k->blocks));
+	k->before = calloc(k->nblocks + 1, sizeof(*k->before));
 	k->buckets = calloc(k->nbuckets, sizeof(*k->buckets));
 	k->base.windows = calloc(PYD_WINDOWS, sizeof(*k->base.windows));
 	data = mmap(NULL, k->nblocks * BLOCK, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (data != MAP_FAILED)
 		k->data = data;
-	if (!k->blocks || !k->buckets || !k->base.windows || !k->data) {
+	if (!k->blocks || !k->before || !k->buckets || !k->base.windows ||
+	    !k->data) {
 		kept_destroy(&k->base);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}
 	(void)madvise(k->data, k->nblocks * BLOCK, MADV_HUGEPAGE);
 	*ret = &k->base;
 	return PYD_OK;
+}
+
+static void forget(struct kept *k)
+{
+	k->used = 0;
+	k->last = NONE;
+	k->bytes = k->missed = 0;
+	k->nreasons = 0;
+	for (size_t i = 0; i < k->nbuckets; i++)
+		k->buckets[i] = NONE;
+	memset(k->base.windows, 0, PYD_WINDOWS * sizeof(*k->base.windows));
 }
 
 void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
@@ -462,13 +480,92 @@ void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 	k->until_ns = until_ns;
 	k->own_until_ns = own_ns ? own_now_ns() + own_ns : 0;
 	k->closed = k->full = k->code = false;
-	k->used = 0;
-	k->last = NONE;
-	k->bytes = k->missed = 0;
-	k->nreasons = 0;
-	for (size_t i = 0; i < k->nbuckets; i++)
-		k->buckets[i] = NONE;
-	memset(k->base.windows, 0, PYD_WINDOWS * sizeof(*k->base.windows));
+
+	struct block *blocks = k->before;
+
+	k->before = k->blocks;
+	k->nbefore = k->used;
+	k->blocks = blocks;
+	forget(k);
+}
+
+/* -- ahead -- */
+
+/* The region of a page that may be read ahead; likely is where to look first.
+ */
+static const struct pyd_region *region_of(const struct kept *k, pyd_addr page,
+					  const struct pyd_region *likely)
+{
+	const struct pyd_region *r = likely;
+
+	if (!r || page < r->start || page >= r->end)
+		r = pyd_target_region(&k->base, page);
+	return r && r->prot & PYD_PROT_R && !pyd_region_is_device(r) ? r : NULL;
+}
+
+/* Makes a block of what another had, and pieces to read it. */
+static void again(struct kept *k, const struct block *had,
+		  struct pyd_piece *pieces, size_t *n,
+		  const struct pyd_region **likely)
+{
+	int32_t i = NONE;
+
+	for (unsigned int page = 0; page < PAGES; page++) {
+		pyd_addr start = had->number * BLOCK + page * PAGE;
+		const struct pyd_region *r = NULL;
+		struct pyd_piece *last = *n ? &pieces[*n - 1] : NULL;
+		uint8_t *to;
+
+		if (had->valid >> page & 1)
+			r = region_of(k, start, *likely);
+		if (!r)
+			continue;
+		*likely = r;
+		if (i == NONE)
+			i = add_block(k, had->number);
+		k->blocks[i].tried = k->blocks[i].valid =
+			(uint8_t)(k->blocks[i].valid | 1U << page);
+		k->bytes += PAGE;
+		to = k->data + (size_t)i * BLOCK + page * PAGE;
+		if (last && last->start + last->len == start &&
+		    last->to + last->len == to && last->len < PYD_PIECE_MAX)
+			last->len += PAGE;
+		else
+			pieces[(*n)++] = (struct pyd_piece) { start, PAGE, to };
+	}
+}
+
+void pyd_target_kept_ahead(struct pyd_target *t, const struct pyd_process *p)
+{
+	struct kept *k = (struct kept *)t;
+	const struct pyd_region *likely = NULL;
+	struct pyd_vec bad = { 0 };
+	struct pyd_piece *pieces;
+	struct pyd_err ignored;
+	size_t n = 0;
+
+	/* Every other page at most begins a piece. */
+	pieces = calloc(k->nbefore * PAGES / 2 + 1, sizeof(*pieces));
+	if (!pieces)
+		return;
+	for (size_t i = 0; i < k->nbefore; i++)
+		again(k, &k->before[i], pieces, &n, &likely);
+	if (n && pyd_bulk_read(p, pieces, n, k->until_ns, &bad, &ignored))
+		forget(k);
+	/* What could not be read is looked at when it is wanted. */
+	for (size_t i = 0; k->used && i + 1 < bad.len; i += 2) {
+		pyd_addr page = bad.data[i] / PAGE;
+		int32_t b = lookup(k, page / PAGES);
+		unsigned int bit = 1U << page % PAGES;
+
+		if (b == NONE || !(k->blocks[b].valid & bit))
+			continue;
+		k->blocks[b].tried = (uint8_t)(k->blocks[b].tried & ~bit);
+		k->blocks[b].valid = (uint8_t)(k->blocks[b].valid & ~bit);
+		k->bytes -= PAGE;
+	}
+	pyd_vec_deinit(&bad);
+	free(pieces);
 }
 
 void pyd_target_kept_close(struct pyd_target *t)

@@ -7,7 +7,7 @@
 #ifndef PYD_TARGET_KEPT_H
 #define PYD_TARGET_KEPT_H
 
-#include "target/target.h"
+#include "target/process.h"
 
 /* Room for max_bytes, in blocks of PYD_WINDOW_BYTES. It is given as it is
  * needed, and stays. */
@@ -23,6 +23,10 @@ PYD_MUST_CHECK enum pyd_code pyd_target_kept_create(size_t max_bytes,
  */
 void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 			  uint64_t until_ns, uint64_t own_ns);
+/* While p stands still, right after an opening: reads at once what was kept
+ * before the opening and is no memory of a device, as it will be wanted again.
+ * Does nothing where that fails. */
+void pyd_target_kept_ahead(struct pyd_target *t, const struct pyd_process *p);
 /* The process may run: it is not read any more. */
 void pyd_target_kept_close(struct pyd_target *t);
 /* After that, on: mapped files that the process can only read, and the vdso,

@@ -142,6 +142,8 @@ bool pyd_live_keep(struct pyd_live *s, uint64_t end_ns)
 	struct pyd_subject *base = &s->base;
 
 	s->code = open_kept(s, end_ns, 0, &s->err);
+	if (!s->code && s->rehearsal.done)
+		pyd_target_kept_ahead(s->kept, &s->process);
 	if (!s->code)
 		s->code = base->collect(base->collect_ctx, false, &s->err);
 	if (!s->code) {

@@ -260,3 +260,81 @@ Test(target_kept, code)
 	pyd_process_close(&p);
 	child_end(&c);
 }
+
+/* Each page has its number; then one more, and page 2 is gone. */
+static void run_with_pages(struct child *c)
+{
+	uint8_t *at = mmap(NULL, 64 * BLOCK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		_exit(71);
+	for (size_t i = 0; i < 64 * BLOCK; i += PAGE)
+		at[i] = (uint8_t)(i / PAGE);
+	c->shared->addr[0] = (uint64_t)(uintptr_t)at;
+	child_tell(c);
+	child_wait(c);
+	for (size_t i = 0; i < 64 * BLOCK; i += PAGE)
+		at[i]++;
+	if (munmap(at + 2 * PAGE, PAGE))
+		_exit(72);
+	child_tell(c);
+	child_wait(c);
+}
+
+/* What was kept before is kept anew by one call, as it is now; what is not
+ * there any more is not. */
+Test(target_kept, ahead)
+{
+	struct child c = child_start(run_with_pages);
+	struct pyd_process p;
+	struct pyd_target *live, *t;
+	pyd_addr at;
+	uint8_t byte;
+
+	child_listen(&c);
+	at = c.shared->addr[0];
+	cr_assert_eq(pyd_process_open(c.pid, &p, &err), PYD_OK);
+	cr_assert_eq(pyd_target_process_create(&p, &live, &err), PYD_OK);
+	cr_assert_eq(pyd_target_kept_create(32 * BLOCK, &t, &err), PYD_OK);
+	/* Nothing was kept before. */
+	pyd_target_kept_open(t, live, 0, 0);
+	pyd_target_kept_ahead(t, &p);
+	cr_assert_eq(pyd_target_kept_bytes(t), 0);
+	cr_assert_eq(pyd_target_touch(t, at + 5, 3 * PAGE, &err), PYD_OK);
+	cr_assert_eq(pyd_target_touch(t, at + 40 * BLOCK, 8 * BLOCK, &err),
+		     PYD_OK);
+	child_go(&c);
+	child_listen(&c);
+	cr_assert_eq(pyd_target_process_refresh(live, &err), PYD_OK);
+	pyd_target_kept_open(t, live, 0, 0);
+	pyd_target_kept_ahead(t, &p);
+	cr_assert_geq(pyd_target_kept_bytes(t), 8 * BLOCK + 3 * PAGE);
+	/* The hole is looked at when it is wanted, and says why. */
+	cr_assert_eq(pyd_target_read(t, at + 2 * PAGE, &byte, 1, &err),
+		     PYD_FAULT);
+	pyd_target_kept_close(t);
+	for (size_t i = 0; i < 4; i++)
+		if (i != 2) {
+			cr_assert_eq(pyd_target_read(t, at + i * PAGE, &byte, 1,
+						     &err),
+				     PYD_OK);
+			cr_assert_eq(byte, i + 1);
+		}
+	for (size_t i = 40 * BLOCK; i < 48 * BLOCK; i += PAGE) {
+		cr_assert_eq(pyd_target_read(t, at + i, &byte, 1, &err),
+			     PYD_OK);
+		cr_assert_eq(byte, (uint8_t)(i / PAGE + 1));
+	}
+	cr_assert_eq(pyd_target_read(t, at + 60 * BLOCK, &byte, 1, &err),
+		     PYD_FAULT);
+	/* The time is over: nothing is read ahead. */
+	pyd_target_kept_open(t, live, 1, 0);
+	pyd_target_kept_ahead(t, &p);
+	cr_assert_eq(pyd_target_kept_bytes(t), 0);
+	cr_assert_eq(pyd_target_read(t, at, &byte, 1, &err), PYD_BUSY);
+	pyd_target_destroy(t);
+	pyd_target_destroy(live);
+	pyd_process_close(&p);
+	child_end(&c);
+}
