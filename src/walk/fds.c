@@ -35,6 +35,7 @@ struct sock {
 };
 
 struct pyd_socks {
+	bool loaded;
 	struct sock *v;
 	size_t n, cap;
 };
@@ -172,6 +173,23 @@ static void load(struct pyd_socks *s, pid_t pid)
 		qsort(s->v, s->n, sizeof(*s->v), by_inode);
 }
 
+/* What target, "socket:[INODE]", is; NULL: no socket, or not in the tables,
+ * which are read when the first one is asked for. */
+static const struct sock *find(struct pyd_socks *s, pid_t pid,
+			       const char *target)
+{
+	struct sock key = { 0 };
+	unsigned long long inode;
+
+	if (sscanf(target, "socket:[%llu]", &inode) != 1)
+		return NULL;
+	if (!s->loaded)
+		load(s, pid);
+	s->loaded = true;
+	key.inode = inode;
+	return s->n ? bsearch(&key, s->v, s->n, sizeof(key), by_inode) : NULL;
+}
+
 /* -- the list -- */
 
 static void pack_socket(struct pyd_pack *p, struct pyd_redact *redact,
@@ -187,14 +205,12 @@ static void pack_socket(struct pyd_pack *p, struct pyd_redact *redact,
 }
 
 static void pack_fd(struct pyd_pack *p, pid_t pid, struct pyd_redact *redact,
-		    int fd, const struct pyd_socks *socks)
+		    int fd, struct pyd_socks *socks)
 {
 	char name[64], target[4096];
 	struct pyd_buf info = { 0 };
 	struct pyd_err ignored;
-	const struct sock *found = NULL;
-	struct sock key = { 0 };
-	unsigned long long inode;
+	const struct sock *found;
 	long long pos = -1;
 	unsigned int flags = 0;
 	bool told;
@@ -207,11 +223,7 @@ static void pack_fd(struct pyd_pack *p, pid_t pid, struct pyd_redact *redact,
 	       sscanf((const char *)info.data, "pos: %lld flags: %o", &pos,
 		      &flags) == 2;
 	pyd_buf_deinit(&info);
-	if (socks->n && sscanf(target, "socket:[%llu]", &inode) == 1) {
-		key.inode = inode;
-		found = bsearch(&key, socks->v, socks->n, sizeof(key),
-				by_inode);
-	}
+	found = find(socks, pid, target);
 	pyd_pack_map(p, found ? 5 : 4);
 	pyd_pack_kv_u64(p, "fd", (uint64_t)fd);
 	pyd_pack_text(p, "target");
@@ -251,7 +263,7 @@ static int by_number(const void *a, const void *b)
 }
 
 static void pack(struct pyd_pack *p, pid_t pid, struct pyd_redact *redact,
-		 const struct pyd_vec *fds, const struct pyd_socks *socks)
+		 const struct pyd_vec *fds, struct pyd_socks *socks)
 {
 	size_t n = fds->len < FDS_MAX ? fds->len : FDS_MAX;
 
@@ -279,7 +291,6 @@ enum pyd_code pyd_fds_write(const struct pyd_process *p,
 	}
 	if (fds.len)
 		qsort(fds.data, fds.len, sizeof(*fds.data), by_number);
-	load(&socks, p->pid);
 	pyd_pack_init(&pack_);
 	pack(&pack_, p->pid, redact, &fds, &socks);
 	code = pyd_pack_check(&pack_, err);
@@ -296,27 +307,18 @@ void pyd_fds_text(const struct pyd_process *p, struct pyd_socks **socks, int fd,
 {
 	char name[64];
 	struct pyd_err ignored;
-	struct sock key = { 0 };
 	const struct sock *found;
-	unsigned long long inode;
 
 	snprintf(name, sizeof(name), "fd/%d", fd);
 	if (pyd_procfs_link(p->pid, name, buf, cap, &ignored)) {
 		buf[0] = '\0';
 		return;
 	}
-	if (sscanf(buf, "socket:[%llu]", &inode) != 1)
-		return;
-	if (!*socks) {
+	if (!*socks)
 		*socks = calloc(1, sizeof(**socks));
-		if (!*socks)
-			return;
-		load(*socks, p->pid);
-	}
-	key.inode = inode;
-	found = (*socks)->n ? bsearch(&key, (*socks)->v, (*socks)->n,
-				      sizeof(key), by_inode)
-			    : NULL;
+	if (!*socks)
+		return;
+	found = find(*socks, p->pid, buf);
 	if (found && !strcmp(found->family, "AF_UNIX"))
 		snprintf(buf, cap, "socket AF_UNIX %s", found->local.text);
 	else if (found)

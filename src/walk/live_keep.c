@@ -91,7 +91,8 @@ static void *rehearse(void *arg)
 		if (s->deadline_ns && until > now + left / 8)
 			until = now + left / 8;
 		code = open_kept(s, until, r->most_ns + (i ? 0 : first), &why);
-
+		if (!code && got->done)
+			pyd_target_kept_ahead(s->kept, &s->process);
 		if (!code)
 			code = s->base.collect(s->base.collect_ctx, true, &why);
 		took = own_time() - began;
