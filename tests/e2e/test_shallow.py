@@ -145,14 +145,7 @@ def test_of_one_moment(interpreter: Interpreter, tmp_path: Path) -> None:
         assert target.unharmed()
 
 
-@pytest.mark.parametrize(
-    "limits",
-    [["--depth=1", "--no-globals"], ["--depth=3"], ["--max-objects=600"]],
-    ids="-".join,
-)
-def test_the_same_in_each_mode(
-    interpreter: Interpreter, tmp_path: Path, limits: list[str]
-) -> None:
+def compare_modes(interpreter: Interpreter, tmp_path: Path, limits: list[str]) -> None:
     with start_code(interpreter, STILL) as target:
         assert (target.line(), target.line()) == ("ready", "ready")
         # Both threads wait; and the first stop restarts their calls, which shows.
@@ -170,6 +163,18 @@ def test_the_same_in_each_mode(
         assert not any(h in line for h in hidden for line in objects(tmp_path / "clean"))
         assert "horse battery" not in json.dumps(shown(tmp_path / "clean"))
         assert target.unharmed()
+
+
+@pytest.mark.parametrize(
+    "limits", [["--depth=1", "--no-globals"], ["--max-objects=600"]], ids="-".join
+)
+def test_the_same_in_each_mode(interpreter: Interpreter, tmp_path: Path, limits: list[str]) -> None:
+    compare_modes(interpreter, tmp_path, limits)
+
+
+@pytest.mark.versions((3, 8), (3, 12), (3, 15))  # most of it is no other than at depth 1
+def test_the_same_at_depth_3(interpreter: Interpreter, tmp_path: Path) -> None:
+    compare_modes(interpreter, tmp_path, ["--depth=3"])
 
 
 # A list that takes a while to read; what it is asked it answers.
@@ -190,6 +195,7 @@ def traced(target: Target) -> bool:
     return "TracerPid:\t0" not in Path(f"/proc/{target.pid}/status").read_text()
 
 
+@pytest.mark.versions((3, 8), (3, 13))  # it is the same for all
 def test_killed_while_it_reads(interpreter: Interpreter, tmp_path: Path) -> None:
     """The process runs on, whatever became of the dumper."""
     n = 5_000_000
