@@ -19,7 +19,8 @@ ASAN_OPTIONS=detect_leaks=0 "$san/unit" -j"$(nproc)" --timeout 300 ||
 
 echo "== live processes and broken memory"
 PYDUMPD_BUILD=$san PYDUMPD_MUTATIONS=${PYDUMPD_MUTATIONS:-1000}
-export PYDUMPD_BUILD PYDUMPD_MUTATIONS
+PYDUMPD_PYTHON=$out/venv/bin/python
+export PYDUMPD_BUILD PYDUMPD_MUTATIONS PYDUMPD_PYTHON
 "$out/venv/bin/python" -m pytest -q -p no:cacheprovider \
 	tests/e2e/test_mutate.py tests/e2e/test_truth.py \
 	tests/e2e/test_attach_cli.py </dev/null || failed="$failed python"

@@ -62,7 +62,8 @@ static inline pyd_addr take(struct image *m, size_t n)
 
 static inline void put(struct image *m, pyd_addr at, const void *v, size_t n)
 {
-	memcpy(m->bytes + (at - BASE), v, n);
+	if (n)
+		memcpy(m->bytes + (at - BASE), v, n);
 }
 
 static inline void put64(struct image *m, pyd_addr at, int32_t off, uint64_t v)
