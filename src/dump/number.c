@@ -96,3 +96,14 @@ void pyd_text_double(struct pyd_text *t, double v, bool integral)
 	if (!precision && integral)
 		put(t, ".0");
 }
+
+int32_t pyd_value_i32(const struct pyd_dump_object *o, size_t at)
+{
+	uint32_t v = 0;
+
+	if (o->value_len < 4 || at > o->value_len - 4)
+		return -1;
+	for (size_t k = 0; k < 4; k++)
+		v |= (uint32_t)o->value[at + k] << (8 * k);
+	return (int32_t)v;
+}

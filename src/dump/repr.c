@@ -87,7 +87,7 @@ static void put_code(struct pyd_repr_state *r, const struct pyd_dump_object *o)
 			(unsigned long long)o->addr);
 	if (!pyd_repr_put_name(r, pyd_dump_object_field(r->d, o, "filename")))
 		pyd_repr_put(r, "?");
-	pyd_text_printf(r->out, "\", line %d>", pyd_repr_get_i32(o, 24));
+	pyd_text_printf(r->out, "\", line %d>", pyd_value_i32(o, 24));
 }
 
 static void put_named(struct pyd_repr_state *r, const struct pyd_dump_object *o,
@@ -251,13 +251,12 @@ static void plain(struct pyd_repr_state *r, const struct pyd_dump_object *o)
 		put_code(r, o);
 		break;
 	case PYD_KIND_frame:
-		pyd_text_printf(r->out, "<frame, line %d",
-				pyd_repr_get_i32(o, 8));
+		pyd_text_printf(r->out, "<frame, line %d", pyd_value_i32(o, 8));
 		pyd_repr_put_at(r, o);
 		break;
 	case PYD_KIND_traceback:
 		pyd_text_printf(r->out, "<traceback, line %d",
-				pyd_repr_get_i32(o, 4));
+				pyd_value_i32(o, 4));
 		pyd_repr_put_at(r, o);
 		break;
 	case PYD_KIND_exception:

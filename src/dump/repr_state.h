@@ -43,7 +43,6 @@ void pyd_repr_put_at(struct pyd_repr_state *r, const struct pyd_dump_object *o);
 
 bool pyd_repr_get_double(const struct pyd_dump_object *o, size_t at,
 			 double *ret);
-int32_t pyd_repr_get_i32(const struct pyd_dump_object *o, size_t at);
 void pyd_repr_put_complex(struct pyd_repr_state *r,
 			  const struct pyd_dump_object *o);
 /* "... (truncated, 3 of 10000)" */

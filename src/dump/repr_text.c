@@ -20,17 +20,6 @@ bool pyd_repr_get_double(const struct pyd_dump_object *o, size_t at,
 	return true;
 }
 
-int32_t pyd_repr_get_i32(const struct pyd_dump_object *o, size_t at)
-{
-	uint32_t v = 0;
-
-	if (o->value_len < at + 4)
-		return -1;
-	for (size_t k = 0; k < 4; k++)
-		v |= (uint32_t)o->value[at + k] << (8 * k);
-	return (int32_t)v;
-}
-
 void pyd_repr_put_complex(struct pyd_repr_state *r,
 			  const struct pyd_dump_object *o)
 {

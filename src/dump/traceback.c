@@ -1,17 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dump/traceback.h"
 
-/* The value bytes hold little-endian int32_t. */
-static int32_t number_at(const struct pyd_dump_object *o, uint32_t at)
-{
-	uint32_t v = 0;
-
-	if (o->value_len < 4 || at > o->value_len - 4)
-		return -1;
-	for (uint32_t k = 0; k < 4; k++)
-		v |= (uint32_t)o->value[at + k] << (8 * k);
-	return (int32_t)v;
-}
+#include "dump/number.h"
 
 /* Releases nothing: o is to be released when true was given. */
 static bool get(struct pyd_dump *d, uint64_t ref, struct pyd_dump_object *o)
@@ -26,11 +16,11 @@ static void put_frame(struct pyd_dump *d, const struct pyd_dump_object *tb,
 {
 	struct pyd_dump_object frame = { 0 }, code = { 0 };
 	struct pyd_traceback_frame f = {
-		.lasti = number_at(tb, 0),
-		.line = number_at(tb, 4),
-		.end_line = number_at(tb, 8),
-		.col = number_at(tb, 12),
-		.end_col = number_at(tb, 16),
+		.lasti = pyd_value_i32(tb, 0),
+		.line = pyd_value_i32(tb, 4),
+		.end_line = pyd_value_i32(tb, 8),
+		.col = pyd_value_i32(tb, 12),
+		.end_col = pyd_value_i32(tb, 16),
 		.ref = pyd_dump_object_field(d, tb, "frame"),
 	};
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "dump/number.h"
+
 bool pyd_vars_cell(struct pyd_dump *d, uint64_t ref, uint64_t *ret)
 {
 	struct pyd_dump_object o;
@@ -56,18 +58,6 @@ bool pyd_vars_names(struct pyd_dump *d, uint64_t mapping,
 	return all;
 }
 
-/* The value bytes hold little-endian int32_t. */
-static int32_t number_at(const struct pyd_dump_object *o, uint32_t at)
-{
-	uint32_t v = 0;
-
-	if (o->value_len < 4 || at > o->value_len - 4)
-		return -1;
-	for (uint32_t k = 0; k < 4; k++)
-		v |= (uint32_t)o->value[at + k] << (8 * k);
-	return (int32_t)v;
-}
-
 /* Bytes into a code object's value, and flags of CPython's code.h. */
 enum { ARGCOUNT = 0, KWONLY = 8, FLAGS = 20 };
 enum { OPTIMIZED = 0x1, STAR = 0x4, STARS = 0x8 };
@@ -76,7 +66,7 @@ uint64_t pyd_vars_mapping(struct pyd_dump *d,
 			  const struct pyd_dump_object *frame,
 			  const struct pyd_dump_object *code)
 {
-	if (number_at(code, FLAGS) & OPTIMIZED)
+	if (pyd_value_i32(code, FLAGS) & OPTIMIZED)
 		return 0;
 	return pyd_dump_object_field(d, frame, "locals");
 }
@@ -84,10 +74,11 @@ uint64_t pyd_vars_mapping(struct pyd_dump *d,
 /* How many of the first names of a code object are arguments'. */
 static int64_t arguments(const struct pyd_dump_object *code)
 {
-	int32_t flags = number_at(code, FLAGS);
+	int32_t flags = pyd_value_i32(code, FLAGS);
 
-	return (int64_t)number_at(code, ARGCOUNT) + number_at(code, KWONLY) +
-	       !!(flags & STAR) + !!(flags & STARS);
+	return (int64_t)pyd_value_i32(code, ARGCOUNT) +
+	       pyd_value_i32(code, KWONLY) + !!(flags & STAR) +
+	       !!(flags & STARS);
 }
 
 /* CO_FAST_HIDDEN, _CELL and _FREE of CPython's pycore_code.h, 3.11 and

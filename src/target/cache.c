@@ -224,11 +224,7 @@ static enum pyd_code cache_open_file(struct pyd_target *t,
 				     const struct pyd_region *r, int *ret,
 				     struct pyd_err *err)
 {
-	struct pyd_target *inner = ((struct cache *)t)->inner;
-
-	if (!inner->ops->open_file)
-		return pyd_err_set(err, PYD_NOTFOUND, "no file is known");
-	return inner->ops->open_file(inner, r, ret, err);
+	return pyd_target_open_file(((struct cache *)t)->inner, r, ret, err);
 }
 
 static const struct pyd_target_ops cache_ops = {

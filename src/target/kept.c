@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "target/bulk.h"
@@ -86,14 +85,6 @@ static void note_reason(struct kept *k, pyd_addr page, const char *text)
 	k->nreasons++;
 }
 
-static uint64_t own_now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
 static void show(struct kept *k, int32_t i)
 {
 	struct block *b = &k->blocks[i];
@@ -118,7 +109,7 @@ static enum pyd_code may_read(struct kept *k, size_t n, struct pyd_err *err)
 				   k->nblocks * BLOCK >> 20);
 	}
 	if ((k->until_ns && pyd_now_ns() >= k->until_ns) ||
-	    (k->own_until_ns && own_now_ns() >= k->own_until_ns))
+	    (k->own_until_ns && pyd_thread_ns() >= k->own_until_ns))
 		return pyd_err_set(err, PYD_BUSY, "the time to read is over");
 	return PYD_OK;
 }
@@ -408,11 +399,7 @@ static enum pyd_code kept_open_file(struct pyd_target *t,
 				    const struct pyd_region *r, int *ret,
 				    struct pyd_err *err)
 {
-	struct pyd_target *inner = ((struct kept *)t)->inner;
-
-	if (!inner->ops->open_file)
-		return pyd_err_set(err, PYD_NOTFOUND, "no file is known");
-	return inner->ops->open_file(inner, r, ret, err);
+	return pyd_target_open_file(((struct kept *)t)->inner, r, ret, err);
 }
 
 static const struct pyd_target_ops kept_ops = {
@@ -478,7 +465,7 @@ void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 	k->base.in_exe = inner->in_exe;
 	k->inner = inner;
 	k->until_ns = until_ns;
-	k->own_until_ns = own_ns ? own_now_ns() + own_ns : 0;
+	k->own_until_ns = own_ns ? pyd_thread_ns() + own_ns : 0;
 	k->closed = k->full = k->code = false;
 
 	struct block *blocks = k->before;

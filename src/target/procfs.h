@@ -80,5 +80,7 @@ PYD_MUST_CHECK enum pyd_code pyd_procfs_link(pid_t pid, const char *name,
 
 /* CLOCK_MONOTONIC in nanoseconds. */
 uint64_t pyd_now_ns(void);
+/* Processor time of the calling thread, ns. */
+uint64_t pyd_thread_ns(void);
 
 #endif

@@ -68,3 +68,12 @@ void pyd_target_destroy(struct pyd_target *t)
 	if (t)
 		t->ops->destroy(t);
 }
+
+enum pyd_code pyd_target_open_file(struct pyd_target *t,
+				   const struct pyd_region *r, int *ret,
+				   struct pyd_err *err)
+{
+	if (!t->ops->open_file)
+		return pyd_err_set(err, PYD_NOTFOUND, "no file is known");
+	return t->ops->open_file(t, r, ret, err);
+}

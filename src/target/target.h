@@ -135,6 +135,12 @@ PYD_MUST_CHECK static inline enum pyd_code pyd_target_read_u64(
 		*ret = value;
 	return code;
 }
+/* Opens the file of a region, as the target's operation does; PYD_NOTFOUND
+ * where it has none. */
+PYD_MUST_CHECK enum pyd_code pyd_target_open_file(struct pyd_target *t,
+						  const struct pyd_region *r,
+						  int *ret,
+						  struct pyd_err *err);
 /* Reads a NUL-terminated string of at most cap - 1 bytes into buf, across
  * page ends; longer is cut at cap - 1 (*ret_cut, may be NULL, tells). */
 PYD_MUST_CHECK enum pyd_code pyd_target_read_cstr(struct pyd_target *t,

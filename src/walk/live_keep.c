@@ -7,10 +7,10 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "target/kept.h"
+#include "target/procfs.h"
 #include "walk/live_private.h"
 
 enum {
@@ -58,14 +58,6 @@ static void close_kept(struct pyd_live *s)
 	pyd_outside_deinit(&s->outside);
 }
 
-static uint64_t own_time(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
 struct rehearsal {
 	struct pyd_live *s;
 	uint64_t most_ns;
@@ -82,7 +74,7 @@ static void *rehearse(void *arg)
 	struct pyd_err why = { 0 };
 
 	for (int i = 0; i < REHEARSALS && !pyd_interrupted; i++) {
-		uint64_t now = pyd_now_ns(), began = own_time(), took;
+		uint64_t now = pyd_now_ns(), began = pyd_thread_ns(), took;
 		uint64_t until = now + r->most_ns * SLOWER;
 		uint64_t left = s->deadline_ns > now ? s->deadline_ns - now : 0;
 		enum pyd_code code;
@@ -95,7 +87,7 @@ static void *rehearse(void *arg)
 			pyd_target_kept_ahead(s->kept, &s->process);
 		if (!code)
 			code = s->base.collect(s->base.collect_ctx, true, &why);
-		took = own_time() - began;
+		took = pyd_thread_ns() - began;
 		if (s->base.collect_anew(s->base.collect_ctx, &why) && !code)
 			code = PYD_NOMEM;
 		if (!code && (!got->done || took < got->ns)) {
