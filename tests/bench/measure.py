@@ -97,6 +97,11 @@ def bulk_read(tool: str, target: Target) -> Row:
     return {"bulk_read_mb": size / 1e6, "bulk_read_ms": nanoseconds / 1e6}
 
 
+def own_fork(target: Target) -> Row:
+    """A fork that the target makes by itself, as long as it holds it up."""
+    return {"own_fork_ms": target.ask("fork") * 1e3}
+
+
 def _prompt(argv: list[str], prompt: bytes, env: dict[str, str]) -> tuple[Talker, float]:
     begin = time.perf_counter()
     talker = Talker(argv, env)

@@ -34,6 +34,7 @@ class Workload(NamedTuple):
     memory: int = 1 << 30  # bytes that must be free for it
     quick: float = 1.0  # its scale in a quick run, without mode stop; 0: not in it
     bulk: bool = False  # hold copy mode against a plain read
+    fork: str = ""  # the mode whose pause is held against a fork of its own
 
 
 _ALL = tuple(peers.PEERS)
@@ -43,11 +44,13 @@ WORKLOADS = {
     "threads200": Workload(modes=("auto", "copy", "fork", "locals"), quick=0),
     "threads1000": Workload(modes=("auto", "copy", "fork", "locals")),
     "service": Workload(modes=("auto", "copy", "fork", "locals")),
-    "records": Workload(memory=2 << 30, quick=0.2, bulk=True),
+    "records": Workload(memory=2 << 30, quick=0.2, bulk=True, fork="fork"),
     "irregular": Workload(quick=0.2, bulk=True),
     "deep": Workload(modes=("auto", "locals"), quick=0, peers=("py-spy", "pystack")),
     # A copy of it would take 4 GB more.
-    "huge": Workload(modes=("auto", "locals"), memory=10 << 30, quick=0, peers=("gcore",)),
+    "huge": Workload(
+        modes=("auto", "locals"), memory=10 << 30, quick=0, peers=("gcore",), fork="auto"
+    ),
 }
 #: Seconds after which a quick run begins nothing more.
 QUICK = 95.0
@@ -140,6 +143,10 @@ class Bench:
             if "copy" in out["modes"]:
                 told = out["modes"]["copy"]["pause_told_ms"]["median"]
                 out["copy_over_bulk"] = told / out["bulk_read"]["bulk_read_ms"]["median"]
+        if out["modes"].get(what.fork, {}).get("mode") == "fork":
+            out["own_fork"] = together([measure.own_fork(target) for _ in range(max(runs, 3))])
+            told = out["modes"][what.fork]["pause_told_ms"]["median"]
+            out["fork_over_own"] = told / out["own_fork"]["own_fork_ms"]["median"]
 
     def _file(self, mode: str) -> Path:
         return self.folder / f"{mode}.pydump"
@@ -307,6 +314,11 @@ def shown(out: Row) -> str:
         lines.append(
             f"copy mode: pause told {out['copy_over_bulk']:.2f} times a plain read of "
             f"{bulk['bulk_read_mb']['median']:.0f} MB ({_spread(bulk['bulk_read_ms'])} ms)"
+        )
+    if "fork_over_own" in out:
+        lines.append(
+            f"fork mode: pause told {out['fork_over_own']:.2f} times a fork that the process "
+            f"makes by itself ({_spread(out['own_fork']['own_fork_ms'])} ms)"
         )
     if "opening" in out:
         o = out["opening"]
