@@ -193,7 +193,7 @@ static enum pyd_code add_mark(struct pyd_batch *b, size_t i, enum pyd_mark mark,
 	return PYD_OK;
 }
 
-enum { SHORT = 16, FEW = 4 };
+enum { SHORT = PYD_BATCH_LEAF, FEW = 4 };
 
 /* Copies len bytes out of cap. Most are few: then whole of them, a number of
  * bytes that the compiler knows. There is room for it. */
@@ -270,6 +270,38 @@ enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 	return PYD_OK;
 }
 
+enum pyd_code pyd_batch_add_leaf(struct pyd_batch *b,
+				 const struct pyd_node *node,
+				 struct pyd_err *err)
+{
+	size_t vlen = node->value.len;
+	struct pyd_batch_rec *rec;
+	uint16_t type;
+	enum pyd_code code = type_index(b, node->type, &type, err);
+
+	assert(vlen <= PYD_BATCH_LEAF && node->value.cap >= PYD_BATCH_LEAF);
+	if (!code &&
+	    (b->n == b->cap || PYD_BATCH_LEAF > b->values.cap - b->values.len))
+		code = grow(b, 0, PYD_BATCH_LEAF, err);
+	if (code)
+		return code;
+	rec = &b->recs[b->n++];
+	rec->addr = node->addr;
+	rec->size =
+		(uint32_t)(node->size < UINT32_MAX ? node->size : UINT32_MAX);
+	rec->refcnt = node->refcnt;
+	rec->nrefs = 0;
+	rec->vlen = (uint32_t)vlen;
+	rec->type = type;
+	rec->shape = 0;
+	rec->node = (uint32_t)node->kind;
+	memcpy(b->values.data + b->values.len, node->value.data,
+	       PYD_BATCH_LEAF);
+	b->values.len += vlen;
+	b->raw += PYD_BATCH_REC_BYTES + vlen;
+	return PYD_OK;
+}
+
 enum pyd_code pyd_batch_take(struct pyd_batch *b, struct pyd_node *node,
 			     uint32_t shape, const msgpack_sbuffer *shape_map,
 			     struct pyd_err *err)
@@ -303,21 +335,20 @@ static enum pyd_code reserve(struct pyd_batch_scratch *s, size_t n,
 
 	pyd_vec_clear(&s->words);
 	pyd_vec_clear(&s->addrs);
+	pyd_vec_clear(&s->order);
 	if (s->cap < n) {
-		free(s->items);
-		free(s->tmp);
 		free(s->numbers);
 		free(s->places);
 		s->cap = 0;
-		s->items = calloc(n, sizeof(*s->items));
-		s->tmp = calloc(n, sizeof(*s->tmp));
 		s->numbers = calloc(n, NUMBERS * sizeof(*s->numbers));
 		s->places = calloc(n, sizeof(*s->places));
-		if (!s->items || !s->tmp || !s->numbers || !s->places)
+		if (!s->numbers || !s->places)
 			return pyd_err_set(err, PYD_NOMEM, "out of memory");
 		s->cap = n;
 	}
 	code = pyd_vec_reserve(&s->addrs, n, err);
+	if (!code)
+		code = pyd_vec_reserve(&s->order, 2 * n, err);
 	return code ? code : pyd_vec_reserve(&s->words, words + FEW, err);
 }
 
@@ -327,10 +358,48 @@ static uint32_t len_of(const struct pyd_batch *b, uint16_t shape)
 	return shape ? (uint32_t)b->lens.data[shape] : 0;
 }
 
-/* Each object's place, by the lengths of those before it, and what the sort
- * goes by. */
-static void prepare(const struct pyd_batch *b, struct pyd_batch_scratch *s)
+/* The order of the objects, by type, then by address: object i is number
+ * words[i] & mask. */
+struct order {
+	const uint64_t *words;
+	uint64_t mask;
+};
+
+static inline size_t nth(const struct order *o, size_t i)
 {
+	return (size_t)(o->words[i] & o->mask);
+}
+
+/* For addresses that are too far apart: any at all. */
+static enum pyd_code sort_wide(const struct pyd_batch *b,
+			       struct pyd_batch_scratch *s, struct pyd_err *err)
+{
+	struct pyd_radix_item *items = calloc(b->n, 2 * sizeof(*items));
+
+	if (!items)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	for (size_t i = 0; i < b->n; i++)
+		items[i] = (struct pyd_radix_item) {
+			.key = b->recs[i].addr,
+			.major = b->recs[i].type,
+			.tag = (uint32_t)i,
+		};
+	pyd_radix_sort(items, items + b->n, b->n);
+	for (size_t i = 0; i < b->n; i++)
+		s->order.data[i] = items[i].tag;
+	free(items);
+	return PYD_OK;
+}
+
+/* Finds out each object's place, by the lengths of those before it, and the
+ * order. Type, address and number fit into one word where objects lie
+ * together. */
+static enum pyd_code sort(const struct pyd_batch *b,
+			  struct pyd_batch_scratch *s, struct order *ret,
+			  struct pyd_err *err)
+{
+	uint64_t low = UINT64_MAX, high = 0, differ = 0, *words = s->order.data;
+	unsigned int shift, width, type, number = pyd_radix_width(b->n);
 	uint32_t refs = 0, value = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
@@ -339,12 +408,24 @@ static void prepare(const struct pyd_batch *b, struct pyd_batch_scratch *s)
 		s->places[i] = (struct pyd_batch_place) { refs, value };
 		refs += r->nrefs + len_of(b, r->shape);
 		value += r->vlen;
-		s->items[i] = (struct pyd_radix_item) {
-			.key = r->addr,
-			.major = r->type,
-			.tag = (uint32_t)i,
-		};
+		low = r->addr < low ? r->addr : low;
+		high = r->addr > high ? r->addr : high;
+		differ |= r->addr ^ b->recs[0].addr;
 	}
+	shift = differ ? (unsigned int)__builtin_ctzll(differ) : 0;
+	width = pyd_radix_width((high - low) >> shift);
+	type = pyd_radix_width(b->types.len);
+	ret->words = words;
+	ret->mask = UINT64_MAX;
+	if (type + width + number > 64)
+		return sort_wide(b, s, err);
+	for (size_t i = 0; i < b->n; i++)
+		words[i] = (uint64_t)b->recs[i].type << (width + number) |
+			   (b->recs[i].addr - low) >> shift << number | i;
+	ret->words = pyd_radix_words(words, words + b->n, b->n, number,
+				     width + type);
+	ret->mask = (1ULL << number) - 1;
+	return PYD_OK;
 }
 
 static void column(struct pyd_mp_out *o, const char *name, size_t len,
@@ -366,7 +447,8 @@ static void hole(struct pyd_mp_out *o, const char *name, size_t len,
 /* The map was reserved as a whole: columns stay where they are. holes: see
  * pyd_batch_pack_huge(), else NULL. */
 static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
-			 struct pyd_mp_out *o, struct pyd_batch_holes *holes)
+			 const struct order *order, struct pyd_mp_out *o,
+			 struct pyd_batch_holes *holes)
 {
 	static const char *const names[NUMBERS] = { "size", "refcnt", "nrefs",
 						    "nattrs", "vlen" };
@@ -391,9 +473,9 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 	if (o->code)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t tag = s->items[i].tag;
-		const struct pyd_batch_rec *r = &b->recs[tag];
-		const struct pyd_batch_place *at = &s->places[tag];
+		size_t number = nth(order, i);
+		const struct pyd_batch_rec *r = &b->recs[number];
+		const struct pyd_batch_place *at = &s->places[number];
 		uint32_t nattrs = len_of(b, r->shape);
 		size_t more = (size_t)r->nrefs + nattrs;
 
@@ -455,16 +537,17 @@ static enum pyd_code pack(const struct pyd_batch *b,
 {
 	size_t n = b->n;
 	size_t left_out = holes ? 8 * b->refs.len + b->values.len : 0;
+	struct order order = { 0 };
 	struct pyd_mp_out o = { .buf = out, .err = err };
 	enum pyd_code code = reserve(scratch, n, holes ? 0 : b->refs.len, err);
 
 	pyd_buf_clear(out);
 	if (!code)
 		code = pyd_buf_reserve(out, b->raw - left_out + SHORT, err);
+	if (!code)
+		code = sort(b, scratch, &order, err);
 	if (code)
 		return code;
-	prepare(b, scratch);
-	pyd_radix_sort(scratch->items, scratch->tmp, n);
 
 	pyd_mp_put_map(&o, 15U + !!b->nmarks);
 	pyd_mp_put_str(&o, "kind");
@@ -480,10 +563,10 @@ static enum pyd_code pack(const struct pyd_batch *b,
 	pyd_mp_put_array(&o, 0);
 	pyd_mp_put_raw(&o, b->shapes.data, b->shapes.len);
 	if (!o.code)
-		pack_columns(b, scratch, &o, holes);
+		pack_columns(b, scratch, &order, &o, holes);
 	if (!o.code && b->nmarks) {
 		for (size_t i = 0; i < n; i++)
-			scratch->addrs.data[scratch->items[i].tag] = i;
+			scratch->addrs.data[nth(&order, i)] = i;
 		pack_marks(b, scratch->addrs.data, &o);
 	}
 	/* Column pointers were taken before the buffer was full. */
@@ -509,10 +592,9 @@ enum pyd_code pyd_batch_pack_huge(const struct pyd_batch *b,
 
 void pyd_batch_scratch_deinit(struct pyd_batch_scratch *s)
 {
-	free(s->items);
-	free(s->tmp);
 	free(s->numbers);
 	free(s->places);
+	pyd_vec_deinit(&s->order);
 	pyd_vec_deinit(&s->words);
 	pyd_vec_deinit(&s->addrs);
 	*s = (struct pyd_batch_scratch) { 0 };

@@ -69,9 +69,8 @@ struct pyd_batch_place {
 
 /* What is kept for packing from batch to batch; one for each thread. */
 struct pyd_batch_scratch {
-	struct pyd_radix_item *items;
-	struct pyd_radix_item *tmp;
-	uint32_t *numbers; /* columns, one behind the other */
+	struct pyd_vec order; /* twice as many as objects */
+	uint32_t *numbers;    /* columns, one behind the other */
 	struct pyd_batch_place *places;
 	size_t cap;
 	struct pyd_vec words;
@@ -106,6 +105,15 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_add(struct pyd_batch *b,
 					   uint32_t shape,
 					   const msgpack_sbuffer *shape_map,
 					   struct pyd_err *err);
+/* The same for one without references, attributes or mark, of whose value
+ * PYD_BATCH_LEAF bytes can be read. It costs PYD_BATCH_LEAF_COST at most. */
+PYD_MUST_CHECK enum pyd_code pyd_batch_add_leaf(struct pyd_batch *b,
+						const struct pyd_node *node,
+						struct pyd_err *err);
+enum {
+	PYD_BATCH_LEAF = 16,
+	PYD_BATCH_LEAF_COST = PYD_BATCH_REC_BYTES + PYD_BATCH_LEAF + 9,
+};
 /* The same for one that is too large to be copied, to an empty batch: takes
  * the references and value of the node, which is without them then. */
 PYD_MUST_CHECK enum pyd_code pyd_batch_take(struct pyd_batch *b,

@@ -4,7 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
-enum { DIGIT_MAX = 11 };
+/* What lies together takes two passes over words. */
+enum { DIGIT_MAX = 11, WORD_DIGIT_MAX = 12 };
 
 /* One pass over the byte at shift of the key, or of major when shift is 64 or
  * more. */
@@ -135,7 +136,7 @@ void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
 static void word_pass(const uint64_t *from, uint64_t *to, size_t n,
 		      unsigned int shift, unsigned int bits)
 {
-	uint32_t at[1 << DIGIT_MAX];
+	uint32_t at[1 << WORD_DIGIT_MAX];
 	uint64_t mask = (1ULL << bits) - 1;
 	uint32_t sum = 0;
 
@@ -152,23 +153,21 @@ static void word_pass(const uint64_t *from, uint64_t *to, size_t n,
 		to[at[from[i] >> shift & mask]++] = from[i];
 }
 
-void pyd_radix_words(uint64_t *words, uint64_t *tmp, size_t n,
-		     unsigned int shift, unsigned int bits)
+uint64_t *pyd_radix_words(uint64_t *words, uint64_t *tmp, size_t n,
+			  unsigned int shift, unsigned int bits)
 {
-	unsigned int passes = (bits + DIGIT_MAX - 1) / DIGIT_MAX;
+	unsigned int passes = (bits + WORD_DIGIT_MAX - 1) / WORD_DIGIT_MAX;
 	unsigned int end = shift + bits;
-	uint64_t *from = words, *to = tmp;
 
 	assert(n <= UINT32_MAX && end <= 64);
 	for (; passes; passes--) {
 		unsigned int digit = (end - shift + passes - 1) / passes;
-		uint64_t *swap = from;
+		uint64_t *swap = words;
 
-		word_pass(from, to, n, shift, digit);
-		from = to;
-		to = swap;
+		word_pass(words, tmp, n, shift, digit);
+		words = tmp;
+		tmp = swap;
 		shift += digit;
 	}
-	if (from != words)
-		memcpy(words, from, n * sizeof(*words));
+	return words;
 }

@@ -39,28 +39,30 @@ static enum pyd_code sort_wide(const struct pyd_job *job,
 	return PYD_OK;
 }
 
-static enum pyd_code sort_words(struct pyd_job *job,
-				const struct pyd_run_order *o,
-				unsigned int width, struct pyd_err *err)
+static enum pyd_code sort_words(struct pyd_job *job, struct pyd_vec *tmp,
+				struct pyd_run_order *o, unsigned int width,
+				struct pyd_err *err)
 {
-	uint64_t *v = job->run, *tmp = malloc(job->nrun * sizeof(*tmp));
+	uint64_t *v = job->run;
 	size_t i = 0;
+	enum pyd_code code;
 
-	if (!tmp)
-		return nomem(err);
+	pyd_vec_clear(tmp);
+	code = pyd_vec_reserve(tmp, job->nrun, err);
+	if (code)
+		return code;
 	for (size_t k = 0; k < job->batches.len; k += 2)
 		for (uint64_t n = job->batches.data[k + 1]; n; n--, i++)
 			v[i] = (v[i] - o->low) >> o->shift << o->tag_bits |
 			       k / 2;
-	pyd_radix_words(v, tmp, i, o->tag_bits, width);
-	free(tmp);
+	o->words = pyd_radix_words(v, tmp->data, i, o->tag_bits, width);
 	return PYD_OK;
 }
 
-enum pyd_code pyd_run_sort(struct pyd_job *job, struct pyd_run_order *ret,
-			   struct pyd_err *err)
+enum pyd_code pyd_run_sort(struct pyd_job *job, struct pyd_vec *tmp,
+			   struct pyd_run_order *ret, struct pyd_err *err)
 {
-	struct pyd_run_order o = { .words = job->run };
+	struct pyd_run_order o = { 0 };
 	uint64_t low = UINT64_MAX, high = 0, differ = 0;
 	unsigned int width;
 	enum pyd_code code;
@@ -74,7 +76,7 @@ enum pyd_code pyd_run_sort(struct pyd_job *job, struct pyd_run_order *ret,
 	o.shift = differ ? (unsigned int)__builtin_ctzll(differ) : 0;
 	o.tag_bits = pyd_radix_width(job->batches.len / 2);
 	width = pyd_radix_width((high - low) >> o.shift);
-	code = width + o.tag_bits <= 64 ? sort_words(job, &o, width, err)
+	code = width + o.tag_bits <= 64 ? sort_words(job, tmp, &o, width, err)
 					: sort_wide(job, &o.wide, err);
 	if (!code)
 		*ret = o;

@@ -9,7 +9,7 @@
  * list of batches. Most fit into the words of the run itself, an address and
  * its batch in one. */
 struct pyd_run_order {
-	const uint64_t *words; /* the job's */
+	const uint64_t *words; /* the job's, or tmp's */
 	uint64_t low;
 	unsigned int shift, tag_bits;
 	struct pyd_radix_item *wide; /* owned; instead of words, or NULL */
@@ -29,8 +29,10 @@ static inline uint32_t pyd_run_batch(const struct pyd_run_order *o, size_t i)
 	return (uint32_t)(o->words[i] & ((1ULL << o->tag_bits) - 1));
 }
 
-/* The run of the job is not to be used but through *ret from then on. */
+/* The run of the job is not to be used but through *ret from then on. tmp is
+ * kept from run to run, and as long as *ret. */
 PYD_MUST_CHECK enum pyd_code pyd_run_sort(struct pyd_job *job,
+					  struct pyd_vec *tmp,
 					  struct pyd_run_order *ret,
 					  struct pyd_err *err);
 void pyd_run_order_deinit(struct pyd_run_order *o);

@@ -125,7 +125,7 @@ static enum pyd_code make_index(struct pyd_worker *w, struct pyd_job *job,
 {
 	struct pyd_run_order order = { 0 };
 	struct pyd_mp_out o = { .buf = &m->extra, .err = err };
-	enum pyd_code code = pyd_run_sort(job, &order, err);
+	enum pyd_code code = pyd_run_sort(job, &w->run, &order, err);
 
 	for (size_t i = 0, end; i < job->nrun && !code; i = end) {
 		size_t before = m->extra.len;
@@ -226,5 +226,6 @@ void pyd_worker_deinit(struct pyd_worker *w)
 	ZSTD_freeCCtx(w->cctx);
 	pyd_batch_scratch_deinit(&w->scratch);
 	pyd_buf_deinit(&w->raw);
+	pyd_vec_deinit(&w->run);
 	*w = (struct pyd_worker) { 0 };
 }

@@ -14,6 +14,7 @@ struct pyd_worker {
 	ZSTD_CCtx *cctx;
 	struct pyd_batch_scratch scratch;
 	struct pyd_buf raw;
+	struct pyd_vec run; /* to sort an index in */
 };
 
 PYD_MUST_CHECK enum pyd_code pyd_worker_init(struct pyd_worker *w, int level,

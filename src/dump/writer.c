@@ -393,6 +393,24 @@ enum pyd_code pyd_writer_object(struct pyd_writer *w, struct pyd_node *node,
 	return add(w, node, cost, shape, shape_map, err);
 }
 
+enum pyd_code pyd_writer_leaf(struct pyd_writer *w, struct pyd_node *node,
+			      struct pyd_err *err)
+{
+	struct pyd_batch *b;
+	enum pyd_code code;
+
+	if (!w->batch || is_full(w->batch->batch, PYD_BATCH_LEAF_COST))
+		return pyd_writer_object(w, node, 0, NULL, err);
+	b = w->batch->batch;
+	w->run->run[w->run->nrun + b->n] = node->addr;
+	code = pyd_batch_add_leaf(b, node, err);
+	if (code)
+		return code;
+	w->totals.objects++;
+	w->totals.object_bytes += node->size;
+	return PYD_OK;
+}
+
 /* -- texts that are kept back -- */
 
 enum pyd_code pyd_writer_hold(struct pyd_writer *w, const struct pyd_node *node,

@@ -75,6 +75,11 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_object(struct pyd_writer *w,
 					       uint32_t shape,
 					       const msgpack_sbuffer *shape_map,
 					       struct pyd_err *err);
+/* The same for one without references, attributes or mark, whose value is
+ * short: a number. */
+PYD_MUST_CHECK enum pyd_code pyd_writer_leaf(struct pyd_writer *w,
+					     struct pyd_node *node,
+					     struct pyd_err *err);
 
 /*
  * The same for a text (str, bytes, bytearray) without attributes or a mark,

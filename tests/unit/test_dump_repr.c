@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../tools/dumpgen.h"
+#include "dump/column.h"
 #include "dump/mp.h"
 #include "dump/radix.h"
 #include "dump/repr.h"
@@ -391,11 +392,114 @@ Test(parts, radix_sort)
 	pyd_radix_sort(items, tmp, 0);
 }
 
+Test(parts, radix_words)
+{
+	enum { N = 5000, SHIFT = 13 };
+	static uint64_t items[N], tmp[N];
+
+	/* One pass to four of them. */
+	for (unsigned int bits = 1; bits <= 64 - SHIFT; bits += 5) {
+		uint64_t rng = bits, mask = (1ULL << bits) - 1;
+		const uint64_t *v;
+
+		for (uint64_t i = 0; i < N; i++)
+			items[i] = (gen_next(&rng) & mask) << SHIFT | i;
+		v = pyd_radix_words(items, tmp, N, SHIFT, bits);
+		/* Stable: whole words ascend. */
+		for (size_t i = 1; i < N; i++)
+			cr_assert_lt(v[i - 1], v[i]);
+	}
+}
+
+Test(parts, columns)
+{
+	enum { N = 100 };
+	uint64_t words[N];
+	uint32_t numbers[N];
+	uint8_t to[8 * N + 1];
+	uint64_t rng = 9;
+
+	for (size_t n = 0; n <= N; n++) {
+		for (size_t i = 0; i < n; i++) {
+			words[i] = gen_next(&rng);
+			numbers[i] = (uint32_t)words[i];
+		}
+		to[8 * n] = to[4 * n] = 0x5a;
+		pyd_column_put32(to, numbers, n);
+		for (size_t i = 0; i < 4 * n; i++)
+			cr_assert_eq(to[i],
+				     numbers[i % n] >> (8 * (i / n)) & 0xff);
+		cr_assert_eq(to[4 * n], 0x5a);
+		to[8 * n] = 0x5a;
+		pyd_column_put64(to, words, n, false);
+		for (size_t i = 0; i < 8 * n; i++)
+			cr_assert_eq(to[i],
+				     words[i % n] >> (8 * (i / n)) & 0xff);
+		cr_assert_eq(to[8 * n], 0x5a);
+	}
+}
+
+/* Addresses of a packed batch: by type, then ascending. */
+static void pack_batch(uint64_t spread)
+{
+	enum { N = 1000 };
+	struct pyd_batch *b = pyd_batch_create();
+	struct pyd_batch_scratch scratch = { 0 };
+	struct pyd_buf out = { 0 };
+	struct pyd_node n = { .kind = PYD_KIND_int, .refcnt = 1 };
+	const uint8_t *at;
+	uint64_t rng = 4, last = 0;
+	unsigned int types = 0;
+	struct pyd_err err;
+
+	cr_assert(b && !pyd_buf_reserve(&n.value, PYD_BATCH_LEAF, &err));
+	for (uint64_t i = 0; i < N; i++) {
+		n.addr = gen_next(&rng) % spread * 8;
+		n.type = INT_TYPE + i % 3;
+		n.value.len = i % 5;
+		if (i % 2)
+			cr_assert(!pyd_batch_add_leaf(b, &n, &err));
+		else
+			cr_assert(!pyd_batch_add(b, &n, 0, NULL, &err));
+	}
+	cr_assert(!pyd_batch_pack(b, &scratch, &out, &err));
+	at = memmem(out.data, out.len,
+		    "\xa4"
+		    "addr",
+		    5);
+	cr_assert(at && at[5] == 0xc6);
+	at += 10; /* the head of the bin */
+	for (size_t i = 0; i < N; i++) {
+		uint64_t delta = 0;
+
+		for (size_t k = 0; k < 8; k++)
+			delta |= (uint64_t)at[k * N + i] << (8 * k);
+		/* Down is where another type begins. */
+		types += !i || last + delta < last;
+		last += delta;
+		cr_assert_lt(last, spread * 8);
+	}
+	cr_assert_eq(types, 3);
+	pyd_buf_deinit(&n.value);
+	pyd_buf_deinit(&out);
+	pyd_batch_scratch_deinit(&scratch);
+	pyd_batch_destroy(b);
+}
+
+Test(parts, pack_batch)
+{
+	pack_batch(1 << 20);
+	pack_batch(1ULL << 44);
+	/* Too far apart for one word with type and number. */
+	pack_batch(1ULL << 60);
+}
+
 /* A run of three batches, the last of which has an object at extra. */
 static void sort_run(pyd_addr extra, bool is_wide)
 {
 	enum { N = 3000 };
 	struct pyd_job *job = pyd_job_create(PYD_JOB_INDEX);
+	struct pyd_vec tmp = { 0 };
 	struct pyd_run_order o;
 	struct pyd_err err;
 	uint64_t rng = 5;
@@ -412,7 +516,7 @@ static void sort_run(pyd_addr extra, bool is_wide)
 				      gen_next(&rng) % 100000000 * 256 +
 				      job->nrun / (N / 3) * 16;
 	job->run[N - 1] = extra;
-	cr_assert(!pyd_run_sort(job, &o, &err));
+	cr_assert(!pyd_run_sort(job, &tmp, &o, &err));
 	cr_assert_eq(o.wide != NULL, is_wide);
 	for (size_t i = 0; i < N; i++) {
 		pyd_addr addr = pyd_run_addr(&o, i);
@@ -425,6 +529,7 @@ static void sort_run(pyd_addr extra, bool is_wide)
 	}
 	cr_assert(seen);
 	pyd_run_order_deinit(&o);
+	pyd_vec_deinit(&tmp);
 	pyd_job_destroy(job);
 }
 
