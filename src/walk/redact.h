@@ -68,6 +68,13 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_node(struct pyd_redact *rd,
 					     bool *ret_later,
 					     struct pyd_err *err);
 
+/* The same for a str or bytes object without attributes that is whole: it is
+ * written later. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_met(struct pyd_redact *rd,
+					    struct pyd_reader *r,
+					    struct pyd_node *n,
+					    struct pyd_err *err);
+
 /* The same for an object that is not written. */
 PYD_MUST_CHECK enum pyd_code pyd_redact_ahead(struct pyd_redact *rd,
 					      struct pyd_reader *r,

@@ -381,6 +381,17 @@ enum pyd_code pyd_redact_keep(struct pyd_redact *rd, struct pyd_reader *r,
 	return code;
 }
 
+enum pyd_code pyd_redact_met(struct pyd_redact *rd, struct pyd_reader *r,
+			     struct pyd_node *n, struct pyd_err *err)
+{
+	bool later;
+
+	if (!pyd_redact_is_worth(rd, n->kind == PYD_KIND_str, n->value.data,
+				 n->value.len))
+		return PYD_OK;
+	return pyd_redact_keep(rd, r, n, &later, err);
+}
+
 enum pyd_code pyd_redact_ahead(struct pyd_redact *rd, struct pyd_reader *r,
 			       struct pyd_node *n, uint32_t shape,
 			       struct pyd_err *err)

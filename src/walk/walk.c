@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "read/quick.h"
 #include "target/procfs.h"
 
 /* Objects between two looks at the progress callback. */
@@ -295,18 +296,47 @@ static bool late(struct pyd_walk *w, const struct pyd_vec *refs, size_t i)
 	return true;
 }
 
+/* The pairs of a dict. Most keys are those of another dict as well, or of many:
+ * that they were met takes one look here. */
+static enum pyd_code follow_pairs(struct pyd_walk *w,
+				  const struct pyd_vec *refs,
+				  struct pyd_err *err)
+{
+	for (size_t i = 0; i + 1 < refs->len; i += 2) {
+		pyd_addr key = refs->data[i];
+		pyd_addr *met = &w->keys[type_slot(key)];
+		enum pyd_code code = PYD_OK;
+
+		if (*met != key) {
+			*met = key;
+			code = meet_next(w, key, err);
+		}
+		if (!code)
+			code = meet_next(w, refs->data[i + 1], err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
 static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_node *n = &w->node;
 	bool skip_globals = w->limits.no_globals;
-	enum pyd_code code = pyd_whole_note(&w->whole, n, err);
+	bool pairs = w->plain && n->kind == PYD_KIND_dict;
+	enum pyd_code code = PYD_OK;
 
+	if (w->whole.on)
+		code = pyd_whole_note(&w->whole, n, err);
 	if (code)
 		return code;
-
 	if (w->limits.depth && w->level + 1 >= w->limits.depth)
 		return pyd_walk_end(w, err);
-	for (size_t i = 0; i < n->refs.len; i++) {
+	if (pairs)
+		code = follow_pairs(w, &n->refs, err);
+	if (code)
+		return code;
+	for (size_t i = 0; i < n->refs.len && !pairs; i++) {
 		if (late(w, &n->refs, i))
 			break;
 		if (skip_globals && leads_to_globals(n->kind, i)) {
@@ -359,25 +389,15 @@ static enum pyd_code put(struct pyd_walk *w, uint32_t shape, bool later,
 	return code || held ? code : set_aside(w, n->addr, err);
 }
 
-/* Reads one object and writes it; on: what it refers to comes next. */
-static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
-			  struct pyd_err *err)
+/* Writes w->node; on: what it refers to comes next. */
+static enum pyd_code take_node(struct pyd_walk *w, uint32_t shape, bool on,
+			       struct pyd_err *err)
 {
 	struct pyd_node *n = &w->node;
-	uint32_t shape = 0;
+	pyd_addr addr = n->addr, type = n->type;
 	bool later = false;
-	enum pyd_code code;
+	enum pyd_code code = PYD_OK;
 
-	/* What the last level refers to is not followed. */
-	if (on && w->only_reads && w->limits.depth &&
-	    w->level + 1 >= w->limits.depth)
-		w->reader->only_some = PYD_WALK_SHARE;
-	code = read_object(w, addr, &shape, err);
-	w->reader->only_some = 0;
-
-	if (code)
-		return code;
-	count_cut(w);
 	if (w->redact)
 		code = pyd_redact_node(w->redact, w->reader, n, shape, &later,
 				       err);
@@ -395,7 +415,73 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
 		if (code)
 			return code;
 	}
-	return note_type(w, n->type, err);
+	return note_type(w, type, err);
+}
+
+/* Reads one object and writes it. */
+static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
+			  struct pyd_err *err)
+{
+	uint32_t shape = 0;
+	enum pyd_code code;
+
+	/* What the last level refers to is not followed. */
+	if (on && w->only_reads && w->limits.depth &&
+	    w->level + 1 >= w->limits.depth)
+		w->reader->only_some = PYD_WALK_SHARE;
+	code = read_object(w, addr, &shape, err);
+	w->reader->only_some = 0;
+	if (code)
+		return code;
+	count_cut(w);
+	return take_node(w, shape, on, err);
+}
+
+/* What was read refers to nothing but its type. */
+static enum pyd_code settle(struct pyd_walk *w, struct pyd_err *err)
+{
+	const struct pyd_node *n = &w->node;
+	pyd_addr *settled = &w->settled[type_slot(n->type)];
+	enum pyd_code code;
+
+	w->objects++;
+	w->bytes += n->size;
+	if (*settled == n->type)
+		return PYD_OK;
+	*settled = n->type;
+	code = meet_next(w, n->type, err);
+	return code ? code : note_type(w, n->type, err);
+}
+
+/* The same as take(), for most objects of a walk without limits: what has
+ * nothing to do with them is left out. */
+static enum pyd_code take_plain(struct pyd_walk *w, pyd_addr addr,
+				struct pyd_err *err)
+{
+	struct pyd_node *n = &w->node;
+	uint32_t shape = 0;
+	enum pyd_code code = PYD_OK;
+
+	if (!pyd_quick_read(w->reader, addr, n))
+		return take(w, addr, true, err);
+	switch (n->kind) {
+	case PYD_KIND_int:
+	case PYD_KIND_float:
+		code = pyd_writer_leaf(w->writer, n, err);
+		return code ? code : settle(w, err);
+	case PYD_KIND_str:
+	case PYD_KIND_bytes:
+		if (w->redact)
+			code = pyd_redact_met(w->redact, w->reader, n, err);
+		if (!code)
+			code = put(w, 0, w->redact, err);
+		return code ? code : settle(w, err);
+	default:
+		break;
+	}
+	if (n->attrs.len)
+		code = pyd_shapes_get(&w->shapes, w->reader, n, &shape, err);
+	return code ? code : take_node(w, shape, true, err);
 }
 
 /* True when a limit ends the walk; counts what is left under it. */
@@ -541,7 +627,11 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 {
 	enum pyd_code code;
 	bool is_cut = false;
+	pyd_addr addr;
 
+	w->plain = !w->ordered && !w->deadline_ns && !w->ends &&
+		   !w->only_reads && !w->whole.on &&
+		   !pyd_filter_is_on(&w->filter);
 	for (;;) {
 		if (w->at == w->now.len) {
 			code = advance(w, err);
@@ -558,7 +648,9 @@ enum pyd_code pyd_walk_run(struct pyd_walk *w, struct pyd_err *err)
 				break;
 		}
 		look_ahead(w);
-		code = take(w, w->now.data[w->at++], true, err);
+		addr = w->now.data[w->at++];
+		code = w->plain ? take_plain(w, addr, err)
+				: take(w, addr, true, err);
 		if (code)
 			return code;
 		if (w->progress && w->objects % PROGRESS_EVERY == 0)

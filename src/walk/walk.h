@@ -54,11 +54,15 @@ struct pyd_walk {
 	struct pyd_vec now, next;
 	size_t at; /* in now */
 	bool ordered;
+	/* No limit and no filter has a say in what becomes of an object. */
+	bool plain;
 	uint64_t level;
 	struct pyd_vec later; /* texts that visited has no bits for */
 	struct pyd_map types; /* met as some object's type */
-	/* Some of them, by a hash of the address: noted, and followed. */
-	pyd_addr noted[256], followed[256];
+	/* Some of them, by a hash of the address: noted, followed, both. */
+	pyd_addr noted[256], followed[256], settled[256];
+	/* Keys of dicts that were met, likewise. */
+	pyd_addr keys[256];
 	struct pyd_vec type_list;
 	struct pyd_node node;
 	uint64_t objects, bytes, placeholders;
