@@ -62,6 +62,12 @@ PYD_MUST_CHECK enum pyd_code pyd_frame_slots(struct pyd_reader *r,
 					     struct pyd_vec *ret,
 					     struct pyd_err *err);
 
+/* n words of a frame from addr on, appended to ret likewise. */
+PYD_MUST_CHECK enum pyd_code pyd_frame_words(struct pyd_reader *r,
+					     pyd_addr addr, size_t n,
+					     struct pyd_vec *ret,
+					     struct pyd_err *err);
+
 /* The frame of a generator that is suspended; PYD_CORRUPT when it is not. */
 struct pyd_obj;
 PYD_MUST_CHECK enum pyd_code pyd_read_suspended(struct pyd_reader *r,
@@ -78,6 +84,15 @@ void pyd_frame_position(struct pyd_reader *r, pyd_addr frame_obj, int64_t lasti,
 static inline bool pyd_has_iframes(const struct pyd_layout *lay)
 {
 	return PYD_OFF(lay, iframe, localsplus) != PYD_ABSENT;
+}
+
+/* _PyStackRef: bits of the pointer are flags; both set is a small integer,
+ * which is kept as it is; 1 alone is NULL. */
+static inline uint64_t pyd_untag(const struct pyd_layout *lay, uint64_t ref)
+{
+	if (lay->model_stackref == PYD_M_stackref_plain || (ref & 3) == 3)
+		return ref;
+	return ref & ~3ULL;
 }
 
 #endif

@@ -18,29 +18,12 @@ static pyd_addr bottom(const struct pyd_reader *r, const struct pyd_frame *f)
 	return f->addr + (uint64_t)PYD_OFF(r->lay, frameobj, f_localsplus);
 }
 
-static void untag(const struct pyd_reader *r, uint64_t *ref)
-{
-	if (r->lay->model_stackref != PYD_M_stackref_plain && (*ref & 3) != 3)
-		*ref &= ~3ULL;
-}
-
-static enum pyd_code words(struct pyd_reader *r, pyd_addr addr, size_t n,
-			   struct pyd_vec *ret, struct pyd_err *err)
-{
-	size_t first = ret->len;
-	enum pyd_code code = pyd_read_pointers(r, addr, n, ret, err);
-
-	for (size_t i = first; !code && i < ret->len; i++)
-		untag(r, &ret->data[i]);
-	return code;
-}
-
 enum pyd_code pyd_frame_slots(struct pyd_reader *r, const struct pyd_frame *f,
 			      struct pyd_vec *ret, struct pyd_err *err)
 {
 	size_t n = f->code ? f->code->nvars + (size_t)f->code->stacksize : 0;
 
-	return words(r, bottom(r, f), n, ret, err);
+	return pyd_frame_words(r, bottom(r, f), n, ret, err);
 }
 
 static bool named_exit(struct pyd_reader *r, pyd_addr str)
@@ -126,7 +109,8 @@ static enum pyd_code inside_depth(struct pyd_reader *r,
 
 	if (!depth || depth > DEPTH_MAX)
 		return PYD_OK;
-	code = words(r, bottom(r, f) + f->code->nvars * 8, depth, &slots, err);
+	code = pyd_frame_words(r, bottom(r, f) + f->code->nvars * 8, depth,
+			       &slots, err);
 	for (size_t i = 0; !code && i < slots.len; i += n) {
 		pyd_addr self = exit_at(r, slots.data, slots.len, i, &n);
 
