@@ -1,83 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "target/kept.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/log.h"
-#include "target/bulk.h"
+#include "target/kept_private.h"
 #include "target/maps.h"
-#include "target/outside.h"
 #include "target/procfs.h"
 
-enum {
-	BLOCK = PYD_WINDOW_BYTES,
-	PAGE = 4096, /* what is readable is known by this much */
-	PAGES = BLOCK / PAGE,
-	ALL_PAGES = (1 << PAGES) - 1,
-	NONE = -1,
-	/* What is said of so many pages that were not readable. */
-	REASONS = 64,
-};
+enum { ALL_PAGES = (1 << PYD_KEPT_PAGES) - 1 };
 
-struct block {
-	uint64_t number; /* address / BLOCK */
-	int32_t chain;	 /* next in the same bucket */
-	uint8_t tried;	 /* one bit a page */
-	uint8_t valid;	 /* of them, those that could be read */
-	uint8_t recent;	 /* for the windows; nobody looks at it */
-};
-
-struct kept {
-	struct pyd_target base;
-	struct pyd_target *inner;
-	uint64_t until_ns;
-	uint64_t own_until_ns; /* processor time of the thread */
-	bool closed, full;
-	bool code; /* after the close: what is constant is read */
-	struct block *blocks;
-	uint8_t *data; /* of mmap; block i is at i * BLOCK */
-	size_t nblocks;
-	size_t used;
-	struct block *before; /* those of the opening before */
-	size_t nbefore;
-	int32_t *buckets;
-	size_t nbuckets; /* power of two */
-	int32_t last;	 /* the block of the last read */
-	uint64_t bytes, missed;
-	uint8_t *late; /* by region: it was read after the close */
-	struct {
-		pyd_addr page;
-		char text[160];
-	} reasons[REASONS];
-	size_t nreasons;
-};
-
-static size_t bucket_of(const struct kept *k, uint64_t number)
+size_t pyd_kept_bucket(const struct pyd_kept *k, uint64_t number)
 {
 	return (size_t)(number * 0x9E3779B97F4A7C15ULL >> 32) &
 	       (k->nbuckets - 1);
 }
 
-static int32_t lookup(const struct kept *k, uint64_t number)
+int32_t pyd_kept_lookup(const struct pyd_kept *k, uint64_t number)
 {
 	int32_t i = k->last;
 
-	if (i != NONE && k->blocks[i].number == number)
+	if (i != PYD_KEPT_NONE && k->blocks[i].number == number)
 		return i;
-	i = k->buckets[bucket_of(k, number)];
-	while (i != NONE && k->blocks[i].number != number)
+	i = k->buckets[pyd_kept_bucket(k, number)];
+	while (i != PYD_KEPT_NONE && k->blocks[i].number != number)
 		i = k->blocks[i].chain;
 	return i;
 }
 
 /* -- keeping -- */
 
-static void note_reason(struct kept *k, pyd_addr page, const char *text)
+static void note_reason(struct pyd_kept *k, pyd_addr page, const char *text)
 {
-	if (k->nreasons == REASONS)
+	if (k->nreasons == PYD_KEPT_REASONS)
 		return;
 	k->reasons[k->nreasons].page = page;
 	snprintf(k->reasons[k->nreasons].text,
@@ -85,28 +40,29 @@ static void note_reason(struct kept *k, pyd_addr page, const char *text)
 	k->nreasons++;
 }
 
-static void show(struct kept *k, int32_t i)
+static void show(struct pyd_kept *k, int32_t i)
 {
-	struct block *b = &k->blocks[i];
+	struct pyd_kept_block *b = &k->blocks[i];
 
 	k->last = i;
-	if (b->valid != ALL_PAGES)
+	/* What is read without a call is not noted. */
+	if (b->valid != ALL_PAGES || k->notes)
 		return;
 	k->base.windows[b->number & (PYD_WINDOWS - 1)] = (struct pyd_window) {
 		.number = b->number,
-		.data = k->data + (size_t)i * BLOCK,
+		.data = k->data + (size_t)i * PYD_KEPT_BLOCK,
 		.recent = &b->recent,
 	};
 }
 
 /* Whether there is room for n blocks more, and time to read. */
-static enum pyd_code may_read(struct kept *k, size_t n, struct pyd_err *err)
+static enum pyd_code may_read(struct pyd_kept *k, size_t n, struct pyd_err *err)
 {
 	if (n > k->nblocks - k->used) {
 		k->full = true;
 		return pyd_err_set(err, PYD_BUSY,
 				   "more is read than can be kept, %zu MiB",
-				   k->nblocks * BLOCK >> 20);
+				   k->nblocks * PYD_KEPT_BLOCK >> 20);
 	}
 	if ((k->until_ns && pyd_now_ns() >= k->until_ns) ||
 	    (k->own_until_ns && pyd_thread_ns() >= k->own_until_ns))
@@ -114,28 +70,31 @@ static enum pyd_code may_read(struct kept *k, size_t n, struct pyd_err *err)
 	return PYD_OK;
 }
 
-static int32_t add_block(struct kept *k, uint64_t number)
+int32_t pyd_kept_add_block(struct pyd_kept *k, uint64_t number)
 {
 	int32_t i = (int32_t)k->used++;
-	int32_t *head = &k->buckets[bucket_of(k, number)];
+	int32_t *head = &k->buckets[pyd_kept_bucket(k, number)];
 
-	k->blocks[i] = (struct block) { .number = number, .chain = *head };
+	k->blocks[i] =
+		(struct pyd_kept_block) { .number = number, .chain = *head };
 	*head = i;
 	return i;
 }
 
 /* Reads pages first to last - 1 of block i. False in *ret_there: not all of
  * them are there, and nothing is noted. */
-static enum pyd_code read_pages(struct kept *k, int32_t i, unsigned int first,
-				unsigned int last, bool *ret_there,
-				struct pyd_err *err)
+static enum pyd_code read_pages(struct pyd_kept *k, int32_t i,
+				unsigned int first, unsigned int last,
+				bool *ret_there, struct pyd_err *err)
 {
-	struct block *b = &k->blocks[i];
-	uint8_t *data = k->data + (size_t)i * BLOCK + first * PAGE;
-	size_t len = (size_t)(last - first) * PAGE;
+	struct pyd_kept_block *b = &k->blocks[i];
+	uint8_t *data =
+		k->data + (size_t)i * PYD_KEPT_BLOCK + first * PYD_KEPT_PAGE;
+	size_t len = (size_t)(last - first) * PYD_KEPT_PAGE;
 	unsigned int mask = (1U << last) - (1U << first);
 	enum pyd_code code = pyd_target_read(
-		k->inner, b->number * BLOCK + first * PAGE, data, len, err);
+		k->inner, b->number * PYD_KEPT_BLOCK + first * PYD_KEPT_PAGE,
+		data, len, err);
 
 	*ret_there = !code;
 	if (code)
@@ -147,13 +106,13 @@ static enum pyd_code read_pages(struct kept *k, int32_t i, unsigned int first,
 }
 
 /* Reads those pages of block i that are wanted and have not been tried. */
-static enum pyd_code complete(struct kept *k, int32_t i, unsigned int wanted,
-			      struct pyd_err *err)
+enum pyd_code pyd_kept_complete(struct pyd_kept *k, int32_t i,
+				unsigned int wanted, struct pyd_err *err)
 {
-	struct block *b = &k->blocks[i];
+	struct pyd_kept_block *b = &k->blocks[i];
 	unsigned int first, last = 0;
 
-	while ((first = last) < PAGES) {
+	while ((first = last) < PYD_KEPT_PAGES) {
 		struct pyd_err why = { 0 };
 		enum pyd_code code;
 		bool there;
@@ -161,7 +120,7 @@ static enum pyd_code complete(struct kept *k, int32_t i, unsigned int wanted,
 		last = first + 1;
 		if (!(wanted & ~(unsigned int)b->tried & 1U << first))
 			continue;
-		while (last < PAGES &&
+		while (last < PYD_KEPT_PAGES &&
 		       wanted & ~(unsigned int)b->tried & 1U << last)
 			last++;
 		code = read_pages(k, i, first, last, &there, &why);
@@ -177,38 +136,41 @@ static enum pyd_code complete(struct kept *k, int32_t i, unsigned int wanted,
 		if (there)
 			continue;
 		b->tried = (uint8_t)(b->tried | 1U << first);
-		note_reason(k, b->number * BLOCK + first * PAGE, why.msg);
+		note_reason(k,
+			    b->number * PYD_KEPT_BLOCK + first * PYD_KEPT_PAGE,
+			    why.msg);
 	}
 	return PYD_OK;
 }
 
 /* Makes blocks of n numbers that follow each other and have none, and reads all
  * of them. */
-static enum pyd_code fill(struct kept *k, uint64_t number, size_t n,
+static enum pyd_code fill(struct pyd_kept *k, uint64_t number, size_t n,
 			  struct pyd_err *err)
 {
-	uint8_t *data = k->data + k->used * BLOCK;
+	uint8_t *data = k->data + k->used * PYD_KEPT_BLOCK;
 	struct pyd_err why = { 0 };
 	enum pyd_code code = may_read(k, n, err);
 	bool whole;
 
 	if (code)
 		return code;
-	code = pyd_target_read(k->inner, number * BLOCK, data, n * BLOCK, &why);
+	code = pyd_target_read(k->inner, number * PYD_KEPT_BLOCK, data,
+			       n * PYD_KEPT_BLOCK, &why);
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;
 		return code;
 	}
 	whole = !code;
 	for (size_t j = 0; j < n; j++) {
-		int32_t i = add_block(k, number + j);
+		int32_t i = pyd_kept_add_block(k, number + j);
 
 		if (whole) {
 			k->blocks[i].tried = k->blocks[i].valid = ALL_PAGES;
-			k->bytes += BLOCK;
+			k->bytes += PYD_KEPT_BLOCK;
 			continue;
 		}
-		code = complete(k, i, ALL_PAGES, err);
+		code = pyd_kept_complete(k, i, ALL_PAGES, err);
 		if (code)
 			return code;
 	}
@@ -216,22 +178,22 @@ static enum pyd_code fill(struct kept *k, uint64_t number, size_t n,
 }
 
 /* How many blocks from a missing one on are missing, up to most. */
-static size_t missing(const struct kept *k, uint64_t number, size_t most)
+static size_t missing(const struct pyd_kept *k, uint64_t number, size_t most)
 {
 	size_t n = 1;
 
 	/* One more than there is room for is enough to see that. */
 	if (most > k->nblocks - k->used)
 		most = k->nblocks - k->used + 1;
-	while (n < most && lookup(k, number + n) == NONE)
+	while (n < most && pyd_kept_lookup(k, number + n) == PYD_KEPT_NONE)
 		n++;
 	return n;
 }
 
 /* -- reading -- */
 
-static enum pyd_code unreadable(struct kept *k, pyd_addr page, pyd_addr addr,
-				struct pyd_err *err)
+static enum pyd_code unreadable(struct pyd_kept *k, pyd_addr page,
+				pyd_addr addr, struct pyd_err *err)
 {
 	for (size_t i = 0; i < k->nreasons; i++)
 		if (k->reasons[i].page == page && k->reasons[i].text[0])
@@ -249,8 +211,9 @@ static bool is_constant(const struct pyd_region *r)
 	return r->inode ? !(r->prot & PYD_PROT_W) : !strcmp(r->path, "[vdso]");
 }
 
-/* After the close: n bytes that are not kept, of one block. */
-static enum pyd_code read_late(struct kept *k, pyd_addr addr, void *buf,
+/* After the close: n bytes that are not kept, of one block. buf is NULL for a
+ * touch. */
+static enum pyd_code read_late(struct pyd_kept *k, pyd_addr addr, void *buf,
 			       size_t n, struct pyd_err *err)
 {
 	const struct pyd_region *r = pyd_target_region(&k->base, addr);
@@ -259,11 +222,15 @@ static enum pyd_code read_late(struct kept *k, pyd_addr addr, void *buf,
 		return pyd_err_at(err, PYD_FAULT, addr,
 				  "nothing is readable at 0x%llx",
 				  (unsigned long long)addr);
-	if (k->code && k->late && is_constant(r) && n <= r->end - addr) {
+	if (buf && k->code && k->late && is_constant(r) && n <= r->end - addr) {
 		k->late[r - k->base.regions] = 1;
 		return pyd_target_read(k->inner, addr, buf, n, err);
 	}
 	k->missed++;
+	if (k->notes)
+		pyd_kept_want(
+			k, addr / PYD_KEPT_BLOCK,
+			pyd_kept_pages_of((size_t)(addr % PYD_KEPT_BLOCK), n));
 	return pyd_err_at(err, PYD_FAULT, addr,
 			  "0x%llx was not read while the process stood still, "
 			  "and may have changed since; --capture=fork has it",
@@ -271,15 +238,15 @@ static enum pyd_code read_late(struct kept *k, pyd_addr addr, void *buf,
 }
 
 /* Whether what a range has of a block could be read. */
-static enum pyd_code check(struct kept *k, uint64_t number, pyd_addr addr,
+static enum pyd_code check(struct pyd_kept *k, uint64_t number, pyd_addr addr,
 			   size_t len, struct pyd_err *err)
 {
-	const struct block *b = &k->blocks[lookup(k, number)];
+	const struct pyd_kept_block *b = &k->blocks[pyd_kept_lookup(k, number)];
 
-	for (size_t i = 0; i < PAGES; i++) {
-		pyd_addr page = number * BLOCK + i * PAGE;
+	for (size_t i = 0; i < PYD_KEPT_PAGES; i++) {
+		pyd_addr page = number * PYD_KEPT_BLOCK + i * PYD_KEPT_PAGE;
 
-		if (b->valid >> i & 1 || page + PAGE <= addr ||
+		if (b->valid >> i & 1 || page + PYD_KEPT_PAGE <= addr ||
 		    (page > addr && page - addr >= len))
 			continue;
 		return unreadable(k, page, page > addr ? page : addr, err);
@@ -288,60 +255,69 @@ static enum pyd_code check(struct kept *k, uint64_t number, pyd_addr addr,
 }
 
 /* The pages of a block that a range has. */
-static unsigned int pages_of(size_t at, size_t n)
+unsigned int pyd_kept_pages_of(size_t at, size_t n)
 {
-	return (2U << (at + n - 1) / PAGE) - (1U << at / PAGE);
+	return (2U << (at + n - 1) / PYD_KEPT_PAGE) -
+	       (1U << at / PYD_KEPT_PAGE);
 }
 
 /* Keeps some pages of a block, and of those behind it that a long range has. Of
  * a block that nothing else was wanted of little is read: what is far from all
  * else costs less. */
-static enum pyd_code keep(struct kept *k, uint64_t number, unsigned int pages,
-			  size_t blocks, struct pyd_err *err)
+static enum pyd_code keep(struct pyd_kept *k, uint64_t number,
+			  unsigned int pages, size_t blocks,
+			  struct pyd_err *err)
 {
-	int32_t i = lookup(k, number);
+	int32_t i = pyd_kept_lookup(k, number);
 	enum pyd_code code;
 
-	if (i == NONE && blocks > 1)
+	if (k->notes)
+		pyd_kept_want(k, number, pages);
+	if (i == PYD_KEPT_NONE && blocks > 1)
 		return fill(k, number, missing(k, number, blocks), err);
-	if (i != NONE && !(pages & ~(unsigned int)k->blocks[i].tried))
+	if (i != PYD_KEPT_NONE && !(pages & ~(unsigned int)k->blocks[i].tried))
 		return PYD_OK;
-	code = may_read(k, i == NONE, err);
+	code = may_read(k, i == PYD_KEPT_NONE, err);
 	if (code)
 		return code;
-	if (i != NONE)
-		return complete(k, i, ALL_PAGES, err);
-	return complete(k, add_block(k, number), pages, err);
+	if (i != PYD_KEPT_NONE)
+		return pyd_kept_complete(k, i, ALL_PAGES, err);
+	return pyd_kept_complete(k, pyd_kept_add_block(k, number), pages, err);
 }
 
 static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 			       size_t len, struct pyd_err *err)
 {
-	struct kept *k = (struct kept *)t;
+	struct pyd_kept *k = (struct pyd_kept *)t;
 	uint8_t *to = buf;
 
 	while (len) {
-		uint64_t number = addr / BLOCK;
-		size_t at = (size_t)(addr % BLOCK);
-		size_t n = len < BLOCK - at ? len : BLOCK - at;
-		unsigned int pages = pages_of(at, n);
+		uint64_t number = addr / PYD_KEPT_BLOCK;
+		size_t at = (size_t)(addr % PYD_KEPT_BLOCK);
+		size_t n =
+			len < PYD_KEPT_BLOCK - at ? len : PYD_KEPT_BLOCK - at;
+		unsigned int pages = pyd_kept_pages_of(at, n);
 		enum pyd_code code = PYD_OK;
 		int32_t i;
 
 		if (!k->closed)
 			code = keep(k, number, pages,
-				    (at + (len - 1)) / BLOCK + 1, err);
+				    (at + (len - 1)) / PYD_KEPT_BLOCK + 1, err);
 		if (code)
 			return code;
-		i = lookup(k, number);
-		if (i == NONE || pages & ~(unsigned int)k->blocks[i].tried) {
+		i = pyd_kept_lookup(k, number);
+		if (i == PYD_KEPT_NONE ||
+		    pages & ~(unsigned int)k->blocks[i].tried) {
 			code = read_late(k, addr, to, n, err);
 		} else {
 			show(k, i);
 			if (pages & ~(unsigned int)k->blocks[i].valid)
 				code = check(k, number, addr, n, err);
 			else
-				memcpy(to, k->data + (size_t)i * BLOCK + at, n);
+				memcpy(to,
+				       k->data + (size_t)i * PYD_KEPT_BLOCK +
+					       at,
+				       n);
 		}
 		if (code)
 			return code;
@@ -355,26 +331,34 @@ static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 static enum pyd_code kept_touch(struct pyd_target *t, pyd_addr addr, size_t len,
 				struct pyd_err *err)
 {
-	struct kept *k = (struct kept *)t;
+	struct pyd_kept *k = (struct pyd_kept *)t;
 	enum pyd_code worst = PYD_OK;
 
-	if (!len || k->closed)
+	if (!len || (k->closed && !k->notes))
 		return PYD_OK;
 	if (len - 1 > UINT64_MAX - addr)
 		return pyd_err_at(err, PYD_FAULT, addr, "it wraps around");
 	while (len) {
-		uint64_t number = addr / BLOCK;
-		size_t at = (size_t)(addr % BLOCK);
-		size_t n = len < BLOCK - at ? len : BLOCK - at;
-		unsigned int pages = pages_of(at, n);
-		enum pyd_code code = keep(k, number, pages,
-					  (at + (len - 1)) / BLOCK + 1, err);
+		uint64_t number = addr / PYD_KEPT_BLOCK;
+		size_t at = (size_t)(addr % PYD_KEPT_BLOCK);
+		size_t n =
+			len < PYD_KEPT_BLOCK - at ? len : PYD_KEPT_BLOCK - at;
+		unsigned int pages = pyd_kept_pages_of(at, n);
+		enum pyd_code code = PYD_OK;
+		int32_t i;
 
+		if (!k->closed)
+			code = keep(k, number, pages,
+				    (at + (len - 1)) / PYD_KEPT_BLOCK + 1, err);
 		if (code)
 			return code;
-		if (!worst &&
-		    pages & ~(unsigned int)k->blocks[lookup(k, number)].valid)
-			worst = check(k, number, addr, n, err);
+		i = pyd_kept_lookup(k, number);
+		if (i == PYD_KEPT_NONE ||
+		    pages & ~(unsigned int)k->blocks[i].tried)
+			code = read_late(k, addr, NULL, n, err);
+		else if (!worst && pages & ~(unsigned int)k->blocks[i].valid)
+			code = check(k, number, addr, n, err);
+		worst = worst ? worst : code;
 		addr += n;
 		len -= n;
 	}
@@ -383,12 +367,14 @@ static enum pyd_code kept_touch(struct pyd_target *t, pyd_addr addr, size_t len,
 
 static void kept_destroy(struct pyd_target *t)
 {
-	struct kept *k = (struct kept *)t;
+	struct pyd_kept *k = (struct pyd_kept *)t;
 
 	if (k->data)
-		munmap(k->data, k->nblocks * BLOCK);
+		munmap(k->data, k->nblocks * PYD_KEPT_BLOCK);
 	free(k->blocks);
-	free(k->before);
+	free(k->wants);
+	free(k->want_buckets);
+	free(k->pieces);
 	free(k->buckets);
 	free(k->base.windows);
 	free(k->late);
@@ -399,7 +385,7 @@ static enum pyd_code kept_open_file(struct pyd_target *t,
 				    const struct pyd_region *r, int *ret,
 				    struct pyd_err *err)
 {
-	return pyd_target_open_file(((struct kept *)t)->inner, r, ret, err);
+	return pyd_target_open_file(((struct pyd_kept *)t)->inner, r, ret, err);
 }
 
 static const struct pyd_target_ops kept_ops = {
@@ -415,49 +401,52 @@ static const struct pyd_target_ops kept_ops = {
 enum pyd_code pyd_target_kept_create(size_t max_bytes, struct pyd_target **ret,
 				     struct pyd_err *err)
 {
-	struct kept *k = calloc(1, sizeof(*k));
+	struct pyd_kept *k = calloc(1, sizeof(*k));
 	void *data;
 
 	if (!k)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	k->base.ops = &kept_ops;
-	k->nblocks = max_bytes / BLOCK;
+	k->nblocks = max_bytes / PYD_KEPT_BLOCK;
 	k->nbuckets = 16;
 	while (k->nbuckets < k->nblocks)
 		k->nbuckets *= 2;
 	k->blocks = calloc(k->nblocks + 1, sizeof(*k->blocks));
-	k->before = calloc(k->nblocks + 1, sizeof(*k->before));
+	k->wants = calloc(k->nblocks + 1, sizeof(*k->wants));
 	k->buckets = calloc(k->nbuckets, sizeof(*k->buckets));
+	k->want_buckets = calloc(k->nbuckets, sizeof(*k->want_buckets));
 	k->base.windows = calloc(PYD_WINDOWS, sizeof(*k->base.windows));
-	data = mmap(NULL, k->nblocks * BLOCK, PROT_READ | PROT_WRITE,
+	data = mmap(NULL, k->nblocks * PYD_KEPT_BLOCK, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (data != MAP_FAILED)
 		k->data = data;
-	if (!k->blocks || !k->before || !k->buckets || !k->base.windows ||
-	    !k->data) {
+	if (!k->blocks || !k->wants || !k->buckets || !k->want_buckets ||
+	    !k->base.windows || !k->data) {
 		kept_destroy(&k->base);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}
-	(void)madvise(k->data, k->nblocks * BLOCK, MADV_HUGEPAGE);
+	for (size_t i = 0; i < k->nbuckets; i++)
+		k->want_buckets[i] = PYD_KEPT_NONE;
+	(void)madvise(k->data, k->nblocks * PYD_KEPT_BLOCK, MADV_HUGEPAGE);
 	*ret = &k->base;
 	return PYD_OK;
 }
 
-static void forget(struct kept *k)
+void pyd_kept_forget(struct pyd_kept *k)
 {
 	k->used = 0;
-	k->last = NONE;
+	k->last = PYD_KEPT_NONE;
 	k->bytes = k->missed = 0;
 	k->nreasons = 0;
 	for (size_t i = 0; i < k->nbuckets; i++)
-		k->buckets[i] = NONE;
+		k->buckets[i] = PYD_KEPT_NONE;
 	memset(k->base.windows, 0, PYD_WINDOWS * sizeof(*k->base.windows));
 }
 
 void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 			  uint64_t until_ns, uint64_t own_ns)
 {
-	struct kept *k = (struct kept *)t;
+	struct pyd_kept *k = (struct pyd_kept *)t;
 
 	k->base.pid = inner->pid;
 	k->base.regions = inner->regions;
@@ -467,112 +456,34 @@ void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 	k->until_ns = until_ns;
 	k->own_until_ns = own_ns ? pyd_thread_ns() + own_ns : 0;
 	k->closed = k->full = k->code = false;
-
-	struct block *blocks = k->before;
-
-	k->before = k->blocks;
-	k->nbefore = k->used;
-	k->blocks = blocks;
-	forget(k);
-}
-
-/* -- ahead -- */
-
-/* The region of a page that may be read ahead; likely is where to look first.
- */
-static const struct pyd_region *region_of(const struct kept *k, pyd_addr page,
-					  const struct pyd_region *likely)
-{
-	const struct pyd_region *r = likely;
-
-	if (!r || page < r->start || page >= r->end)
-		r = pyd_target_region(&k->base, page);
-	return r && r->prot & PYD_PROT_R && !pyd_region_is_device(r) ? r : NULL;
-}
-
-/* Makes a block of what another had, and pieces to read it. */
-static void again(struct kept *k, const struct block *had,
-		  struct pyd_piece *pieces, size_t *n,
-		  const struct pyd_region **likely)
-{
-	int32_t i = NONE;
-
-	for (unsigned int page = 0; page < PAGES; page++) {
-		pyd_addr start = had->number * BLOCK + page * PAGE;
-		const struct pyd_region *r = NULL;
-		struct pyd_piece *last = *n ? &pieces[*n - 1] : NULL;
-		uint8_t *to;
-
-		if (had->valid >> page & 1)
-			r = region_of(k, start, *likely);
-		if (!r)
-			continue;
-		*likely = r;
-		if (i == NONE)
-			i = add_block(k, had->number);
-		k->blocks[i].tried = k->blocks[i].valid =
-			(uint8_t)(k->blocks[i].valid | 1U << page);
-		k->bytes += PAGE;
-		to = k->data + (size_t)i * BLOCK + page * PAGE;
-		if (last && last->start + last->len == start &&
-		    last->to + last->len == to && last->len < PYD_PIECE_MAX)
-			last->len += PAGE;
-		else
-			pieces[(*n)++] = (struct pyd_piece) { start, PAGE, to };
-	}
-}
-
-void pyd_target_kept_ahead(struct pyd_target *t, const struct pyd_process *p)
-{
-	struct kept *k = (struct kept *)t;
-	const struct pyd_region *likely = NULL;
-	struct pyd_vec bad = { 0 };
-	struct pyd_piece *pieces;
-	struct pyd_err ignored;
-	size_t n = 0;
-
-	/* Every other page at most begins a piece. */
-	pieces = calloc(k->nbefore * PAGES / 2 + 1, sizeof(*pieces));
-	if (!pieces)
-		return;
-	for (size_t i = 0; i < k->nbefore; i++)
-		again(k, &k->before[i], pieces, &n, &likely);
-	if (n && pyd_bulk_read(p, pieces, n, k->until_ns, &bad, &ignored))
-		forget(k);
-	/* What could not be read is looked at when it is wanted. */
-	for (size_t i = 0; k->used && i + 1 < bad.len; i += 2) {
-		pyd_addr page = bad.data[i] / PAGE;
-		int32_t b = lookup(k, page / PAGES);
-		unsigned int bit = 1U << page % PAGES;
-
-		if (b == NONE || !(k->blocks[b].valid & bit))
-			continue;
-		k->blocks[b].tried = (uint8_t)(k->blocks[b].tried & ~bit);
-		k->blocks[b].valid = (uint8_t)(k->blocks[b].valid & ~bit);
-		k->bytes -= PAGE;
-	}
-	pyd_vec_deinit(&bad);
-	free(pieces);
+	free(k->late);
+	k->late = NULL;
+	k->notes = k->planned = false;
+	pyd_kept_forget(k);
 }
 
 void pyd_target_kept_close(struct pyd_target *t)
 {
-	struct kept *k = (struct kept *)t;
+	struct pyd_kept *k = (struct pyd_kept *)t;
 
 	k->closed = true;
-	free(k->late);
 	/* NULL: nothing is read late. */
 	k->late = calloc(k->base.nregions + 1, 1);
 }
 
+void pyd_target_kept_note(struct pyd_target *t, bool on)
+{
+	((struct pyd_kept *)t)->notes = on;
+}
+
 void pyd_target_kept_code(struct pyd_target *t, bool on)
 {
-	((struct kept *)t)->code = on;
+	((struct pyd_kept *)t)->code = on;
 }
 
 bool pyd_target_kept_is_true(struct pyd_target *t)
 {
-	struct kept *k = (struct kept *)t;
+	struct pyd_kept *k = (struct pyd_kept *)t;
 	struct pyd_maps now = { 0 };
 	struct pyd_err ignored;
 	bool same = true;
@@ -599,15 +510,15 @@ bool pyd_target_kept_is_true(struct pyd_target *t)
 
 bool pyd_target_kept_is_full(const struct pyd_target *t)
 {
-	return ((const struct kept *)t)->full;
+	return ((const struct pyd_kept *)t)->full;
 }
 
 uint64_t pyd_target_kept_bytes(const struct pyd_target *t)
 {
-	return ((const struct kept *)t)->bytes;
+	return ((const struct pyd_kept *)t)->bytes;
 }
 
 uint64_t pyd_target_kept_missed(const struct pyd_target *t)
 {
-	return ((const struct kept *)t)->missed;
+	return ((const struct pyd_kept *)t)->missed;
 }

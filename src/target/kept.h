@@ -23,10 +23,25 @@ PYD_MUST_CHECK enum pyd_code pyd_target_kept_create(size_t max_bytes,
  */
 void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 			  uint64_t until_ns, uint64_t own_ns);
-/* While p stands still, right after an opening: reads at once what was kept
- * before the opening and is no memory of a device, as it will be wanted again.
- * Does nothing where that fails. */
-void pyd_target_kept_ahead(struct pyd_target *t, const struct pyd_process *p);
+/*
+ * What is asked for from here on, to the next opening, becomes wanted, for
+ * good: what is read, and after the close what is missed.
+ */
+void pyd_target_kept_note(struct pyd_target *t, bool on);
+/* Bytes that are wanted. */
+uint64_t pyd_target_kept_wanted(const struct pyd_target *t);
+/*
+ * Right after an opening, and best before the process is stopped: gets ready to
+ * read what is wanted and is no memory of a device.
+ */
+void pyd_target_kept_plan(struct pyd_target *t);
+/* After the plan: that too. False: there is no room. */
+PYD_MUST_CHECK bool pyd_target_kept_add(struct pyd_target *t, pyd_addr addr,
+					size_t len);
+/* While p stands still: reads at once what is planned. False: that failed, or
+ * it is until_ns (CLOCK_MONOTONIC; 0: no matter), and nothing is kept. */
+bool pyd_target_kept_ahead(struct pyd_target *t, const struct pyd_process *p,
+			   uint64_t until_ns);
 /* The process may run: it is not read any more. */
 void pyd_target_kept_close(struct pyd_target *t);
 /* After that, on: mapped files that the process can only read, and the vdso,

@@ -20,6 +20,8 @@ enum {
 	COPY_NS_MIB = 200000,
 	FORK_NS = 1500000,
 	FORK_NS_MIB = 35000,
+	GLANCE_NS = 300000,
+	GLANCE_NS_MIB = 400000,
 };
 
 #define HUGE_BYTES ((uint64_t)4 << 30)
@@ -61,6 +63,14 @@ uint64_t pyd_capture_expect_ns(enum pyd_capture_mode mode, uint64_t estimate)
 	}
 }
 
+/* About how long it stands for what was rehearsed. */
+static uint64_t expect_rehearsed_ns(const struct pyd_rehearsal *r)
+{
+	uint64_t glance = GLANCE_NS + (r->glance_bytes * GLANCE_NS_MIB >> 20);
+
+	return r->glance_bytes && glance < r->ns ? glance : r->ns;
+}
+
 /* By memory alone. */
 static enum pyd_capture_mode by_memory(uint64_t estimate, bool may_fork,
 				       const struct pyd_capture_room *room,
@@ -98,7 +108,8 @@ enum pyd_capture_mode pyd_capture_choose(uint64_t estimate,
 	if (mode == PYD_CAPTURE_STOP)
 		return mode;
 	if (rehearsal && rehearsal->done &&
-	    rehearsal->ns <= pyd_capture_expect_ns(mode, estimate)) {
+	    expect_rehearsed_ns(rehearsal) <=
+		    pyd_capture_expect_ns(mode, estimate)) {
 		*ret_why = mode == PYD_CAPTURE_FORK
 				   ? "to read what the limits leave takes less "
 				     "time than a fork"

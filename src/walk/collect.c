@@ -90,6 +90,57 @@ static enum pyd_code keep_stacks(struct pyd_snapshot *s, struct pyd_err *err)
 	return PYD_OK;
 }
 
+/* Locks, times and the like that a system call was given. */
+static bool add_arguments(struct pyd_target *kept, const struct pyd_regs *regs)
+{
+	struct pyd_syscall call;
+
+	pyd_call_of_regs(regs, &call);
+	if (call.state != PYD_CALL_WAITS)
+		return true;
+	for (size_t i = 0; i < sizeof(call.args) / sizeof(call.args[0]); i++) {
+		const struct pyd_region *r =
+			pyd_target_region(kept, call.args[i]);
+
+		if (r && r->prot & PYD_PROT_W &&
+		    !pyd_target_kept_add(kept, call.args[i], 1))
+			return false;
+	}
+	return true;
+}
+
+static enum pyd_code add_threads(void *ctx, struct pyd_target *kept,
+				 const struct pyd_threads *threads,
+				 struct pyd_err *err)
+{
+	const struct pyd_snapshot *s = ctx;
+	uint64_t bytes = 0;
+	pyd_addr start, end;
+
+	bool native = s->opts->native != PYD_NATIVE_OFF;
+
+	if (!threads)
+		return native && has_loose_code(kept)
+			       ? pyd_err_set(err, PYD_UNSUPPORTED,
+					     "there is code that is in no file")
+			       : PYD_OK;
+	for (size_t i = 0; i < threads->n; i++) {
+		const struct pyd_regs *regs = &threads->v[i].regs;
+
+		if (threads->v[i].asleep)
+			continue;
+		start = end = 0;
+		if (native && stack_of(kept, regs, &start, &end))
+			bytes += end - start;
+		if (bytes > STACKS_MAX ||
+		    !pyd_target_kept_add(kept, start, end - start) ||
+		    !add_arguments(kept, regs))
+			return pyd_err_set(err, PYD_LIMIT,
+					   "the stacks are large");
+	}
+	return PYD_OK;
+}
+
 /* -- the first time -- */
 
 static enum pyd_code learn(struct pyd_snapshot *s, struct pyd_err *err)
@@ -232,6 +283,7 @@ enum pyd_code pyd_collect_begin(struct pyd_snapshot *s, struct pyd_err *err)
 	if (code)
 		return code;
 	s->subject->collect = collect;
+	s->subject->collect_threads = add_threads;
 	s->subject->collect_anew = anew;
 	s->subject->collect_ctx = s;
 	return PYD_OK;

@@ -24,10 +24,11 @@ enum {
 
 /* What the first one may take more: 4 ms or twice as long. */
 #define FIRST_NS 4000000U
+/* Of one that the process runs for. */
+#define GLANCE_NS 20000000U
 
-/* Opens what is kept for reading the process. */
-static enum pyd_code open_kept(struct pyd_live *s, uint64_t until_ns,
-			       uint64_t own_ns, struct pyd_err *err)
+enum pyd_code pyd_live_open_kept(struct pyd_live *s, uint64_t until_ns,
+				 uint64_t own_ns, struct pyd_err *err)
 {
 	struct pyd_target *live = s->base.target;
 	enum pyd_code code = PYD_OK;
@@ -50,7 +51,7 @@ static enum pyd_code open_kept(struct pyd_live *s, uint64_t until_ns,
 	return PYD_OK;
 }
 
-static void close_kept(struct pyd_live *s)
+void pyd_live_close_kept(struct pyd_live *s)
 {
 	s->base.frozen = NULL;
 	pyd_target_destroy(s->inner);
@@ -82,9 +83,13 @@ static void *rehearse(void *arg)
 		/* --timeout is for the dump. */
 		if (s->deadline_ns && until > now + left / 8)
 			until = now + left / 8;
-		code = open_kept(s, until, r->most_ns + (i ? 0 : first), &why);
-		if (!code && got->done)
-			pyd_target_kept_ahead(s->kept, &s->process);
+		code = pyd_live_open_kept(s, until,
+					  r->most_ns + (i ? 0 : first), &why);
+		if (!code) {
+			pyd_target_kept_note(s->kept, true);
+			pyd_target_kept_plan(s->kept);
+			(void)pyd_target_kept_ahead(s->kept, &s->process, 0);
+		}
 		if (!code)
 			code = s->base.collect(s->base.collect_ctx, true, &why);
 		took = pyd_thread_ns() - began;
@@ -95,7 +100,10 @@ static void *rehearse(void *arg)
 			got->ns = took;
 			got->bytes = pyd_target_kept_bytes(s->kept);
 		}
-		close_kept(s);
+		got->glance_bytes = pyd_live_may_glance(s)
+					    ? pyd_target_kept_wanted(s->kept)
+					    : 0;
+		pyd_live_close_kept(s);
 		if (!code && i)
 			break;
 		if (!code)
@@ -110,6 +118,10 @@ static void *rehearse(void *arg)
 void pyd_live_rehearse(struct pyd_live *s, uint64_t most_ns)
 {
 	struct rehearsal r = { .s = s, .most_ns = most_ns };
+
+	/* It does not stand for what the first time takes. */
+	if (pyd_live_may_glance(s) && r.most_ns < GLANCE_NS)
+		r.most_ns = GLANCE_NS;
 	sigset_t all, old;
 	pthread_t thread;
 	int e;
@@ -125,18 +137,22 @@ void pyd_live_rehearse(struct pyd_live *s, uint64_t most_ns)
 		return;
 	pthread_join(thread, NULL);
 	if (s->rehearsal.done)
-		pyd_log_debug("rehearsed: %.1f MB are read in %.1f ms",
+		pyd_log_debug("rehearsed: %.1f MB are read in %.1f ms; %.1f MB "
+			      "are wanted",
 			      (double)s->rehearsal.bytes / 1e6,
-			      (double)s->rehearsal.ns / 1e6);
+			      (double)s->rehearsal.ns / 1e6,
+			      (double)s->rehearsal.glance_bytes / 1e6);
 }
 
 bool pyd_live_keep(struct pyd_live *s, uint64_t end_ns)
 {
 	struct pyd_subject *base = &s->base;
 
-	s->code = open_kept(s, end_ns, 0, &s->err);
-	if (!s->code && s->rehearsal.done)
-		pyd_target_kept_ahead(s->kept, &s->process);
+	s->code = pyd_live_open_kept(s, end_ns, 0, &s->err);
+	if (!s->code && s->rehearsal.done) {
+		pyd_target_kept_plan(s->kept);
+		(void)pyd_target_kept_ahead(s->kept, &s->process, end_ns);
+	}
 	if (!s->code)
 		s->code = base->collect(base->collect_ctx, false, &s->err);
 	if (!s->code) {
@@ -155,6 +171,6 @@ bool pyd_live_keep(struct pyd_live *s, uint64_t end_ns)
 			"was read; dump with --capture=fork or copy, with "
 			"limits such as --depth, or give it more",
 			s->process.pid);
-	close_kept(s);
+	pyd_live_close_kept(s);
 	return false;
 }

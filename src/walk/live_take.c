@@ -89,8 +89,9 @@ static enum pyd_code prepare(struct pyd_live *s, struct pyd_err *err)
 
 /* -- while it stands still -- */
 
-static void note_time(struct pyd_subject *s)
+void pyd_live_note_time(struct pyd_live *live)
 {
+	struct pyd_subject *s = &live->base;
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
@@ -111,7 +112,7 @@ static bool while_stopped(void *ctx, const struct pyd_threads *threads,
 		if (!s->deadline_ns || end_ns < s->deadline_ns)
 			s->deadline_ns = end_ns;
 	}
-	note_time(&s->base);
+	pyd_live_note_time(s);
 	s->snapshot = snapshot;
 	s->code = PYD_OK;
 	s->base.threads = threads;
@@ -169,7 +170,7 @@ static enum pyd_code stop(struct pyd_live *s, struct pyd_err *err)
 		return code;
 	s->base.threads = pyd_stop_threads(s->stop);
 	if (s->mode == PYD_CAPTURE_STOP)
-		note_time(&s->base);
+		pyd_live_note_time(s);
 	s->base.pause_end_ns = 0;
 	if (opts.max_pause_ns && !opts.owner)
 		s->base.pause_end_ns =
@@ -314,7 +315,7 @@ static enum pyd_code take_live(struct pyd_live *s, struct pyd_err *err)
 		code = look_at_calls(s, err);
 	if (code)
 		return code;
-	note_time(&s->base);
+	pyd_live_note_time(s);
 	s->code = pyd_capture_take(s->capture, &s->err);
 	look_again(s);
 	return PYD_OK;
@@ -362,7 +363,15 @@ enum pyd_code pyd_live_take(struct pyd_subject *base, uint64_t deadline_ns,
 
 	s->deadline_ns = deadline_ns;
 	code = prepare(s, err);
-	if (!code)
+	if (!code && keeps(s) && pyd_live_may_glance(s)) {
+		code = pyd_live_glance(s, err);
+		if (!code && !base->kept) {
+			s->no_glance = true;
+			s->rehearsal.glance_bytes = 0;
+			code = prepare(s, err);
+		}
+	}
+	if (!code && !base->kept)
 		code = take_once(s, deadline_ns, err);
 	/* A process that cannot be forked can be copied. */
 	if (code && s->mode == PYD_CAPTURE_FORK &&
@@ -414,7 +423,8 @@ void pyd_live_release(struct pyd_subject *base)
 	if (!s->stop)
 		return;
 	pyd_stop_release(s->stop);
-	base->pause_ns = pyd_stop_end_ns(s->stop) - pyd_stop_begin_ns(s->stop);
+	base->pause_ns = pyd_stop_end_ns(s->stop) - pyd_stop_begin_ns(s->stop) +
+			 s->stood_ns;
 	base->expired = pyd_stop_expired(s->stop);
 }
 

@@ -76,6 +76,9 @@ struct pyd_rehearsal {
 	bool done; /* false: it takes longer, or reads more than is kept */
 	uint64_t ns;
 	uint64_t bytes;
+	/* What of that is wanted, where it can be read by one call, and the
+	 * process stands for no more; 0: it cannot. */
+	uint64_t glance_bytes;
 };
 
 /* Whether a dump may be so small that the process can stand for all that it

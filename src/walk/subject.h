@@ -98,6 +98,13 @@ struct pyd_subject {
 	 */
 	enum pyd_code (*collect)(void *ctx, bool rehearses,
 				 struct pyd_err *err);
+	/* While it stands, where what collect() needs was planned before: adds
+	 * the stacks and arguments of threads to what kept is to read ahead.
+	 * threads is NULL: only whether that can be. PYD_UNSUPPORTED,
+	 * PYD_LIMIT: it cannot. */
+	enum pyd_code (*collect_threads)(void *ctx, struct pyd_target *kept,
+					 const struct pyd_threads *threads,
+					 struct pyd_err *err);
 	/* After a rehearsal: forgets, and gets ready for the next time. */
 	enum pyd_code (*collect_anew)(void *ctx, struct pyd_err *err);
 	void *collect_ctx;

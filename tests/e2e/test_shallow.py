@@ -152,6 +152,7 @@ def compare_modes(interpreter: Interpreter, tmp_path: Path, limits: list[str]) -
         rest(target, tmp_path)
         stop = tmp_path / "stop"
         said = verbose(target, stop, "--no-redact", *limits)
+        assert "all that is needed was read at once" in said
         for mode in ["copy", "fork"][: 2 if interpreter.root is None else 1]:
             path = tmp_path / mode
             attach(target, path, f"--capture={mode}", "--no-redact", *limits)
@@ -259,6 +260,7 @@ def test_code_in_no_file(one: Interpreter, tmp_path: Path) -> None:
         rest(target, tmp_path)
         said = verbose(target, tmp_path / "d", "--depth=1")
         assert "unwound while it stands: there is code that is in no file" in said
+        assert "all that is needed was read at once" not in said
         attach(target, tmp_path / "copy", "--capture=copy", "--depth=1")
         a, b = shown(tmp_path / "d"), shown(tmp_path / "copy")
         assert all(t["native"] for t in a["threads"])

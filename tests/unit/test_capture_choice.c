@@ -75,6 +75,47 @@ Test(capture_choice, modes)
 	}
 }
 
+/* What was rehearsed is weighed against the other mode. */
+Test(capture_choice, rehearsed)
+{
+	static const struct {
+		uint64_t estimate;
+		struct pyd_rehearsal rehearsal;
+		enum pyd_capture_mode want;
+	} cases[] = {
+		{ 5 * MIB, { .ns = 500000, .done = true }, PYD_CAPTURE_STOP },
+		{ 5 * MIB, { .ns = 5000000, .done = true }, PYD_CAPTURE_COPY },
+		{ 5 * MIB, { .ns = 500000 }, PYD_CAPTURE_COPY },
+		/* It stands for what is read at once, and no more. */
+		{ 5 * MIB,
+		  { .ns = 5000000, .glance_bytes = MIB, .done = true },
+		  PYD_CAPTURE_STOP },
+		{ 5 * MIB,
+		  { .ns = 50000000, .glance_bytes = 5 * MIB, .done = true },
+		  PYD_CAPTURE_COPY },
+		{ 300 * MIB,
+		  { .ns = 20000000, .done = true },
+		  PYD_CAPTURE_FORK },
+		{ 300 * MIB,
+		  { .ns = 20000000, .glance_bytes = 8 * MIB, .done = true },
+		  PYD_CAPTURE_STOP },
+	};
+	const struct pyd_limits limits = { .depth = 1 };
+	const struct pyd_capture_room room = {
+		.ours = 8 * GIB,
+		.targets = UINT64_MAX,
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *why = NULL;
+
+		cr_assert_eq(pyd_capture_choose(cases[i].estimate, &limits,
+						true, &room,
+						&cases[i].rehearsal, &why),
+			     cases[i].want, "case %zu: %s", i, why);
+	}
+}
+
 static void put(const char *dir, const char *name, const char *text)
 {
 	char path[512], command[600];

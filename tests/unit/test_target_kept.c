@@ -282,8 +282,8 @@ static void run_with_pages(struct child *c)
 	child_wait(c);
 }
 
-/* What was kept before is kept anew by one call, as it is now; what is not
- * there any more is not. */
+/* What was asked for before is kept anew by one call, as it is now; what is not
+ * there any more is not. What was missed then is wanted too. */
 Test(target_kept, ahead)
 {
 	struct child c = child_start(run_with_pages);
@@ -297,22 +297,33 @@ Test(target_kept, ahead)
 	cr_assert_eq(pyd_process_open(c.pid, &p, &err), PYD_OK);
 	cr_assert_eq(pyd_target_process_create(&p, &live, &err), PYD_OK);
 	cr_assert_eq(pyd_target_kept_create(32 * BLOCK, &t, &err), PYD_OK);
-	/* Nothing was kept before. */
+	/* Nothing was asked for before. */
 	pyd_target_kept_open(t, live, 0, 0);
-	pyd_target_kept_ahead(t, &p);
+	pyd_target_kept_note(t, true);
+	cr_assert_not(pyd_target_kept_ahead(t, &p, 0), "there is no plan");
+	pyd_target_kept_plan(t);
+	cr_assert(pyd_target_kept_ahead(t, &p, 0));
 	cr_assert_eq(pyd_target_kept_bytes(t), 0);
 	cr_assert_eq(pyd_target_touch(t, at + 5, 3 * PAGE, &err), PYD_OK);
 	cr_assert_eq(pyd_target_touch(t, at + 40 * BLOCK, 8 * BLOCK, &err),
 		     PYD_OK);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(
+			pyd_target_read(t, at + 50 * BLOCK, &byte, 1, &err),
+			PYD_OK);
+	cr_assert_eq(pyd_target_kept_wanted(t), 8 * BLOCK + 5 * PAGE);
 	child_go(&c);
 	child_listen(&c);
 	cr_assert_eq(pyd_target_process_refresh(live, &err), PYD_OK);
 	pyd_target_kept_open(t, live, 0, 0);
-	pyd_target_kept_ahead(t, &p);
-	cr_assert_geq(pyd_target_kept_bytes(t), 8 * BLOCK + 3 * PAGE);
-	/* The hole is looked at when it is wanted, and says why. */
-	cr_assert_eq(pyd_target_read(t, at + 2 * PAGE, &byte, 1, &err),
-		     PYD_FAULT);
+	pyd_target_kept_note(t, true);
+	pyd_target_kept_plan(t);
+	cr_assert(pyd_target_kept_add(t, at + 52 * BLOCK + PAGE, PAGE + 1));
+	cr_assert(pyd_target_kept_add(t, at + 52 * BLOCK, 3 * PAGE));
+	cr_assert_not(pyd_target_kept_add(t, at, 40 * BLOCK));
+	cr_assert_not(pyd_target_kept_add(t, UINT64_MAX - 5, 10));
+	cr_assert(pyd_target_kept_ahead(t, &p, 0));
+	cr_assert_eq(pyd_target_kept_bytes(t), 8 * BLOCK + 7 * PAGE);
 	pyd_target_kept_close(t);
 	for (size_t i = 0; i < 4; i++)
 		if (i != 2) {
@@ -326,11 +337,21 @@ Test(target_kept, ahead)
 			     PYD_OK);
 		cr_assert_eq(byte, (uint8_t)(i / PAGE + 1));
 	}
-	cr_assert_eq(pyd_target_read(t, at + 60 * BLOCK, &byte, 1, &err),
+	cr_assert_eq(pyd_target_read(t, at + 52 * BLOCK, &byte, 1, &err),
+		     PYD_OK);
+	/* It is not there, which is known: nothing was missed. */
+	cr_assert_eq(pyd_target_read(t, at + 2 * PAGE, &byte, 1, &err),
 		     PYD_FAULT);
+	cr_assert_eq(pyd_target_kept_missed(t), 0);
+	cr_assert_eq(pyd_target_read(t, at + 50 * BLOCK + PAGE, &byte, 1, &err),
+		     PYD_FAULT);
+	cr_assert_eq(pyd_target_touch(t, at + 51 * BLOCK, 1, &err), PYD_FAULT);
+	cr_assert_eq(pyd_target_kept_missed(t), 2);
+	cr_assert_eq(pyd_target_kept_wanted(t), 8 * BLOCK + 7 * PAGE);
 	/* The time is over: nothing is read ahead. */
 	pyd_target_kept_open(t, live, 1, 0);
-	pyd_target_kept_ahead(t, &p);
+	pyd_target_kept_plan(t);
+	cr_assert_not(pyd_target_kept_ahead(t, &p, 1));
 	cr_assert_eq(pyd_target_kept_bytes(t), 0);
 	cr_assert_eq(pyd_target_read(t, at, &byte, 1, &err), PYD_BUSY);
 	pyd_target_destroy(t);
