@@ -16,6 +16,7 @@ enum {
 	OPT_THREAD,
 	OPT_THEN,
 	OPT_EXCLUDE_EXCEPTION,
+	OPT_INCLUDE_EXCEPTION,
 	OPT_MAX_DUMPS,
 	OPT_COOLDOWN,
 	OPT_KEEP,
@@ -34,8 +35,13 @@ static const struct argp_option options[] = {
 	  1 },
 	{ "exclude-exception", OPT_EXCLUDE_EXCEPTION, "TYPE", 0,
 	  "Do not dump for exceptions of this type and those derived from it; "
-	  "a glob; may be given again. SystemExit and KeyboardInterrupt never "
-	  "count",
+	  "a glob; may be given again. Of SystemExit and KeyboardInterrupt "
+	  "there is no dump by default",
+	  1 },
+	{ "include-exception", OPT_INCLUDE_EXCEPTION, "TYPE", 0,
+	  "Do dump for them (KeyboardInterrupt), though a type that they are "
+	  "derived from is excluded. SystemExit: of threads alone (3.8 on); "
+	  "the main program's end by it is seen by --on=exit",
 	  1 },
 	{ "thread", OPT_THREAD, "NAME", 0,
 	  "The thread whose hang counts (default: the main thread)", 1 },
@@ -152,12 +158,12 @@ static void parse_trigger(struct argp_state *state, struct pyd_watch_args *a,
 }
 
 static void add_type(struct argp_state *state, struct pyd_patterns *p,
-		     const char *name)
+		     const char *option, const char *name)
 {
 	const char **v;
 
 	if (!*name || p->n >= TYPES_MAX)
-		argp_error(state, "--exclude-exception: %s",
+		argp_error(state, "--%s: %s", option,
 			   *name ? "too many types" : "the type is empty");
 	v = reallocarray(p->v, p->n + 1, sizeof(*v));
 	if (!v)
@@ -180,7 +186,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		parse_trigger(state, a, arg);
 		break;
 	case OPT_EXCLUDE_EXCEPTION:
-		add_type(state, &w->exclude, arg);
+		add_type(state, &w->exclude, "exclude-exception", arg);
+		break;
+	case OPT_INCLUDE_EXCEPTION:
+		add_type(state, &w->include, "include-exception", arg);
 		break;
 	case OPT_THREAD:
 		w->thread = arg;
@@ -297,5 +306,6 @@ bool pyd_watch_args_ready(struct pyd_watch_args *a, int *ret_status)
 void pyd_watch_args_deinit(struct pyd_watch_args *a)
 {
 	free(a->watch.exclude.v);
+	free(a->watch.include.v);
 	pyd_dump_options_deinit(&a->dump);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -20,6 +21,21 @@ static pyd_addr type_of(struct pyd_reader *r, pyd_addr object)
 	return pyd_read_field(r, object, PYD_F_object_ob_type);
 }
 
+/* Item i of a tuple, or of a struct sequence. */
+static pyd_addr item(struct pyd_reader *r, pyd_addr tuple, unsigned int i)
+{
+	struct pyd_err ignored;
+	uint64_t v = 0;
+
+	if (!tuple ||
+	    pyd_target_read_u64(
+		    r->target,
+		    tuple + (uint64_t)PYD_OFF(r->lay, tuple, ob_item) + 8 * i,
+		    &v, &ignored))
+		return 0;
+	return v;
+}
+
 static bool type_name(struct pyd_reader *r, pyd_addr type, char *buf,
 		      size_t cap)
 {
@@ -30,14 +46,39 @@ static bool type_name(struct pyd_reader *r, pyd_addr type, char *buf,
 		cap, NULL, &ignored);
 }
 
-static bool matches(const char *name, const struct pyd_watch_options *o)
+/* With its module, which a class statement's type has in its namespace. */
+static void full_name(struct pyd_reader *r, pyd_addr type, char *buf,
+		      size_t cap)
+{
+	pyd_addr module = 0;
+	char text[128], qualname[128];
+	struct pyd_err ignored;
+
+	buf[0] = '\0';
+	if (pyd_read_field(r, type, PYD_F_type_tp_flags) & TP_HEAPTYPE &&
+	    !pyd_read_dict_str(r, pyd_read_field(r, type, PYD_F_type_tp_dict),
+			       "__module__", &module, &ignored) &&
+	    module && !pyd_read_str(r, module, text, sizeof(text), &ignored) &&
+	    !pyd_read_str(r,
+			  pyd_read_field(r, type, PYD_F_heaptype_ht_qualname),
+			  qualname, sizeof(qualname), &ignored))
+		snprintf(buf, cap, "%s.%s", text, qualname);
+}
+
+/* By its name, with its module or without. */
+static bool matches(struct pyd_reader *r, pyd_addr type, const char *name,
+		    const struct pyd_patterns *p)
 {
 	const char *last = strrchr(name, '.');
+	char full[256];
 
+	if (!p->n)
+		return false;
+	full_name(r, type, full, sizeof(full));
 	last = last ? last + 1 : name;
-	for (size_t i = 0; i < o->exclude.n; i++)
-		if (!fnmatch(o->exclude.v[i], name, 0) ||
-		    !fnmatch(o->exclude.v[i], last, 0))
+	for (size_t i = 0; i < p->n; i++)
+		if (!fnmatch(p->v[i], name, 0) || !fnmatch(p->v[i], last, 0) ||
+		    !fnmatch(p->v[i], full, 0))
 			return true;
 	return false;
 }
@@ -50,18 +91,24 @@ static bool is_an_end(struct pyd_reader *r, pyd_addr type, const char *name)
 		!strcmp(name, "KeyboardInterrupt"));
 }
 
-/* It, or what it is derived from, was asked to be left out. */
+/* It, or what it is derived from, was asked to be left out, or is by
+ * default; and nothing nearer to it was asked for. */
 static bool is_excluded(struct pyd_reader *r, pyd_addr type,
 			const struct pyd_watch_options *o)
 {
+	const pyd_addr mro = pyd_read_field(r, type, PYD_F_type_tp_mro);
+	const uint64_t n = pyd_read_field(r, mro, PYD_F_object_ob_size);
 	char name[256];
 
-	for (int i = 0; type && i < BASES_MAX; i++) {
-		if (!type_name(r, type, name, sizeof(name)))
+	for (unsigned int i = 0; i < n && i < BASES_MAX; i++) {
+		const pyd_addr base = item(r, mro, i);
+
+		if (!base || !type_name(r, base, name, sizeof(name)) ||
+		    matches(r, base, name, &o->include))
 			return false;
-		if (is_an_end(r, type, name) || matches(name, o))
+		if (is_an_end(r, base, name) ||
+		    matches(r, base, name, &o->exclude))
 			return true;
-		type = pyd_read_field(r, type, PYD_F_type_tp_base);
 	}
 	return false;
 }
@@ -106,21 +153,6 @@ static pyd_addr handled(struct pyd_reader *r, pyd_addr tstate)
 		item = pyd_read_field(r, item, PYD_F_excinfo_previous_item);
 	}
 	return 0;
-}
-
-/* Item i of a tuple, or of a struct sequence. */
-static pyd_addr item(struct pyd_reader *r, pyd_addr tuple, unsigned int i)
-{
-	struct pyd_err ignored;
-	uint64_t v = 0;
-
-	if (!tuple ||
-	    pyd_target_read_u64(
-		    r->target,
-		    tuple + (uint64_t)PYD_OFF(r->lay, tuple, ob_item) + 8 * i,
-		    &v, &ignored))
-		return 0;
-	return v;
 }
 
 static enum pyd_code last_exception(struct pyd_python *y, struct pyd_reader *r,

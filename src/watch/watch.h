@@ -29,12 +29,14 @@ struct pyd_watch_options {
 	uint64_t timeout_ns;   /* of PYD_ON_TIMEOUT */
 	uint64_t rss;	       /* bytes, of PYD_ON_RSS */
 	bool kill;	       /* after a hang or timeout */
-	struct pyd_patterns exclude; /* types of exceptions, by name */
-	bool follow;		     /* processes that are started too */
-	uint64_t max_dumps;	     /* 0: no limit */
-	uint64_t cooldown_ns;	     /* between the beginnings of two dumps */
-	uint64_t keep;		     /* the newest; 0: all */
-	const char *log; /* file for messages; NULL: standard error */
+	/* Types of exceptions, by name. Of a type and what it is derived from
+	 * the nearest that is named in either decides. */
+	struct pyd_patterns exclude, include;
+	bool follow;	      /* processes that are started too */
+	uint64_t max_dumps;   /* 0: no limit */
+	uint64_t cooldown_ns; /* between the beginnings of two dumps */
+	uint64_t keep;	      /* the newest; 0: all */
+	const char *log;      /* file for messages; NULL: standard error */
 };
 
 /*

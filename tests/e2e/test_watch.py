@@ -167,6 +167,7 @@ def test_uncaught(interpreter: Interpreter, tmp_path: Path) -> None:
     what somebody catches, or asks for, is no end."""
     options = ("--on=exception", "--max-dumps=none", "--native=off")
     options += ("--no-globals", "--max-objects=4000")
+    options += ("--include-exception=Stop", "--exclude-exception=__main__.L*")
     with scripts(interpreter) as where:
         argv = interpreter.argv(f"{where}/uncaught.py", "all", *UNCAUGHT, *CAUGHT)
         done = run(*options, "--dir", tmp_path, "--", *argv)
@@ -202,6 +203,23 @@ def test_as_without_us(shared_root: Interpreter, tmp_path: Path) -> None:
         for path in found:
             check_uncaught(path, way)
             path.unlink()
+
+
+def test_included(shared_root: Interpreter, tmp_path: Path) -> None:
+    """What does not count by default does when it is asked for."""
+    options = ("--include-exception=KeyboardInterrupt", "--include-exception=SystemExit")
+    ways = {"by_interrupt": "KeyboardInterrupt", "interrupted_thread": "KeyboardInterrupt"}
+    if shared_root.version >= (3, 8):
+        ways["thread_exits"] = "SystemExit"
+    for way, name in ways.items():
+        argv = shared_root.argv(str(harness.TARGETS / "uncaught.py"), way)
+        run("--dir", tmp_path, *options, "--native=off", *SMALL, "--", *argv)
+        (path,) = tmp_path.iterdir()
+        assert record(path, "header")["trigger"]["type"] == name, way
+        with open_dump(path) as dump:
+            thread = next(t for t in dump.threads if t.exceptions)
+            assert type(thread.exceptions[0].value).__name__ == name, way
+        path.unlink()
 
 
 def check_uncaught(path: Path, way: str) -> None:

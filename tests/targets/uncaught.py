@@ -151,12 +151,51 @@ def exit_subclass():
     raise Bye(3)
 
 
-@dumps(0)
-def interrupt_subclass():
+@dumps(1)
+def included():
     class Stop(KeyboardInterrupt):
         pass
 
     raise Stop
+
+
+@dumps(0)
+def interrupt_subclass():
+    class Other(KeyboardInterrupt):
+        pass
+
+    raise Other
+
+
+class Left(ValueError):
+    pass
+
+
+@dumps(0)
+def excluded():
+    class Derived(Left):
+        pass
+
+    raise Derived
+
+
+@dumps(1)
+def included_of_excluded():
+    class Stop(Left):
+        pass
+
+    class Derived(Stop):
+        pass
+
+    raise Derived
+
+
+@dumps(0)
+def excluded_by_the_second_base():
+    class Derived(ArithmeticError, Left):
+        pass
+
+    raise Derived
 
 
 @dumps(1)
