@@ -184,9 +184,16 @@ static pyd_addr first_frame(struct pyd_reader *r, pyd_addr traceback)
 		       : pyd_read_field(r, frame, PYD_F_frameobj_f_frame);
 }
 
+/* "<stdin>"; at a prompt "<stdin>-3" from 3.13 on, "<stdin-3>" in later
+ * releases of it. */
+static bool is_stdin(const char *file)
+{
+	return !strncmp(file, "<stdin>", 7) || !strncmp(file, "<stdin-", 7);
+}
+
 /* The interpreter's own prompt prints exceptions, and goes on. What it
- * executes is named as what comes by standard input is, from 3.13 on with a
- * number, and it has set a prompt: neither alone tells. */
+ * executes is named as what comes by standard input is, and it has set a
+ * prompt: neither alone tells. */
 static bool is_at_prompt(struct pyd_python *y, struct pyd_reader *r,
 			 pyd_addr value)
 {
@@ -203,7 +210,7 @@ static bool is_at_prompt(struct pyd_python *y, struct pyd_reader *r,
 	/* A line that is no Python has no traceback. */
 	frame = first_frame(r, traceback);
 	if (frame && !pyd_read_frame(r, frame, &f, &ignored) && f.code)
-		is = !strncmp(f.code->filename_text, "<stdin>", 7);
+		is = is_stdin(f.code->filename_text);
 	pyd_frame_deinit(&f);
 	return is;
 }
@@ -239,6 +246,20 @@ static bool is_hook_args(const char *name)
 	size_t n = strlen(name), m = sizeof(end) - 1;
 
 	return n >= m && !strcmp(name + n - m, end);
+}
+
+/* A thread's; or the main program's, which on_last() has told, or not. */
+static bool on_excepthook(struct pyd_python *y, struct pyd_reader *r,
+			  pyd_addr tstate, pyd_addr args,
+			  const struct pyd_watch_options *o,
+			  struct pyd_uncaught *ret)
+{
+	const pyd_addr value = item(r, args, 1);
+
+	if (!tstate || pyd_py_has_frames(r, tstate) ||
+	    (y->hit_in == y->process.pid && is_at_prompt(y, r, value)))
+		return false;
+	return tell(y, r, value, false, o, ret);
 }
 
 static bool on_hook_args(struct pyd_python *y, struct pyd_reader *r,
@@ -383,9 +404,8 @@ bool pyd_python_hit(struct pyd_python *y, unsigned int i, pid_t tid,
 		told = on_unraisable(y, &r, pyd_arch_arg(&regs, 1), o, ret);
 		break;
 	case PYD_SLOT_EXCEPTHOOK:
-		told = tstate && !pyd_py_has_frames(&r, tstate) &&
-		       tell(y, &r, item(&r, pyd_arch_arg(&regs, 1), 1), false,
-			    o, ret);
+		told = on_excepthook(y, &r, tstate, pyd_arch_arg(&regs, 1), o,
+				     ret);
 		break;
 	case PYD_SLOT_EXC_INFO:
 		told = tstate && on_exc_info(y, &r, tstate, o, ret);

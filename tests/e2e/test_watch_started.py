@@ -51,6 +51,21 @@ def test_started(interpreter: Interpreter, tmp_path: Path) -> None:
         check(way, path)
 
 
+def test_prompt(interpreter: Interpreter, tmp_path: Path) -> None:
+    """An error at the interpreter's prompt is no end of anything."""
+    watch = [str(harness.PYDUMPD), "run", "--dir", str(tmp_path), "-q", *SMALL, "--"]
+    with harness.start([*watch, *interpreter.argv("-SEiq")]) as target:
+        target.say("1/0")
+        target.say("def f():\n  raise ValueError\n\nf()")
+        target.say("f(")
+        target.say(")")
+        assert target.ask("print('on')") == "on"
+        target.close_input()
+        assert target.wait() == 0
+        assert target.stderr().count("ZeroDivisionError") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def check(way: str, path: Path) -> None:
     trigger = record(path, "header")["trigger"]
     assert trigger["kind"] == "exception", way
