@@ -231,6 +231,13 @@ bool pyd_hwbreak_is_hit(pid_t tid, const siginfo_t *info,
 	return false;
 }
 
+uint64_t pyd_hwbreak_hits(int fd)
+{
+	uint64_t n = 0;
+
+	return read(fd, &n, sizeof(n)) == sizeof(n) ? n : 0;
+}
+
 bool pyd_hwbreak_pending(pid_t tid, uint64_t *ret_mask)
 {
 	const struct __ptrace_peeksiginfo_args args = { .nr = PENDING_MAX };

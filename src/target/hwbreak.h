@@ -54,11 +54,15 @@ PYD_MUST_CHECK enum pyd_code pyd_hwbreak_open(struct pyd_hwbreaker *b,
 /*
  * A thread is stopped with a signal. True: a breakpoint's, of whatever way,
  * also one that is closed by now. *ret_hits has bit i for the i-th of v;
- * *ret_sure is false when it may have been another's SIGURG after all.
+ * *ret_sure is false when it may have been another's SIGURG after all, of which
+ * pyd_hwbreak_hits() of those that wait for writes tells.
  */
 bool pyd_hwbreak_is_hit(pid_t tid, const siginfo_t *info,
 			const struct pyd_hwbreak v[PYD_HWBREAKS],
 			unsigned int *ret_hits, bool *ret_sure);
+/* How often one that pyd_hwbreak_open() opened, and that is not inherited, has
+ * been hit. */
+uint64_t pyd_hwbreak_hits(int fd);
 /* Of a thread in a stop without a signal: true if one of ours waits for it,
  * which is not blocked any more; it comes next. *ret_mask is what was blocked,
  * for pyd_hwbreak_block(). */

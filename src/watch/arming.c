@@ -101,27 +101,28 @@ static void set_all_registers(struct pyd_tracing *w, struct pyd_watched *p)
 static enum pyd_code open_events(struct pyd_tracing *w, struct pyd_watched *p,
 				 pid_t tid, struct pyd_err *err)
 {
-	for (unsigned int i = 0; i < PYD_HWBREAKS; i++) {
+	enum pyd_code code = pyd_vec_reserve(&p->events, PYD_HWBREAKS, err);
+
+	if (!code)
+		code = pyd_vec_reserve(&p->writes, PYD_HWBREAKS, err);
+	for (unsigned int i = 0; i < PYD_HWBREAKS && !code; i++) {
 		const struct pyd_hwbreak *v = &p->python.breaks[i];
 		/* What threads start later does not end the main program; each
 		 * event makes a thread some microseconds dearer. */
 		const bool inherit = p->python.kinds[i] != PYD_SLOT_LAST;
-		enum pyd_code code;
 		int fd = -1;
 
 		if (!v->addr || p->python.kinds[i] == PYD_SLOT_PROGRESS)
 			continue;
 		code = pyd_hwbreak_open(&w->breaker, tid, i, v, inherit, &fd,
 					err);
-		if (!code)
-			code = pyd_vec_push(&p->events, (uint64_t)fd, err);
-		if (code) {
-			if (fd >= 0)
-				close(fd);
-			return code;
-		}
+		if (code)
+			break;
+		p->events.data[p->events.len++] = (uint64_t)fd;
+		if (v->write)
+			p->writes.data[p->writes.len++] = (uint64_t)fd;
 	}
-	return PYD_OK;
+	return code;
 }
 
 static void find_main(struct pyd_watched *p)
@@ -221,13 +222,24 @@ void pyd_arm_progress(struct pyd_tracing *w, struct pyd_watched_thread *th)
 			pyd_tracing_interrupt(th);
 		return;
 	}
-	if (p->progress >= 0)
+	if (p->progress >= 0) {
+		p->hits += pyd_hwbreak_hits(p->progress);
 		close(p->progress);
+	}
 	p->progress = -1;
 	if (p->python.breaks[3].addr &&
 	    pyd_hwbreak_open(&w->breaker, th->e.t.tid, 3, &p->python.breaks[3],
 			     false, &p->progress, &err))
 		pyd_log_debug("%s", err.msg);
+}
+
+bool pyd_arm_was_hit(struct pyd_watched *p)
+{
+	const uint64_t hits = pyd_tree_hits(p);
+	const bool was = hits > p->taken;
+
+	p->taken = hits;
+	return was;
 }
 
 void pyd_arm_flush(struct pyd_watched_thread *th)

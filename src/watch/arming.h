@@ -20,6 +20,9 @@ void pyd_arm_serve(struct pyd_tracing *w, struct pyd_watched *p);
 void pyd_arm_progress(struct pyd_tracing *w, struct pyd_watched_thread *th);
 /* Which thread state is that of the main thread? If it is th, and stopped. */
 void pyd_arm_find_main(struct pyd_watched_thread *th);
+/* A breakpoint that waits for writes was hit since this was asked last. Several
+ * hits may have sent one signal. */
+bool pyd_arm_was_hit(struct pyd_watched *p);
 /* A thread is stopped with a breakpoint's signal: it stays stopped without it,
  * so that nothing comes to it when we die. False: it has ended, or something
  * else has come. */

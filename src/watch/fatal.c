@@ -144,3 +144,10 @@ enum pyd_fate pyd_fate_of(pid_t pid, pid_t tid, int sig)
 		return PYD_FATE_FATAL;
 	}
 }
+
+bool pyd_is_fault(int sig, const siginfo_t *info)
+{
+	return (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE ||
+		sig == SIGILL) &&
+	       info->si_code > 0 && info->si_code != SI_KERNEL;
+}

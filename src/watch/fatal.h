@@ -5,6 +5,8 @@
 #ifndef PYD_WATCH_FATAL_H
 #define PYD_WATCH_FATAL_H
 
+#include <signal.h>
+
 #include "watch/python.h"
 
 enum pyd_fate {
@@ -22,5 +24,7 @@ enum pyd_fate {
  * 3.15: faulthandler_handlers.
  */
 enum pyd_fate pyd_fate_of(pid_t pid, pid_t tid, int sig);
+/* An instruction was the cause, and has an address. */
+bool pyd_is_fault(int sig, const siginfo_t *info);
 
 #endif

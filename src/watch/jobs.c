@@ -77,6 +77,7 @@ void pyd_job_thread(struct pyd_dumping *j, struct pyd_watched_thread *th)
 	struct pyd_err ignored;
 
 	th->parked = true;
+	pyd_tracing_keep_signal(th);
 	j->trigger.thread = th->e.t.tid;
 	j->trigger.has_regs =
 		!pyd_arch_get_regs(th->e.t.tid, &j->trigger.regs, &ignored);
@@ -89,6 +90,7 @@ void pyd_job_await(struct pyd_watched_thread *th, const char *what,
 	snprintf(th->what, sizeof(th->what), "%s", what);
 	th->status = status;
 	th->uncaught = u ? *u : (struct pyd_uncaught) { 0 };
+	pyd_tracing_keep_signal(th);
 }
 
 static enum pyd_code held_threads(const struct pyd_watched *p,

@@ -128,13 +128,16 @@ static void on_signal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	bool sure;
 
 	if (pyd_hwbreak_is_hit(th->e.t.tid, &th->e.info, th->p->python.breaks,
-			       &hits, &sure)) {
+			       &hits, &sure) &&
+	    (sure || pyd_arm_was_hit(th->p))) {
 		/* Also one that was taken away a moment ago. */
-		if (sure && !pyd_arm_calm(th))
+		if (!pyd_arm_calm(th))
 			return;
 		on_hit(w, th, hits);
 		return;
 	}
+	if (pyd_tracing_kept_signal(th))
+		return;
 	complete_forward(th);
 	if (forward(th))
 		th->e.sig = 0;
@@ -178,10 +181,11 @@ static struct pyd_watched *process_of(const struct pyd_tracing *w, pid_t tid)
 	return NULL;
 }
 
-static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid)
+/* parent: NULL when it is not known; it is alive then. */
+static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid,
+				       const struct pyd_watched *parent)
 {
 	struct pyd_watched *p = pyd_tree_add(&w->tree, pid);
-	struct pyd_watched *parent;
 	struct pyd_proc_stat stat;
 	struct pyd_regs regs;
 	struct pyd_err ignored;
@@ -189,9 +193,10 @@ static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid)
 	if (!p || pyd_arch_get_regs(pid, &regs, &ignored))
 		return p;
 	p->borrows = pyd_arch_is_vfork(&regs);
-	if (p->borrows || pyd_procfs_stat(pid, 0, &stat, &ignored))
+	if (p->borrows)
 		return p;
-	parent = pyd_tree_process(&w->tree, stat.ppid);
+	if (!parent && !pyd_procfs_stat(pid, 0, &stat, &ignored))
+		parent = pyd_tree_process(&w->tree, stat.ppid);
 	if (parent && pyd_tracing_wants_python(w))
 		pyd_python_fork(&p->python, &parent->python, pid, &regs, w->o);
 	return p;
@@ -199,7 +204,8 @@ static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid)
 
 /* The first stop of a thread or process that a tracee made. */
 static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
-					 int status)
+					 int status,
+					 const struct pyd_watched *parent)
 {
 	struct pyd_watched *p = process_of(w, tid);
 	const bool process = !p;
@@ -207,7 +213,7 @@ static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
 
 	/* The first thread of a process has its id. */
 	if (process)
-		p = new_process(w, tid);
+		p = new_process(w, tid, parent);
 	th = p ? pyd_tree_add_thread(&w->tree, p, tid) : NULL;
 	if (!th)
 		return NULL;
@@ -219,6 +225,30 @@ static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
 	return th;
 }
 
+/* The child stops before it runs. Until then its parent, which may be about to
+ * end (a daemon's), does not run either: whose child it is would be lost. */
+static void await_child(struct pyd_tracing *w, struct pyd_watched_thread *th)
+{
+	struct pyd_watched_thread *child;
+	unsigned long pid = 0;
+	int status;
+	pid_t got;
+
+	if (ptrace(PTRACE_GETEVENTMSG, th->e.t.tid, NULL, &pid) || !pid ||
+	    pyd_tree_thread(&w->tree, (pid_t)pid))
+		return;
+	do
+		got = waitpid((pid_t)pid, &status, __WALL);
+	while (got < 0 && errno == EINTR);
+	if (got < 0 || !WIFSTOPPED(status))
+		return;
+	child = on_new(w, got, status, th->p);
+	if (child)
+		pyd_tracing_go_on(child);
+	else
+		(void)ptrace(PTRACE_CONT, got, NULL, NULL);
+}
+
 static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 {
 	struct pyd_watched_thread *th = pyd_tree_thread(&w->tree, tid);
@@ -226,7 +256,7 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 
 	if (th) {
 		pyd_tracee_note(&th->e, false, status);
-	} else if (!(th = on_new(w, tid, status))) {
+	} else if (!(th = on_new(w, tid, status, NULL))) {
 		(void)ptrace(PTRACE_CONT, tid, NULL, NULL);
 		return;
 	}
@@ -236,6 +266,10 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 		break;
 	case PTRACE_EVENT_EXEC:
 		on_exec(w, th);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+		await_child(w, th);
 		break;
 	case PTRACE_EVENT_EXIT:
 		if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &message))

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch/tracing.h"
 
+#include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "watch/fatal.h"
 
 bool pyd_tracing_wants_python(const struct pyd_tracing *w)
 {
@@ -28,6 +33,35 @@ void pyd_tracing_go_on(struct pyd_watched_thread *th)
 	if (th->e.state == PYD_TRACEE_STOPPED && !th->p->hold &&
 	    !th->p->arming && !th->parked)
 		let_run(th);
+}
+
+void pyd_tracing_keep_signal(struct pyd_watched_thread *th)
+{
+	struct pyd_tracee *e = &th->e;
+	siginfo_t info = e->info;
+
+	if (!e->sig || e->sig >= SIGRTMIN || pyd_is_fault(e->sig, &info))
+		return;
+	/* What the kernel takes from another process; the rest is put back
+	 * when it comes. */
+	info.si_code = SI_QUEUE;
+	if (!th->kept.si_signo &&
+	    syscall(SYS_rt_tgsigqueueinfo, th->p->pid, e->t.tid, e->sig, &info))
+		return;
+	th->kept = e->info;
+	e->sig = 0;
+}
+
+bool pyd_tracing_kept_signal(struct pyd_watched_thread *th)
+{
+	struct pyd_tracee *e = &th->e;
+
+	if (!e->sig || th->kept.si_signo != e->sig)
+		return false;
+	e->info = th->kept;
+	th->kept.si_signo = 0;
+	(void)ptrace(PTRACE_SETSIGINFO, e->t.tid, NULL, &e->info);
+	return true;
 }
 
 void pyd_tracing_interrupt(struct pyd_watched_thread *th)

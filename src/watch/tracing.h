@@ -31,6 +31,15 @@ struct pyd_tracing {
 bool pyd_tracing_wants_python(const struct pyd_tracing *w);
 /* Lets a stopped thread run, unless something holds it. */
 void pyd_tracing_go_on(struct pyd_watched_thread *th);
+/*
+ * A stopped thread is to wait with its signal. Once wait4() has told of the
+ * stop the kernel has the signal nowhere, and a tracer that is killed takes it
+ * along: so it is queued again, and the thread will stop with it once more.
+ * Not of faults, which come again by themselves.
+ */
+void pyd_tracing_keep_signal(struct pyd_watched_thread *th);
+/* True: a thread is stopped with the one that was kept, and is to have it. */
+bool pyd_tracing_kept_signal(struct pyd_watched_thread *th);
 /* Stops a running one; it reports when it has. */
 void pyd_tracing_interrupt(struct pyd_watched_thread *th);
 void pyd_tracing_interrupt_all(struct pyd_watched *p);

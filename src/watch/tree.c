@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "target/hwbreak.h"
+
 struct pyd_watched *pyd_tree_process(const struct pyd_tree *t, pid_t pid)
 {
 	for (struct pyd_watched *p = t->first; p; p = p->next)
@@ -85,11 +87,24 @@ void pyd_tree_drop_thread(struct pyd_tree *t, struct pyd_watched_thread *th)
 	t->n--;
 }
 
+uint64_t pyd_tree_hits(const struct pyd_watched *p)
+{
+	uint64_t n = p->hits;
+
+	for (size_t i = 0; i < p->writes.len; i++)
+		n += pyd_hwbreak_hits((int)p->writes.data[i]);
+	if (p->progress >= 0)
+		n += pyd_hwbreak_hits(p->progress);
+	return n;
+}
+
 void pyd_tree_close_events(struct pyd_watched *p)
 {
+	p->hits = pyd_tree_hits(p);
 	for (size_t i = 0; i < p->events.len; i++)
 		close((int)p->events.data[i]);
 	pyd_vec_clear(&p->events);
+	pyd_vec_clear(&p->writes);
 	if (p->progress >= 0)
 		close(p->progress);
 	p->progress = -1;
@@ -102,6 +117,7 @@ static void destroy(struct pyd_watched *p)
 	free(p->threads);
 	pyd_tree_close_events(p);
 	pyd_vec_deinit(&p->events);
+	pyd_vec_deinit(&p->writes);
 	pyd_python_deinit(&p->python);
 	free(p);
 }

@@ -23,6 +23,8 @@ struct pyd_watched_thread {
 	size_t at;		      /* in p->threads */
 	bool parked;		      /* it waits until a dump is done */
 	bool awaits;		      /* and is to have one of its own then */
+	siginfo_t kept;		      /* its signal, which the kernel has
+				       * again meanwhile; si_signo 0: none */
 	struct pyd_uncaught uncaught; /* for which; value 0: it is none */
 	int status;	/* or that ends the process; 0: for its signal */
 	char what[192]; /* that, for messages */
@@ -42,7 +44,9 @@ struct pyd_watched {
 	bool arming;		 /* and for their breakpoints */
 	uint64_t arming_ns;	 /* since when */
 	struct pyd_vec events;	 /* fds of breakpoints (hwbreak.h) */
+	struct pyd_vec writes;	 /* those of them that wait for writes */
 	int progress;		 /* that of hang.h; -1: none */
+	uint64_t hits, taken;	 /* of such: of closed ones, of which we know */
 	unsigned int looks;	 /* for Python, where nothing tells of it */
 	bool ended;		 /* it is kept for its job alone */
 	bool borrows;	      /* its memory is its parent's, until it execs */
@@ -71,6 +75,8 @@ struct pyd_watched *pyd_tree_add(struct pyd_tree *t, pid_t pid);
 struct pyd_watched_thread *pyd_tree_add_thread(struct pyd_tree *t,
 					       struct pyd_watched *p,
 					       pid_t tid);
+/* How often breakpoints that wait for writes were hit. */
+uint64_t pyd_tree_hits(const struct pyd_watched *p);
 /* Takes away the breakpoints of all its threads, which may run. */
 void pyd_tree_close_events(struct pyd_watched *p);
 /* It has ended; with its last thread the process has, too. */

@@ -17,19 +17,12 @@ enum { RSS_LOOK_MS = 500 };
 
 /* -- what happened, in words -- */
 
-static bool is_fault(int sig, const siginfo_t *info)
-{
-	return (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE ||
-		sig == SIGILL) &&
-	       info->si_code > 0 && info->si_code != SI_KERNEL;
-}
-
 static void say_signal(char *buf, size_t cap, int sig, bool faulthandler,
 		       const siginfo_t *info)
 {
 	char at[32] = "";
 
-	if (is_fault(sig, info))
+	if (pyd_is_fault(sig, info))
 		snprintf(at, sizeof(at), " at 0x%llx",
 			 (unsigned long long)(uintptr_t)info->si_addr);
 	snprintf(buf, cap, "%s%s%s",
@@ -59,7 +52,7 @@ void pyd_trigger_fatal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	struct pyd_watched *p = th->p;
 	const int sig = th->e.sig;
 	const siginfo_t *info = &th->e.info;
-	const bool fault = is_fault(sig, info);
+	const bool fault = pyd_is_fault(sig, info);
 	enum pyd_fate fate;
 	struct pyd_dumping *j;
 	char what[128];
@@ -328,6 +321,17 @@ void pyd_trigger_forget(const struct pyd_tracing *w, struct pyd_watched *p)
 	p->later = 0;
 }
 
+static void fatal_again(struct pyd_tracing *w, struct pyd_watched_thread *th)
+{
+	if (th->kept.si_signo) {
+		th->e.sig = th->kept.si_signo;
+		th->e.info = th->kept;
+	}
+	pyd_trigger_fatal(w, th);
+	if (th->kept.si_signo)
+		th->e.sig = 0;
+}
+
 void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
 {
 	const unsigned int later = p->later;
@@ -342,8 +346,9 @@ void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
 			pyd_trigger_uncaught(w, th, &th->uncaught);
 		else if (th->status)
 			pyd_trigger_exit(w, th, th->status);
-		else if (th->e.state == PYD_TRACEE_STOPPED && th->e.sig)
-			pyd_trigger_fatal(w, th);
+		else if (th->e.state == PYD_TRACEE_STOPPED &&
+			 (th->e.sig || th->kept.si_signo))
+			fatal_again(w, th);
 		else
 			say_lost(p, th->what, ended);
 	}

@@ -75,6 +75,36 @@ def await_text(target: harness.Target, text: str) -> None:
         time.sleep(0.001)
 
 
+URGENT = """
+import os, signal, socket
+signal.signal(signal.SIGURG, lambda *_: print("urgent", flush=True))
+os.kill(os.getpid(), signal.SIGURG)
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(1)
+sender = socket.create_connection(listener.getsockname())
+receiver, _ = listener.accept()
+# F_SETOWN
+__import__("fcntl").fcntl(receiver, 8, os.getpid())
+sender.send(b"!", socket.MSG_OOB)
+while True:
+    try:
+        receiver.recv(1, socket.MSG_OOB)
+        break
+    except OSError:
+        pass
+raise ValueError
+"""
+
+
+def test_signals_of_the_programs_own(one: Interpreter, tmp_path: Path) -> None:
+    """The signal by which breakpoints are noticed may be the program's, too."""
+    argv = [str(PYDUMPD), "run", "--dir", str(tmp_path), *SMALL, "--"]
+    done = harness.pydumpd(*argv[1:], *one.argv("-c", URGENT), env=environment())
+    assert (done.returncode, done.stdout) == (1, "urgent\n" * 2), done.stderr
+    assert kinds(tmp_path) == ["exception"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="breakpoints that harm nobody need root")
 def test_all_of_it_killed(one: Interpreter, tmp_path: Path) -> None:
     """SIGKILL for guard and tracer at once, at any moment, while threads end by
@@ -99,3 +129,24 @@ def test_all_of_it_killed(one: Interpreter, tmp_path: Path) -> None:
         target.say("end")
         assert target.wait() == 5
     assert not list(tmp_path.iterdir())
+
+
+def test_killed_while_it_dumps(one: Interpreter, tmp_path: Path) -> None:
+    """SIGKILL for guard and tracer during the dump of a crash: the signal still
+    does what it does."""
+    argv = [str(PYDUMPD), "watch", "--dir", str(tmp_path), "-v", "--native=off"]
+    argv += ["--on=signal=TERM,ABRT"]
+    for number in (signal.SIGTERM, signal.SIGABRT):
+        with start(one.argv(str(TARGETS / "waits.py"), "dumped")) as target:
+            assert target.line() == "ready"
+            with start([*argv, str(target.pid)]) as watch:
+                await_text(watch, "Python 3")
+                children = Path(f"/proc/{watch.pid}/task/{watch.pid}/children")
+                tracer = int(children.read_text())
+                os.kill(target.pid, number)
+                await_true(lambda: any(tmp_path.iterdir()))
+                os.kill(watch.pid, signal.SIGKILL)
+                os.kill(tracer, signal.SIGKILL)
+                assert target.wait() == -number
+        for path in tmp_path.iterdir():
+            path.unlink()

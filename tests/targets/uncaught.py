@@ -87,6 +87,20 @@ def in_fork():
     in_process("fork")
 
 
+def in_daemon():
+    """Of a process whose parent has ended before it runs."""
+    reader, writer = os.pipe()
+    if not os.fork():
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.close(reader)
+        work(1)
+    os.close(writer)
+    os.wait()
+    os.read(reader, 1)
+
+
 def in_spawn():
     in_process("spawn")
 
