@@ -6,28 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "read/dtype.h"
 #include "read/limit.h"
-#include "read/record.h"
 
 enum {
-	DIMS_MAX = 64, /* NPY_MAXDIMS of 2.x; 32 before */
-	ITEM_MAX = 1 << 30,
-	CHUNK = 64 << 10,   /* bytes read at once of items with gaps */
-	GAP_MAX = 512,	    /* bytes between such items */
-	OFFSETS_MAX = 1024, /* objects in one item */
-	NESTED_MAX = 4096,  /* dtypes in a dtype */
-	HAS_OBJECTS = 1,    /* NPY_ITEM_REFCOUNT of dtype.flags */
-	OWNS_DATA = 4,	    /* NPY_ARRAY_OWNDATA of ndarray.flags */
-	NUM_OBJECT = 17,    /* NPY_OBJECT */
-	NUM_UNICODE = 19,   /* NPY_UNICODE: UTF-32, padded with 0 */
-};
-
-/* What of a dtype matters here. */
-struct dtype {
-	uint64_t itemsize;
-	int64_t num;
-	bool has_objects;
-	bool big_endian;
+	CHUNK = 64 << 10, /* bytes read at once of items with gaps */
+	GAP_MAX = 512,	  /* bytes between such items */
+	OWNS_DATA = 4,	  /* NPY_ARRAY_OWNDATA of ndarray.flags */
 };
 
 /* What is gathered: axes of stride 0 repeat the same items and count once. */
@@ -35,235 +20,11 @@ struct gather {
 	pyd_addr data;
 	uint64_t itemsize;
 	size_t naxes;
-	uint64_t count[DIMS_MAX];
-	int64_t stride[DIMS_MAX];
+	uint64_t count[PYD_NPY_MAXDIMS];
+	int64_t stride[PYD_NPY_MAXDIMS];
 	uint64_t bytes; /* of all items */
 	uint64_t take;	/* of these, within limits; whole items */
 };
-
-static enum pyd_code read_dtype(struct pyd_reader *r, pyd_addr addr,
-				struct pyd_obj *o, struct dtype *ret,
-				struct pyd_err *err)
-{
-	uint64_t size = 0, num = 0, flags = 0, order = 0;
-	bool has;
-	enum pyd_code code = pyd_obj_read(r, addr, o, err);
-
-	if (!code)
-		code = pyd_obj_field(r, o, "itemsize", &size, &has, err);
-	if (code)
-		return code;
-	if (!has || size > ITEM_MAX)
-		return pyd_err_at(err, PYD_CORRUPT, addr,
-				  has ? "impossible itemsize of a dtype"
-				      : "not a dtype that is known");
-	code = pyd_obj_field(r, o, "num", &num, &has, err);
-	if (!code)
-		code = pyd_obj_field(r, o, "flags", &flags, &has, err);
-	if (!code)
-		code = pyd_obj_field(r, o, "byteorder", &order, &has, err);
-	if (code)
-		return code;
-	*ret = (struct dtype) {
-		.itemsize = size,
-		.num = (int64_t)num,
-		.has_objects = flags & HAS_OBJECTS,
-		.big_endian = (order & 0xff) == '>',
-	};
-	return PYD_OK;
-}
-
-/* -- where objects are in an item -- */
-
-struct nested {
-	pyd_addr dtype;
-	uint64_t offset;
-};
-
-struct offsets {
-	uint64_t v[OFFSETS_MAX];
-	size_t n;
-	struct nested todo[NESTED_MAX];
-	size_t ntodo;
-};
-
-static void later(struct offsets *s, pyd_addr dtype, uint64_t offset)
-{
-	if (s->ntodo < NESTED_MAX)
-		s->todo[s->ntodo++] = (struct nested) { dtype, offset };
-}
-
-/* Items of a tuple, appended to v. */
-static enum pyd_code tuple_items(struct pyd_reader *r, pyd_addr addr,
-				 struct pyd_obj *o, struct pyd_vec *v,
-				 struct pyd_err *err)
-{
-	enum pyd_code code = pyd_obj_read(r, addr, o, err);
-
-	if (code)
-		return code;
-	if (!pyd_obj_is(o, PYD_KIND_tuple) || pyd_obj_nitems(r, o) > DIMS_MAX)
-		return pyd_err_at(err, PYD_CORRUPT, addr,
-				  "not a tuple of a dtype");
-	return pyd_read_pointers(
-		r, addr + (uint64_t)PYD_OFF(r->lay, tuple, ob_item),
-		pyd_obj_nitems(r, o), v, err);
-}
-
-/* {name: (dtype, offset[, title])}; a title is a second key of its field. */
-static enum pyd_code add_fields(struct pyd_reader *r, pyd_addr fields,
-				uint64_t base, struct pyd_obj *o,
-				struct offsets *s, struct pyd_err *err)
-{
-	struct pyd_vec *pairs = &r->pairs;
-	uint64_t used;
-	enum pyd_code code = pyd_obj_read(r, fields, o, err);
-
-	if (code)
-		return code;
-	if (!pyd_obj_is(o, PYD_KIND_dict))
-		return pyd_err_at(err, PYD_CORRUPT, fields,
-				  "fields of a dtype are no dict");
-	pyd_vec_clear(pairs);
-	code = pyd_obj_dict_pairs(r, o, pairs, &used, err);
-	if (code)
-		return code;
-
-	size_t n = pairs->len;
-
-	for (size_t i = 1; i < n && !code; i += 2) {
-		int64_t offset = 0;
-
-		code = tuple_items(r, pairs->data[i], o, pairs, err);
-		if (!code && pairs->len - n < 2)
-			code = pyd_err_at(err, PYD_CORRUPT, fields,
-					  "a field of a dtype is cut");
-		if (!code)
-			code = pyd_read_i64(r, pairs->data[n + 1], &offset,
-					    err);
-		if (!code && offset >= 0)
-			later(s, pairs->data[n], base + (uint64_t)offset);
-		pairs->len = n;
-	}
-	return code;
-}
-
-/* The base of a subarray, as often as its shape says. */
-static enum pyd_code add_subarray(struct pyd_reader *r, pyd_addr base,
-				  pyd_addr shape, uint64_t offset,
-				  struct pyd_obj *o, struct offsets *s,
-				  struct pyd_err *err)
-{
-	struct pyd_vec *v = &r->pairs;
-	struct dtype d;
-	uint64_t count = 1;
-	enum pyd_code code;
-
-	pyd_vec_clear(v);
-	code = tuple_items(r, shape, o, v, err);
-	for (size_t i = 0; i < v->len && !code; i++) {
-		int64_t n;
-
-		code = pyd_read_i64(r, v->data[i], &n, err);
-		if (!code && n >= 0 && n <= ITEM_MAX)
-			count *= (uint64_t)n;
-		if (count > NESTED_MAX)
-			count = NESTED_MAX;
-	}
-	if (!code)
-		code = read_dtype(r, base, o, &d, err);
-	for (uint64_t i = 0; i < count && !code; i++)
-		later(s, base, offset + i * d.itemsize);
-	return code;
-}
-
-/* Where the pointers to objects are in an item of a dtype. */
-static enum pyd_code find_objects(struct pyd_reader *r, pyd_addr dtype,
-				  struct offsets *s, struct pyd_err *err)
-{
-	struct pyd_obj o;
-
-	s->n = 0;
-	s->ntodo = 0;
-	later(s, dtype, 0);
-	for (size_t i = 0; i < s->ntodo; i++) {
-		struct nested at = s->todo[i];
-		uint64_t fields, names, base, shape;
-		bool has, has_base;
-		struct dtype d;
-		enum pyd_code code = read_dtype(r, at.dtype, &o, &d, err);
-
-		if (code)
-			return code;
-		if (!d.has_objects)
-			continue;
-		if (d.num == NUM_OBJECT) {
-			for (size_t k = 0; k < s->n; k++)
-				if (s->v[k] == at.offset)
-					at.dtype = 0;
-			if (at.dtype && s->n < OFFSETS_MAX)
-				s->v[s->n++] = at.offset;
-			continue;
-		}
-		code = pyd_obj_field(r, &o, "fields", &fields, &has, err);
-		if (!code)
-			code = pyd_obj_field(r, &o, "names", &names, &has, err);
-		if (!code)
-			code = pyd_obj_field(r, &o, "subdtype", &base,
-					     &has_base, err);
-		if (!code)
-			code = pyd_obj_field(r, &o, "subshape", &shape, &has,
-					     err);
-		if (code)
-			return code;
-		if (has_base && base)
-			code = add_subarray(r, base, shape, at.offset, &o, s,
-					    err);
-		else if (fields && names)
-			code = add_fields(r, fields, at.offset, &o, s, err);
-		if (code)
-			return code;
-	}
-	return PYD_OK;
-}
-
-/* Appends the objects of the items in data. */
-static enum pyd_code add_objects(struct pyd_reader *r, pyd_addr dtype,
-				 const struct dtype *d, const uint8_t *data,
-				 uint64_t len, struct pyd_node *n,
-				 struct pyd_err *err)
-{
-	struct offsets *s = malloc(sizeof(*s));
-	struct pyd_err why = { 0 };
-	enum pyd_code code;
-
-	if (!s)
-		return pyd_err_set(err, PYD_NOMEM, "out of memory for a dtype");
-	code = find_objects(r, dtype, s, &why);
-	/* The bytes are right without them; what they refer to is then shown
-	 * as not dumped. */
-	if (code && pyd_code_is_local(code))
-		code = PYD_OK;
-	else if (code)
-		*err = why;
-	if (!d->itemsize)
-		s->n = 0;
-	for (uint64_t at = 0; !code && s->n && d->itemsize <= len - at;
-	     at += d->itemsize) {
-		for (size_t i = 0; i < s->n && !code; i++) {
-			uint64_t ref;
-
-			if (s->v[i] > d->itemsize ||
-			    d->itemsize - s->v[i] < sizeof(ref))
-				continue;
-			memcpy(&ref, data + at + s->v[i], sizeof(ref));
-			if (ref)
-				code = pyd_vec_push(&n->refs, ref, err);
-		}
-	}
-	free(s);
-	return code;
-}
 
 /* -- gathering -- */
 
@@ -274,12 +35,12 @@ static enum pyd_code plan(struct pyd_reader *r, const struct pyd_record *rec,
 {
 	int64_t ndim = pyd_record_i64(rec, "ndim");
 	pyd_addr at = rec->obj->addr;
-	int64_t shape[DIMS_MAX], strides[DIMS_MAX];
+	int64_t shape[PYD_NPY_MAXDIMS], strides[PYD_NPY_MAXDIMS];
 	uint64_t low = 0, high = 0;
 	bool empty = false;
 	enum pyd_code code;
 
-	if (ndim < 0 || ndim > DIMS_MAX)
+	if (ndim < 0 || ndim > PYD_NPY_MAXDIMS)
 		return pyd_err_at(err, PYD_CORRUPT, at,
 				  "impossible number of dimensions: %lld",
 				  (long long)ndim);
@@ -389,7 +150,7 @@ static enum pyd_code copy_row(struct pyd_reader *r, const struct gather *g,
 static enum pyd_code copy_items(struct pyd_reader *r, const struct gather *g,
 				uint8_t *out, struct pyd_err *err)
 {
-	uint64_t index[DIMS_MAX] = { 0 };
+	uint64_t index[PYD_NPY_MAXDIMS] = { 0 };
 	uint64_t run = g->itemsize; /* bytes that follow each other */
 	size_t outer = g->naxes;
 	int64_t stride = 0;
@@ -445,34 +206,10 @@ static uint32_t code_point(const uint8_t *p, bool big_endian)
 	return big_endian ? __builtin_bswap32(c) : c;
 }
 
-static size_t utf8_of(uint32_t c, uint8_t *out)
-{
-	if (c < 0x80) {
-		out[0] = (uint8_t)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		out[0] = (uint8_t)(0xc0 | c >> 6);
-		out[1] = (uint8_t)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		out[0] = (uint8_t)(0xe0 | c >> 12);
-		out[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-		out[2] = (uint8_t)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	out[0] = (uint8_t)(0xf0 | c >> 18);
-	out[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-	out[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	out[3] = (uint8_t)(0x80 | (c & 0x3f));
-	return 4;
-}
-
 /* The items as UTF-8, each with a 0 behind it, so that what looks at texts sees
  * them. False when an item is no text that can be told so. */
-static bool as_text(const uint8_t *data, uint64_t len, const struct dtype *d,
-		    uint8_t *out, size_t *ret_len)
+static bool as_text(const uint8_t *data, uint64_t len,
+		    const struct pyd_dtype *d, uint8_t *out, size_t *ret_len)
 {
 	size_t n = 0;
 
@@ -488,7 +225,7 @@ static bool as_text(const uint8_t *data, uint64_t len, const struct dtype *d,
 
 			if (!c || c > 0x10ffff)
 				return false;
-			n += utf8_of(c, out + n);
+			n += pyd_utf8_put(out + n, c);
 		}
 		out[n++] = 0;
 	}
@@ -496,7 +233,7 @@ static bool as_text(const uint8_t *data, uint64_t len, const struct dtype *d,
 	return true;
 }
 
-static enum pyd_code add_text(struct pyd_node *n, const struct dtype *d,
+static enum pyd_code add_text(struct pyd_node *n, const struct pyd_dtype *d,
 			      const uint8_t *data, uint64_t len, bool *ret_done,
 			      struct pyd_err *err)
 {
@@ -536,9 +273,9 @@ enum pyd_code pyd_record_ndarray(struct pyd_reader *r,
 	pyd_addr dtype = pyd_record_u64(rec, "dtype");
 	struct gather g = { 0 };
 	struct pyd_obj o;
-	struct dtype d;
+	struct pyd_dtype d;
 	struct pyd_err why = { 0 };
-	enum pyd_code code = read_dtype(r, dtype, &o, &d, &why);
+	enum pyd_code code = pyd_read_dtype(r, dtype, &o, &d, &why);
 
 	if (!code) {
 		g.itemsize = d.itemsize;
@@ -563,10 +300,10 @@ enum pyd_code pyd_record_ndarray(struct pyd_reader *r,
 	}
 	if (g.take < g.bytes)
 		mark(n, PYD_MARK_TRUNCATED, g.bytes,
-		     d.num == NUM_UNICODE ? "field text" : "field data");
+		     d.num == PYD_NPY_UNICODE ? "field text" : "field data");
 	if (pyd_record_u64(rec, "flags") & OWNS_DATA)
 		n->size += g.bytes;
-	if (d.num == NUM_OBJECT && d.itemsize == 8) {
+	if (d.num == PYD_NPY_OBJECT && d.itemsize == 8) {
 		uint64_t end = 8 * pyd_limit_items(r, n, g.take / 8);
 
 		code = pyd_vec_reserve(&n->refs, end / 8, err);
@@ -578,7 +315,7 @@ enum pyd_code pyd_record_ndarray(struct pyd_reader *r,
 		}
 		return code;
 	}
-	if (d.num == NUM_UNICODE && d.itemsize && d.itemsize % 4 == 0) {
+	if (d.num == PYD_NPY_UNICODE && d.itemsize && d.itemsize % 4 == 0) {
 		bool done = false;
 
 		code = add_text(n, &d, r->bytes.data, g.take, &done, err);
@@ -588,7 +325,8 @@ enum pyd_code pyd_record_ndarray(struct pyd_reader *r,
 	code = pyd_node_blob(n, PYD_ORIGIN_BYTES, "data", r->bytes.data, g.take,
 			     err);
 	if (!code && d.has_objects)
-		code = add_objects(r, dtype, &d, r->bytes.data, g.take, n, err);
+		code = pyd_dtype_objects(r, dtype, &d, r->bytes.data, g.take, n,
+					 err);
 	return code;
 }
 
@@ -599,9 +337,9 @@ enum pyd_code pyd_record_npvoid(struct pyd_reader *r,
 {
 	pyd_addr dtype = pyd_record_u64(rec, "dtype");
 	struct pyd_obj o;
-	struct dtype d;
+	struct pyd_dtype d;
 	struct pyd_err why = { 0 };
-	enum pyd_code code = read_dtype(r, dtype, &o, &d, &why);
+	enum pyd_code code = pyd_read_dtype(r, dtype, &o, &d, &why);
 
 	if (!code && d.has_objects && pyd_record_has(rec, "data")) {
 		pyd_buf_clear(&r->bytes);
@@ -611,8 +349,8 @@ enum pyd_code pyd_record_npvoid(struct pyd_reader *r,
 					       pyd_record_at(rec, "data"),
 					       r->bytes.data, d.itemsize, &why);
 		if (!code)
-			code = add_objects(r, dtype, &d, r->bytes.data,
-					   d.itemsize, n, &why);
+			code = pyd_dtype_objects(r, dtype, &d, r->bytes.data,
+						 d.itemsize, n, &why);
 	}
 	if (code && !pyd_code_is_local(code)) {
 		*err = why;

@@ -341,13 +341,10 @@ static enum pyd_code add_float(const struct pyd_cfield *f, uint64_t bits,
 static enum pyd_code add_char(const struct pyd_cfield *f, uint64_t c,
 			      struct pyd_node *n, struct pyd_err *err)
 {
-	const uint8_t text[2] = {
-		(uint8_t)(c < 0x80 ? c : 0xc0 | c >> 6),
-		(uint8_t)(0x80 | (c & 0x3f)),
-	};
+	uint8_t text[4];
 
 	return pyd_node_blob(n, PYD_ORIGIN_TEXT, f->name, text,
-			     c < 0x80 ? 1 : 2, err);
+			     pyd_utf8_put(text, (uint32_t)c), err);
 }
 
 /* Adds what stands at a field's place to the node; v is the number there, or
