@@ -9,9 +9,9 @@ import types
 
 import pydumpd
 import pytest
-from dumpwriter import Writer
+from dumpwriter import INLINE, Writer
 from pydumpd import frames as real
-from pydumpd import sources
+from pydumpd import sources, views
 
 SOURCE = """\
 import time
@@ -230,3 +230,19 @@ def test_a_source_that_was_cut_says_so(tmp_path):
     w.source("f", "a = 1\n", truncated=10**9)
     dump = pydumpd.open(w.write(tmp_path / "d"))
     assert "not in the dump" in sources.lines_of(dump, "f")[-1]
+
+
+def test_foresee_makes_the_classes_of_what_is_in_a_big_list(tmp_path):
+    w = Writer()
+    cls = w.type_node("Order")
+    orders = [w.node("object", type=cls, attrs=[(INLINE, "n", w.add(i))]) for i in range(3000)]
+    at = w.node("list", orders)
+    w.thread([w.frame("f", variables={"orders": ("at", at), "n": 1})])
+    dump = pydumpd.open(w.write(tmp_path / "d.pydump"))
+    made = dump.graph.classes._made
+    view = views.Views(dump).of_thread(dump.threads[0])
+    assert cls not in made
+    views.foresee(view)
+    assert made[cls].__name__ == "Order"
+    orders = dump.threads[0].frames[0].locals["orders"]
+    assert [o.n for o in orders[:3]] == [0, 1, 2]

@@ -16,7 +16,8 @@ from pydumpd import render, standard
 from pydumpd.meta import SurrogateMeta
 
 AREAS = {
-    "enum_", "pathlib_", "pycollections", "pyobjects", "pythreads", "pyvalues", "typing_",
+    "enum_", "fractions_", "ipaddress_", "pathlib_", "pycollections", "pyobjects", "pythreads",
+    "typing_", "uuid_",
 }  # fmt: skip
 SOURCES = [Path(standard.__file__).parent / (a + ".py") for a in AREAS]
 #: Every attribute that an entry asks for.

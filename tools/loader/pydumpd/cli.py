@@ -93,6 +93,7 @@ def _run(args: Any) -> int:
     from .describe import header_lines, thread_line
     from .places import find_thread
     from .scope import teach_json
+    from .views import foresee
 
     dump = Dump(args.file)
     teach_json()
@@ -131,6 +132,8 @@ def _run(args: Any) -> int:
                 commands += ["thread %d" % thread.index, "where"]
     elif commands is None:
         print("'help' lists the commands, 'threads' the threads; q leaves.")
+    if commands is None:
+        foresee(view)
     gc.freeze()
     gc.enable()
     prompt.run_on(view, commands)

@@ -285,25 +285,29 @@ class Numbers:
         if block is None:
             block = self._decode(number)
         first = number * _STEP
+        value -= steps[number]
         i = bisect_left(block, value, max(start - first, 0), min(end - first, len(block)))
         return first + i if i < len(block) and block[i] == value else -1
 
     def _decode(self, number: int) -> List[int]:
+        """The numbers of a block less the one before it: small ones, which are
+        added up in half the time."""
         first = number * _STEP
         size = min(_STEP, self._count - first)
         parts = self._sums.parts(first, first + size)
         high = parts[-1][0] // 8 if parts else 0
         diffs: Sequence[int] = parts[0][1] if parts else bytes(size)
         if high:
-            code = "H" if high < 2 else "I" if high < 4 else "Q"
-            planes = [bytes(size)] * array(code).itemsize
+            # Signed, where it goes down from one run to the next.
+            code = "H" if high < 2 else "I" if high < 4 else "q"
+            diffs = array(code)
+            plain = bytearray(size * diffs.itemsize)
             for shift, part in parts:
-                planes[shift // 8] = part
-            diffs = joined(planes, code)
-        block = list(accumulate(diffs, initial=self._sums.steps[number]))[1:]
-        if high == 7:  # from one run to the next
-            block = [x & _MASK64 for x in block]
-        self._blocks[number] = block
+                plain[shift // 8 :: diffs.itemsize] = part
+            diffs.frombytes(plain)
+            if sys.byteorder == "big":
+                diffs.byteswap()
+        block = self._blocks[number] = list(accumulate(diffs))
         return block
 
 

@@ -306,8 +306,8 @@ class DumpFile:
             self._batches.popitem(last=False)
         return batch
 
-    def record(self, addr: int) -> Optional[Record]:
-        """The object at an address, or None when the file has none.
+    def _row(self, addr: int) -> Optional[Tuple[Batch, int]]:
+        """The batch with an address, and the row; None when the file has none.
 
         Raises DumpError when the frame that holds it is broken.
         """
@@ -316,7 +316,7 @@ class DumpFile:
             if row is not None:
                 if i:
                     self.busy.insert(0, self.busy.pop(i))
-                return batch.record(row, addr)
+                return batch, row
         if self._rebuilt is not None:
             number = self._rebuilt.get(addr)
         else:
@@ -328,7 +328,21 @@ class DumpFile:
         if batch.rows is not None and batch not in self.busy:
             self.busy.insert(0, batch)
             del self.busy[_BUSY:]
-        return None if row is None else batch.record(row, addr)
+        return None if row is None else (batch, row)
+
+    def record(self, addr: int) -> Optional[Record]:
+        """The object at an address, or None when the file has none.
+
+        Raises DumpError when the frame that holds it is broken.
+        """
+        found = self._row(addr)
+        return None if found is None else found[0].record(found[1], addr)
+
+    def text(self, addr: int) -> Optional[bytes]:
+        """The bytes of the str at an address, when it is whole and plain; None
+        of all others. DumpError as record() has it."""
+        found = self._row(addr)
+        return None if found is None else found[0].text(found[1])
 
     def addresses(self) -> Iterator[int]:
         """The addresses of all objects in the file, but for those in frames

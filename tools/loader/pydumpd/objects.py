@@ -120,11 +120,19 @@ class Graph:
         if addr in self._memo:
             value = self._memo[addr]
             return value if type(value) is str else None
-        rec = self.record(addr)
-        if rec is None or rec.kind.name != "str" or rec.mark is not None:
+        if not addr or addr & 3 == 3:
             return None
         try:
-            return _decode_str(rec.data)
+            data = self.file.text(addr)
+        except DumpError:
+            return None
+        if data is None:  # of a class derived from str, it may have attributes
+            rec = self.record(addr)
+            if rec is None or rec.kind.name != "str" or rec.mark is not None:
+                return None
+            data = rec.data
+        try:
+            return _decode_str(data)
         except UnicodeDecodeError:
             return None
 

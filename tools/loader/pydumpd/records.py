@@ -290,6 +290,20 @@ class Batch:
             self._cells = [self._columns[name].cells(self._frame[name]) for name in names]
         return self._cells
 
+    def text(self, i: int) -> Optional[bytes]:
+        """The bytes of a str in row i that is nothing but that; None of others."""
+        p = self._plain
+        node, nattrs, vlen = (p.node, p.nattrs, p.vlen) if p else self._few_of_text()
+        kind = self.kinds.get(node[i])
+        if kind is None or kind.name != "str" or nattrs[i] or i in self.marks:
+            return None
+        own = p.value_at[i] if p else self._value_at.before(i)
+        return self._values[own : own + vlen[i]]
+
+    def _few_of_text(self) -> Tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        few = self._few()
+        return few[1], few[6], few[7]
+
     def record(self, i: int, addr: Optional[int] = None) -> Record:
         """The object in row i; its address need not be looked for when it is
         known."""

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a debugger can stand on: a thread's stack, or an exception's traceback."""
 
+import contextlib
+import time
 import types
 from typing import Dict, List, Optional, Tuple
 
 from . import frames as real
 from .dump import Dump, ExceptionEntry, Frame, Thread
-from .refs import find_ref
+from .refs import find_ref, ref_of
+from .standins import StandIn
 
 
 class View:
@@ -26,6 +29,36 @@ class View:
 
 #: A deeper stack is opened with so many of its newest frames.
 _NEWEST = 200
+
+
+#: The variables of so many of the newest frames, so many items of one, and of
+#: what an item holds are looked at in advance, for so many seconds.
+_NEAR, _FIRST, _AHEAD = 4, 8, 0.03
+
+
+def foresee(view: View) -> None:
+    """Makes ready what printing a big container takes first: the classes of
+    its first items and of what these hold, and the modules that know them.
+    Nothing is decoded that would not come out the same later."""
+    end = time.monotonic() + _AHEAD
+    seen = set()
+    for frame, _ in view.stack[: -_NEAR - 1 : -1]:
+        if frame.f_code.co_name == "<module>":
+            continue  # its names are decoded one by one
+        for value in list(frame.f_locals.values()):
+            if not isinstance(value, StandIn):
+                continue
+            graph, rest = ref_of(value).graph, ref_of(value).rec.rest()
+            for item in map(graph.record, rest[:_FIRST]):
+                if item is None or item.type in seen:
+                    continue
+                for rec in (item, *map(graph.record, item.refs[:_FIRST])):
+                    if rec is not None and rec.type and rec.type not in seen:
+                        seen.add(rec.type)
+                        with contextlib.suppress(Exception):  # of a broken dump: p says it
+                            graph.classes.get(rec.type)
+                    if time.monotonic() > end:
+                        return
 
 
 def _entries(tb: Optional[types.TracebackType]) -> List[Tuple[types.FrameType, int]]:

@@ -16,9 +16,11 @@ AREAS: Dict[str, str] = {
     "documents_": "_csv _elementtree csv sqlite3 xml",
     "enum_": "enum",
     "extensions_": "_cython builtins cython_function_or_method fused_cython_function numpy",
+    "fractions_": "fractions",
     "generics_": "_zoneinfo annotationlib types typing zoneinfo",
     "hashes_": "_blake2 _hashlib _md5 _sha1 _sha2 _sha256 _sha3 _sha512",
     "io_": "_io nt posix",
+    "ipaddress_": "ipaddress",
     "iterators_": "_collections array arrayiterator bytearray_iterator bytes_iterator"
     " callable_iterator collections dict_itemiterator dict_items dict_keyiterator dict_keys"
     " dict_reverseitemiterator dict_reversekeyiterator dict_reversevalueiterator"
@@ -38,9 +40,9 @@ AREAS: Dict[str, str] = {
     "pycollections": "_weakrefset argparse collections email os selectors types weakref",
     "pyobjects": "_frozen_importlib functools importlib logging subprocess traceback",
     "pythreads": "asyncio concurrent queue threading",
-    "pyvalues": "fractions ipaddress uuid",
     "re_": "_sre re",
     "threads_": "Context ContextVar Token _contextvars _queue _thread contextvars hamt",
+    "uuid_": "uuid",
 }
 
 

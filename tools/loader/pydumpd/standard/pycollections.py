@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that are written in Python: collections, weakref, os.environ."""
 
-import heapq
 import itertools
 import os
 from typing import Any, Dict, Iterator, List, Tuple
@@ -185,10 +184,8 @@ class Counter(Written):
 
     def most_common(self, n: Any = None) -> List[Tuple[Any, int]]:
         """The elements and their counts, from the most common on."""
-        pairs = list(dict.items(self))  # type: ignore
-        if n is None:
-            return sorted(pairs, key=_count, reverse=True)
-        return heapq.nlargest(min(n, len(pairs)), pairs, key=_count)
+        pairs = sorted(dict.items(self), key=_count, reverse=True)  # type: ignore
+        return pairs if n is None else pairs[: max(n, 0)]
 
     def elements(self) -> Iterator[Any]:
         """Each element as often as it was counted."""

@@ -188,3 +188,11 @@ def exactly(value: Any, cls: type) -> Any:
     if type(value) is not cls:
         raise ValueError("not a %s: %s" % (cls.__name__, text_of(value, 100)))
     return value
+
+
+def whole(cls: type, wanted: type) -> None:
+    """Leaves objects of the program's own classes to the generic surrogate."""
+    from . import Absent
+
+    if cls is not wanted:
+        raise Absent("a class of the program")
