@@ -210,9 +210,7 @@ static void plain(struct pyd_repr_state *r, const struct pyd_dump_object *o)
 		pyd_repr_put_bytes(r, o);
 		break;
 	case PYD_KIND_bytearray:
-		pyd_repr_put(r, "bytearray(");
-		pyd_repr_put_bytes(r, o);
-		pyd_repr_put(r, ")");
+		pyd_repr_put_bytearray(r, o);
 		break;
 	case PYD_KIND_list:
 	case PYD_KIND_tuple:

@@ -56,6 +56,9 @@ bool pyd_repr_put_quoted_bytes(struct pyd_repr_state *r, const uint8_t *s,
 			       size_t len);
 void pyd_repr_put_bytes(struct pyd_repr_state *r,
 			const struct pyd_dump_object *o);
+/* With quotes as the program's version of Python writes them. */
+void pyd_repr_put_bytearray(struct pyd_repr_state *r,
+			    const struct pyd_dump_object *o);
 /* Text that is a secret as a whole. False when it is none. */
 bool pyd_repr_put_redacted(struct pyd_repr_state *r,
 			   const struct pyd_dump_object *o);

@@ -4,6 +4,7 @@
 
 #include "dump/number.h"
 #include "dump/repr_state.h"
+#include "layout/reprs.h"
 
 /* -- numbers -- */
 
@@ -96,8 +97,9 @@ void pyd_repr_put_str(struct pyd_repr_state *r, const struct pyd_dump_object *o)
 		put_total(r, o, all);
 }
 
-bool pyd_repr_put_quoted_bytes(struct pyd_repr_state *r, const uint8_t *s,
-			       size_t len)
+/* escaped: a character that has a backslash before it besides the quote. */
+static bool put_bytes(struct pyd_repr_state *r, const uint8_t *s, size_t len,
+		      char escaped)
 {
 	size_t n = len < r->lim.chars ? len : r->lim.chars;
 	char quote = quote_of(s, len);
@@ -111,7 +113,8 @@ bool pyd_repr_put_quoted_bytes(struct pyd_repr_state *r, const uint8_t *s,
 					c == '\n'   ? 'n'
 					: c == '\r' ? 'r'
 						    : 't');
-		else if (c == '\\' || c == (uint8_t)quote)
+		else if (c == '\\' || c == (uint8_t)quote ||
+			 (escaped && c == (uint8_t)escaped))
 			pyd_text_printf(r->out, "\\%c", c);
 		else if (c < 0x20 || c >= 0x7f)
 			pyd_text_printf(r->out, "\\x%02x", c);
@@ -124,13 +127,37 @@ bool pyd_repr_put_quoted_bytes(struct pyd_repr_state *r, const uint8_t *s,
 	return n == len;
 }
 
+bool pyd_repr_put_quoted_bytes(struct pyd_repr_state *r, const uint8_t *s,
+			       size_t len)
+{
+	return put_bytes(r, s, len, 0);
+}
+
 void pyd_repr_put_bytes(struct pyd_repr_state *r,
 			const struct pyd_dump_object *o)
 {
-	bool all = pyd_repr_put_quoted_bytes(r, o->value, o->value_len);
+	bool all = put_bytes(r, o->value, o->value_len, 0);
 
 	if (o->mark == PYD_MARK_TRUNCATED)
 		put_total(r, o, all);
+}
+
+void pyd_repr_put_bytearray(struct pyd_repr_state *r,
+			    const struct pyd_dump_object *o)
+{
+	struct pyd_dump_value python =
+		pyd_dump_value_get(pyd_dump_header(r->d), "python");
+	uint64_t hex = 0;
+	bool escaped =
+		pyd_dump_value_u64(pyd_dump_value_get(python, "hex"), &hex) &&
+		pyd_reprs_bytearray_escaped(hex);
+
+	pyd_repr_put(r, "bytearray(");
+	bool all = put_bytes(r, o->value, o->value_len, escaped ? '\'' : 0);
+
+	if (o->mark == PYD_MARK_TRUNCATED)
+		put_total(r, o, all);
+	pyd_repr_put(r, ")");
 }
 
 /* "RULE tag=XXXXXXXX" of a mark, as "rule RULE, tag XXXXXXXX". */

@@ -249,3 +249,37 @@ def test_decimal_context(w, load):
         "flags=[Inexact], traps=[InvalidOperation, DivisionByZero])"
     )
     assert "prec is 0" in repr(dump.object(bad))
+
+
+def test_frozendict(w, load):
+    inner = w.add([2])
+    at = w.record("frozendict", {}, [w.add("a"), w.add(1), w.add("b"), inner], "mapping")
+    flat = w.record("frozendict", {}, [w.add("a"), w.add(1)], "mapping")
+    none = w.record("frozendict", {}, [], "mapping")
+    cut = w.record("frozendict", {}, [w.add("a"), w.add(1)], "mapping", mark=("truncated", 9, ""))
+    table = w.add({})
+    dump = load(w)
+    assert dump.object(table) == {}
+    got, flat, none, cut = map(dump.object, (at, flat, none, cut))
+    assert repr(got) == "frozendict({'a': 1, 'b': [2]})" and repr(none) == "frozendict()"
+    assert dict(got) == {**got} == {"a": 1, "b": [2]} and not none and got["b"] is got.get("b")
+    assert got == {"a": 1, "b": [2]} and got != flat and flat == {"a": 1} and {"a": 1} == flat
+    assert got != 1 and not got == [("a", 1)] and list(reversed(got)) == ["b", "a"]
+    assert repr(got.items()) == "dict_items([('a', 1), ('b', [2])])"
+    assert repr(got.keys() | {"c"}) and list(got.values()) == [1, [2]]
+    assert isinstance(got, collections.abc.Mapping) and not isinstance(got, dict)
+    assert type(got).__name__ == "frozendict" and got.copy() is got
+    both = flat | {"b": [2]}
+    assert both == got and got == both and repr(both) == repr(got) and not isinstance(both, dict)
+    assert {"c": 3} | flat == {"c": 3, "a": 1} and type({} | flat) is dict
+    assert repr(flat | got) == repr(got) and hash(flat | {}) == hash(flat)
+    assert {flat: 5}[flat | {}] == 5
+    for wrong in (lambda: hash(got), lambda: flat | [("b", 2)], lambda: flat < got):
+        with pytest.raises(TypeError):
+            wrong()
+    with pytest.raises(TypeError):
+        got["c"] = 1
+    assert cut["a"] == 1 and len(cut) == 9 and "truncated" in repr(cut)
+    for wrong in (lambda: dict(cut), lambda: cut == flat, lambda: "z" in cut, cut.items):
+        with pytest.raises(pydumpd.NotDumpedError):
+            wrong()

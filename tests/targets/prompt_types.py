@@ -5,6 +5,7 @@ the program's own pdb shows of them: see prompt.py. Runs on Python 3.7 to 3.15.
 
 import argparse
 import asyncio
+import builtins
 import collections
 import concurrent.futures
 import contextlib
@@ -259,6 +260,12 @@ def run(commands):
     environ = os.environ
     stack = contextlib.ExitStack()
     spec = sys.modules["json"].__spec__
+    frozen_map = getattr(builtins, "frozendict", dict)(a=1, b=[2])
+    t_string = None
+    if sys.version_info >= (3, 14):
+        from string.templatelib import Interpolation, Template
+
+        t_string = Template("a", Interpolation(3, "x", "r", ">3"), "", Interpolation([], "y"), "b")
     group = None
     if sys.version_info >= (3, 11):
         group = ExceptionGroup("g", [ValueError(1), KeyError("k")])  # noqa: F821

@@ -310,9 +310,11 @@ static inline void gen_meta(const struct gen *g, struct pyd_writer *w,
 	gen_str(&pk, "time");
 	gen_str(&pk, "2024-05-06T07:08:09.000001Z");
 	gen_str(&pk, "python");
-	msgpack_pack_map(&pk, 1);
+	msgpack_pack_map(&pk, 2);
 	gen_str(&pk, "version");
 	gen_str(&pk, "3.11.7");
+	gen_str(&pk, "hex");
+	msgpack_pack_uint32(&pk, 0x030b07f0);
 	gen_str(&pk, "process");
 	msgpack_pack_map(&pk, 2);
 	gen_str(&pk, "pid");

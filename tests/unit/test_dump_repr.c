@@ -199,6 +199,7 @@ Test(repr, text)
 	put_value(0x1030, PYD_KIND_str, "\xff\xc2", 2);
 	put_value(0x1040, PYD_KIND_bytes, "a\0\xff'", 4);
 	put_value(0x1050, PYD_KIND_bytearray, "x", 1);
+	put_value(0x1070, PYD_KIND_bytearray, "it's", 4);
 	start(0x1060, PYD_KIND_str, 0);
 	value("abcdefghij", 10);
 	node.mark = PYD_MARK_TRUNCATED;
@@ -211,6 +212,7 @@ Test(repr, text)
 	expect(0x1030, "'\\xff\\xc2'");
 	expect(0x1040, "b\"a\\x00\\xff'\"");
 	expect(0x1050, "bytearray(b'x')");
+	expect(0x1070, "bytearray(b\"it\\'s\")"); /* as up to 3.14 */
 	expect(0x1060, "'abcdefghij'... (truncated, of 5000)");
 }
 

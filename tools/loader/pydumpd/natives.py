@@ -25,15 +25,48 @@ class Module(Native):
         graph = ref.graph
         names = graph.namespace(ref.rec.field("dict"))
         name = graph.string(names.get("__name__", 0)) or value_text(ref)
-        file = graph.string(names.get("__file__", 0))
-        if file is not None:
-            return "<module %r from %r>" % (name, file)
+        loader = names.get("__loader__", 0)
+        if graph.python < (3, 11):  # the importers of these say it themselves
+            word = _SAY.get(graph.classes.name(loader) or _class_of(graph, loader))
+            if word:
+                return "<module %r (%s)>" % (name, word)
         spec = graph.record(names.get("__spec__", 0))
-        origin = graph.string(graph.attributes(spec).get("origin", 0)) if spec else None
-        if origin is None:  # as up to 3.11 the importers of these said
-            importer = graph.classes.name(names.get("__loader__", 0)).rpartition(".")[2]
-            origin = {"BuiltinImporter": "built-in", "FrozenImporter": "frozen"}.get(importer)
-        return "<module %r%s>" % (name, " (%s)" % printable(origin) if origin else "")
+        facts = graph.attributes(spec) if spec is not None else {}
+        if "origin" in facts and "name" in facts:
+            name = graph.string(facts["name"]) or name
+            origin, loader = graph.string(facts["origin"]), facts.get("loader", 0)
+            if origin is not None:
+                placed = graph.get(facts.get("_set_fileattr", 0)) is True
+                return "<module %r %s>" % (
+                    name, "from %r" % origin if placed else "(%s)" % printable(origin)
+                )  # fmt: skip
+        else:
+            file = graph.string(names.get("__file__", 0))
+            if file is not None:
+                return "<module %r from %r>" % (name, file)
+        if not loader or graph.kind_of(loader) == "none":
+            return "<module %r>" % name
+        from .render import text
+
+        if graph.python >= (3, 12) and _class_of(graph, loader).endswith(".NamespaceLoader"):
+            found = graph.attributes(graph.record(loader)).get("_path", 0)
+            rec = graph.record(found)
+            path = graph.attributes(rec).get("_path", 0) if rec is not None else 0
+            return "<module %r (namespace) from %s>" % (name, text(graph.get(path), 2000))
+        return "<module %r (%s)>" % (name, text(graph.get(loader), 200))
+
+
+#: What importers up to 3.10 called their modules.
+_SAY = {
+    "_frozen_importlib.BuiltinImporter": "built-in",
+    "_frozen_importlib.FrozenImporter": "frozen",
+    "_frozen_importlib_external._NamespaceLoader": "namespace",
+}
+
+
+def _class_of(graph: "Graph", at: int) -> str:
+    rec = graph.record(at)
+    return graph.classes.name(rec.type) if rec is not None else ""
 
 
 class Cell(Native):

@@ -45,13 +45,28 @@ def atom(value: Any, limit: int = LIMIT) -> str:
     try:
         if type(value) is int and value.bit_length() > 8000:
             return _long(value)
-        if type(value) in (str, bytes) and len(value) > limit:
-            return "%r... <%d of %d shown>" % (value[:limit], limit, len(value))
-        return repr(value)
+        cls = type(value)
+        show = _bytearray if cls is bytearray else repr
+        if cls in (str, bytes, bytearray) and len(value) > limit:
+            return "%s... <%d of %d shown>" % (show(value[:limit]), limit, len(value))
+        return show(value)
     except RecursionError:
         return "<%s: nested too deep to print>" % _type_name(value)
     except Exception as e:
         return "<%s: repr failed: %s>" % (_type_name(value), type(e).__name__)
+
+
+#: The graphs whose objects are printed at a prompt.
+served: List[Any] = []
+
+
+def _bytearray(value: bytearray) -> str:
+    """As the program's Python has it: until 3.14 single quotes have a backslash
+    between double ones too."""
+    shown_ = repr(bytes(value))
+    if shown_[1] == '"' and any(g.python < (3, 15) for g in served):
+        shown_ = shown_.replace("'", "\\'")
+    return "bytearray(%s)" % shown_
 
 
 def _type_name(value: Any) -> str:

@@ -16,6 +16,7 @@ from .marks import Marked
 from .namespace import BUILTINS, Namespace
 from .native import Native
 from .refs import find_ref
+from .render import served
 from .standins import StandIn
 
 
@@ -78,14 +79,11 @@ def _id(obj: Any) -> int:
 
 
 def _addresses(obj: Any) -> int:
-    for graph in _graphs:
+    for graph in served:
         found = graph.address(obj)
         if found:
             return found
     return 0
-
-
-_graphs: List[Any] = []
 
 
 def _globals() -> Any:
@@ -125,8 +123,8 @@ BUILTINS.pop("_", None)
 
 def serve(graph: Any) -> None:
     """Makes id() answer for the objects of a graph."""
-    if graph not in _graphs:
-        _graphs.append(graph)
+    if graph not in served:
+        served.append(graph)
 
 
 def teach_json() -> None:

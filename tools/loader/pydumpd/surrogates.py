@@ -180,7 +180,7 @@ _NOT_PUBLIC = {
 def _no_attribute(graph: "Graph", rec: Record, name: str) -> str:
     if not rec.type or graph.record(rec.type) is None:
         return "attribute %r is not known: the type was not dumped" % name
-    text = "%r object has no attribute %r" % (graph.classes.info(rec.type)[1], name)
+    text = "%r object has no attribute %r" % (graph.classes.c_name(rec.type), name)
     spaces = [value for (origin, _), value in zip(rec.shape, rec.values) if origin == ORIGIN_DICT]
     for owner in graph.classes.mro(rec.type):
         cls = graph.record(owner)

@@ -17,6 +17,7 @@ AREAS: Dict[str, str] = {
     "enum_": "enum",
     "extensions_": "_cython builtins cython_function_or_method fused_cython_function numpy",
     "fractions_": "fractions",
+    "frozendict_": "frozendict",
     "generics_": "_zoneinfo annotationlib types typing zoneinfo",
     "hashes_": "_blake2 _hashlib _md5 _sha1 _sha2 _sha256 _sha3 _sha512",
     "io_": "_io nt posix",
@@ -41,6 +42,7 @@ AREAS: Dict[str, str] = {
     "pyobjects": "_frozen_importlib functools importlib logging subprocess traceback",
     "pythreads": "asyncio concurrent queue threading",
     "re_": "_sre re",
+    "templates_": "string",
     "threads_": "Context ContextVar Token _contextvars _queue _thread contextvars hamt",
     "uuid_": "uuid",
 }

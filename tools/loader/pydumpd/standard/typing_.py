@@ -162,12 +162,32 @@ class ForwardRef(Written):
     def __forward_arg__(self) -> Any:
         return _forward_arg(self)
 
-    def _shown(self) -> str:
-        module = own(self, "__forward_module__")
-        extra = ", module=%s" % text_of(module) if module is not None else ""
-        return "ForwardRef(%s%s)" % (text_of(_forward_arg(self)), extra)
+    def _shown(self) -> Any:
+        module, extra = own(self, "__forward_module__"), ""
+        if module is not None and python_of(self) >= (3, 11):
+            extra = ", module=%s" % text_of(module)
+        if python_of(self) >= (3, 14):
+            if own(self, "__forward_is_class__"):
+                extra += ", is_class=True"
+            if own(self, "__owner__") is not None:
+                extra += ", owner=%s" % text_of(own(self, "__owner__"))
+        arg = _resolved(self)
+        return None if arg is None else "ForwardRef(%s%s)" % (text_of(arg), extra)
 
 
 def _forward_arg(obj: Any) -> Any:
     found = own(obj, "__forward_arg__")
     return own(obj, "__arg__") if found is None else found  # 3.14 on
+
+
+def _resolved(obj: Any) -> Any:
+    """What the repr has: from 3.14 on it may have to be made of a syntax tree,
+    of which a name alone is made here. None for what is not known."""
+    found = own(obj, "__resolved_str_cache__")
+    if found is None and not own(obj, "__extra_names__"):
+        found = _forward_arg(obj)
+        node = own(obj, "__ast_node__") if found is None else None
+        if node is not None:
+            is_name = find_ref(node) is not None and type(node).__name__ == "Name"
+            found = own(node, "id") if is_name else node
+    return found if isinstance(found, str) else None
