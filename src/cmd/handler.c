@@ -93,16 +93,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (arg[0] != '/')
 			argp_error(state, "--dir: '%s' is no absolute path",
 				   arg);
-		h->dir = arg;
+		h->quota.dir = arg;
 		break;
 	case OPT_KEEP:
-		h->keep = pyd_parse_size(state, "keep", arg, false);
+		h->quota.keep = pyd_parse_size(state, "keep", arg, false);
 		break;
 	case OPT_RATE:
-		h->rate = pyd_parse_size(state, "rate", arg, false);
+		h->quota.rate = pyd_parse_size(state, "rate", arg, false);
 		break;
 	case OPT_MIN_FREE:
-		h->min_free = pyd_parse_size(state, "min-free", arg, true);
+		h->quota.min_free =
+			pyd_parse_size(state, "min-free", arg, true);
 		break;
 	case OPT_DEADLINE:
 		h->deadline_ns = pyd_parse_seconds(state, "deadline", arg);
@@ -190,7 +191,7 @@ static int install(struct args *a, int argc, char **argv)
 		    strncmp(argv[i], "--etc", 5))
 			code = pyd_install_add_option(&in, argv[i], &err);
 	if (!code)
-		code = pyd_install_do(&in, a->handler.dir, &err);
+		code = pyd_install_do(&in, a->handler.quota.dir, &err);
 	pyd_install_deinit(&in);
 	if (code) {
 		pyd_log_error("%s", err.msg);
@@ -198,7 +199,7 @@ static int install(struct args *a, int argc, char **argv)
 	}
 	pyd_log_notice("installed; dumps of Python processes that crash go to "
 		       "%s",
-		       a->handler.dir);
+		       a->handler.quota.dir);
 	return PYD_EXIT_OK;
 }
 
@@ -246,10 +247,10 @@ static int status(struct args *a, const struct pyd_install *in)
 	if (!ours)
 		return PYD_EXIT_FAILED;
 	printf("dumps         %s, %zu there; at most %llu, %llu an hour\n",
-	       a->handler.dir, pyd_handler_count(a->handler.dir),
-	       (unsigned long long)a->handler.keep,
-	       (unsigned long long)a->handler.rate);
-	printf("log           %s/handler.log\n", a->handler.dir);
+	       a->handler.quota.dir, pyd_quota_count(a->handler.quota.dir),
+	       (unsigned long long)a->handler.quota.keep,
+	       (unsigned long long)a->handler.quota.rate);
+	printf("log           %s/handler.log\n", a->handler.quota.dir);
 	return PYD_EXIT_OK;
 }
 
@@ -322,10 +323,12 @@ static int run(int argc, char **argv)
 	struct args a = {
 		.etc = "/etc",
 		.handler = {
-			.dir = PYD_HANDLER_DIR,
-			.keep = 50,
-			.rate = 20,
-			.min_free = 1ULL << 30,
+			.quota = {
+				.dir = PYD_HANDLER_DIR,
+				.keep = 50,
+				.rate = 20,
+				.min_free = 1ULL << 30,
+			},
 			.deadline_ns = 120000000000ULL,
 		},
 	};
@@ -349,7 +352,7 @@ static int run(int argc, char **argv)
 	} else {
 		parse_kept(&a, &in);
 		if (!a.action)
-			open_log(a.handler.dir);
+			open_log(a.handler.quota.dir);
 		ret = a.action ? status(&a, &in) : crash(&a, &in);
 	}
 	pyd_install_deinit(&in);

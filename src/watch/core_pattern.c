@@ -6,6 +6,8 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,7 @@
 
 #include "target/procfs.h"
 
-enum { MAX_WORDS = 64, CHUNK = 1 << 16 };
+enum { MAX_WORDS = 64, CHUNK = 1 << 16, WAIT_MS = 60000 };
 
 /* -- the crash -- */
 
@@ -227,28 +229,61 @@ enum pyd_code pyd_core_pattern_argv(const char *pattern,
 
 /* -- handing on -- */
 
-static bool write_whole(int fd, const void *data, size_t len)
+/* Some time, in parts that poll() takes; false when it is over. */
+static bool wait_for(int fd, short events, uint64_t ms)
+{
+	uint64_t end = pyd_now_ns() / 1000000 + ms, now;
+
+	while ((now = pyd_now_ns() / 1000000) < end) {
+		struct pollfd p = { .fd = fd, .events = events };
+		int part = end - now < WAIT_MS ? (int)(end - now) : WAIT_MS;
+
+		if (poll(&p, 1, part) > 0)
+			return true;
+	}
+	return false;
+}
+
+bool pyd_wait_child(pid_t child, uint64_t ms)
+{
+	int fd = (int)syscall(SYS_pidfd_open, child, 0);
+	/* Without it there is nothing to wait by; it is waited for then. */
+	bool ended = fd < 0 || wait_for(fd, POLLIN, ms);
+
+	if (fd >= 0)
+		close(fd);
+	return ended;
+}
+
+static bool write_whole(int fd, const void *data, size_t len,
+			uint64_t patience_ms)
 {
 	for (size_t at = 0; at < len;) {
 		ssize_t n = write(fd, (const char *)data + at, len - at);
 
 		if (n > 0)
 			at += (size_t)n;
-		else if (errno != EINTR)
+		else if (errno == EAGAIN) {
+			if (wait_for(fd, POLLOUT, patience_ms))
+				continue;
+			errno = ETIMEDOUT;
+			return false;
+		} else if (errno != EINTR)
 			return false;
 	}
 	return true;
 }
 
-/* At most limit bytes. 0 or an errno. */
-static int copy_core(const struct pyd_core_stream *core, int to, uint64_t limit)
+/* At most limit bytes. 0 or an errno; ETIMEDOUT: nobody takes them. */
+static int copy_core(const struct pyd_core_stream *core, int to, uint64_t limit,
+		     uint64_t patience_ms)
 {
 	size_t head = core->read->len < limit ? core->read->len : (size_t)limit;
 	uint64_t left = limit - head;
 	char *buf = malloc(CHUNK);
 	int errnum = buf ? 0 : ENOMEM;
 
-	if (!errnum && !write_whole(to, core->read->data, head))
+	if (!errnum && !write_whole(to, core->read->data, head, patience_ms))
 		errnum = errno;
 	while (left && !errnum) {
 		ssize_t n = read(core->fd, buf,
@@ -259,7 +294,7 @@ static int copy_core(const struct pyd_core_stream *core, int to, uint64_t limit)
 		if (n <= 0)
 			break;
 		left -= (uint64_t)n;
-		if (!write_whole(to, buf, (size_t)n))
+		if (!write_whole(to, buf, (size_t)n, patience_ms))
 			errnum = errno;
 	}
 	free(buf);
@@ -269,11 +304,12 @@ static int copy_core(const struct pyd_core_stream *core, int to, uint64_t limit)
 static enum pyd_code pass_to_program(const char *pattern,
 				     const struct pyd_crash *c,
 				     const struct pyd_core_stream *core,
-				     char *ret_text, size_t cap,
-				     struct pyd_err *err)
+				     uint64_t patience_ms, char *ret_text,
+				     size_t cap, struct pyd_err *err)
 {
 	char **argv;
-	int ends[2];
+	int ends[2], status = 0;
+	bool late = false;
 	pid_t child;
 	enum pyd_code code = pyd_core_pattern_argv(pattern, c, &argv, err);
 
@@ -287,19 +323,27 @@ static enum pyd_code pass_to_program(const char *pattern,
 	child = fork();
 	if (!child) {
 		/* As the kernel starts it: nothing but the core. */
+		signal(SIGPIPE, SIG_DFL);
 		if (dup2(ends[0], STDIN_FILENO) >= 0)
 			execv(argv[0], argv);
 		_exit(127);
 	}
 	close(ends[0]);
 	pyd_core_pattern_free(argv);
-	if (child > 0)
-		/* A program that wants no more of it is no failure. */
-		(void)copy_core(core, ends[1], UINT64_MAX);
+	/* A program that wants no more of it is no failure; one that hangs must
+	 * not keep the process that died. */
+	if (child > 0 && fcntl(ends[1], F_SETFL, O_NONBLOCK) >= 0)
+		late = copy_core(core, ends[1], UINT64_MAX, patience_ms) ==
+		       ETIMEDOUT;
 	close(ends[1]);
-
-	int status = 0;
-
+	if (child > 0 && (late || !pyd_wait_child(child, patience_ms))) {
+		snprintf(ret_text + strlen(ret_text), cap - strlen(ret_text),
+			 ", which %s for %llu s and is not waited for any "
+			 "longer",
+			 late ? "reads nothing" : "does not end",
+			 (unsigned long long)(patience_ms / 1000));
+		return PYD_OK;
+	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (child < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 127))
@@ -353,6 +397,15 @@ static bool uses_pid(void)
 	return on;
 }
 
+/* "%p", but not in "%%p". */
+static bool names_pid(const char *pattern)
+{
+	for (const char *p = pattern; (p = strchr(p, '%')) && p[1]; p += 2)
+		if (p[1] == 'p')
+			return true;
+	return false;
+}
+
 static enum pyd_code write_core_file(const char *name,
 				     const struct pyd_crash *c,
 				     const struct pyd_core_stream *core,
@@ -374,7 +427,7 @@ static enum pyd_code write_core_file(const char *name,
 	else if (ftruncate(fd, 0))
 		errnum = errno;
 	else
-		errnum = copy_core(core, fd, c->core_limit);
+		errnum = copy_core(core, fd, c->core_limit, 0);
 	close(fd);
 	return errnum ? pyd_err_errno(err, PYD_IO, errnum, "cannot write %s",
 				      name)
@@ -399,7 +452,7 @@ static enum pyd_code pass_to_file(const char *pattern,
 		return PYD_OK;
 	}
 	code = pyd_core_pattern_expand(pattern, c, &name, err);
-	if (!code && uses_pid() && !strstr(pattern, "%p")) {
+	if (!code && uses_pid() && !names_pid(pattern)) {
 		code = pyd_buf_append(&name, ".", 1, err);
 		if (!code)
 			code = add_number(&name, c->ns_pid, err);
@@ -418,10 +471,11 @@ static enum pyd_code pass_to_file(const char *pattern,
 enum pyd_code pyd_core_pattern_pass(const char *pattern,
 				    const struct pyd_crash *c,
 				    const struct pyd_core_stream *core,
-				    char *ret_text, size_t cap,
-				    struct pyd_err *err)
+				    uint64_t patience_ms, char *ret_text,
+				    size_t cap, struct pyd_err *err)
 {
 	return pyd_core_pattern_is_pipe(pattern)
-		       ? pass_to_program(pattern, c, core, ret_text, cap, err)
+		       ? pass_to_program(pattern, c, core, patience_ms,
+					 ret_text, cap, err)
 		       : pass_to_file(pattern, c, core, ret_text, cap, err);
 }

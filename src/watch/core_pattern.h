@@ -7,6 +7,7 @@
 #ifndef PYD_WATCH_CORE_PATTERN_H
 #define PYD_WATCH_CORE_PATTERN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -69,12 +70,15 @@ struct pyd_core_stream {
  * Hands the crash on to a pattern: runs its program with the core on standard
  * input, or writes the core to the file that it names, with the rights of the
  * process that crashed, below its own root. ret_text gets what was done. Ends
- * with the program; SIGPIPE is to be ignored. Gives up this process's groups
- * and file system ids for a file.
+ * with the program, or when it has read nothing, or not ended, for patience_ms;
+ * it goes on alone then. SIGPIPE is to be ignored. Gives up this process's
+ * groups and file system ids for a file.
  */
 PYD_MUST_CHECK enum pyd_code pyd_core_pattern_pass(
 	const char *pattern, const struct pyd_crash *c,
-	const struct pyd_core_stream *core, char *ret_text, size_t cap,
-	struct pyd_err *err);
+	const struct pyd_core_stream *core, uint64_t patience_ms,
+	char *ret_text, size_t cap, struct pyd_err *err);
+/* Waits for the end of a child, which is not reaped. False: not in time. */
+bool pyd_wait_child(pid_t child, uint64_t ms);
 
 #endif

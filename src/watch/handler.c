@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "watch/handler.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
-#include <time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -26,11 +23,16 @@
 /* Of a core: its headers and notes. Half a megabyte for 100 threads. */
 #define HEAD_MAX ((size_t)64 << 20)
 
+/* After the deadline, for the dump to end by itself. */
+enum { GRACE_MS = 2000 };
+
 struct handler {
 	const struct pyd_handler_options *o;
 	struct pyd_crash *c;
 	struct pyd_buf head; /* of the core, as far as it was read */
+	bool has_notes;	     /* they are in head */
 	int core;
+	bool full; /* the disk, while the dump was written */
 	struct pyd_trigger trigger;
 	char path[4096];
 };
@@ -117,7 +119,7 @@ static void read_core(struct handler *h, struct pyd_threads *threads)
 	int fd = -1;
 	enum pyd_code code = PYD_FORMAT;
 
-	if (read_notes(h))
+	if (h->has_notes)
 		fd = memfd_create("core", MFD_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	opts.path = path;
@@ -165,117 +167,6 @@ static void let_go(void *ctx)
 	(void)ctx;
 }
 
-/* -- limits -- */
-
-struct found {
-	char *name;
-	struct timespec mtime;
-};
-
-static int newest_first(const void *a, const void *b)
-{
-	const struct timespec *x = &((const struct found *)a)->mtime;
-	const struct timespec *y = &((const struct found *)b)->mtime;
-
-	if (x->tv_sec != y->tv_sec)
-		return x->tv_sec < y->tv_sec ? 1 : -1;
-	return (x->tv_nsec < y->tv_nsec) - (x->tv_nsec > y->tv_nsec);
-}
-
-static bool is_dump(const char *name)
-{
-	size_t len = strlen(name);
-
-	return name[0] != '.' && len > 7 && !strcmp(name + len - 7, ".pydump");
-}
-
-/* The dumps of a directory, the newest first; 0 when it cannot be read. */
-static size_t list_dumps(const char *dir, struct found **ret)
-{
-	DIR *d = opendir(dir);
-	struct found *v = NULL;
-	size_t n = 0, cap = 0;
-
-	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-		struct stat st;
-
-		if (!is_dump(e->d_name) ||
-		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
-		    !S_ISREG(st.st_mode))
-			continue;
-		if (n == cap) {
-			void *p = reallocarray(v, cap + 256, sizeof(*v));
-
-			if (!p)
-				break;
-			v = p;
-			cap += 256;
-		}
-		v[n] = (struct found) { strdup(e->d_name), st.st_mtim };
-		if (!v[n].name)
-			break;
-		n++;
-	}
-	if (d)
-		closedir(d);
-	if (n)
-		qsort(v, n, sizeof(*v), newest_first);
-	*ret = v;
-	return n;
-}
-
-static void free_dumps(struct found *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(v[i].name);
-	free(v);
-}
-
-size_t pyd_handler_count(const char *dir)
-{
-	struct found *v;
-	size_t n = list_dumps(dir, &v);
-
-	free_dumps(v, n);
-	return n;
-}
-
-/* NULL: there may be a dump; else why not. */
-static const char *limit_met(const struct pyd_handler_options *o)
-{
-	struct statvfs fs;
-	struct found *v;
-	uint64_t recent = 0;
-	time_t now = time(NULL);
-	size_t n;
-
-	if (o->min_free && !statvfs(o->dir, &fs) &&
-	    (uint64_t)fs.f_bavail * fs.f_frsize < o->min_free)
-		return "less than --min-free is free there";
-	n = list_dumps(o->dir, &v);
-	for (size_t i = 0; i < n; i++)
-		recent += v[i].mtime.tv_sec > now - 3600;
-	free_dumps(v, n);
-	return o->rate && recent >= o->rate
-		       ? "there were as many in the last hour as --rate allows"
-		       : NULL;
-}
-
-static void remove_old(const struct pyd_handler_options *o)
-{
-	struct found *v;
-	size_t n = o->keep ? list_dumps(o->dir, &v) : 0;
-	char path[8192];
-
-	if (!o->keep)
-		return;
-	for (size_t i = (size_t)o->keep; i < n; i++) {
-		snprintf(path, sizeof(path), "%s/%s", o->dir, v[i].name);
-		unlink(path);
-	}
-	free_dumps(v, n);
-}
-
 /* -- one crash -- */
 
 static void on_alarm(int sig)
@@ -296,21 +187,29 @@ static void set_alarm(uint64_t ns)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
-static bool dump(struct handler *h, const struct pyd_snapshot_options *given)
+/* Now and then while the dump grows. */
+static void look_at_disk(void *ctx, const struct pyd_walk *w)
+{
+	struct handler *h = ctx;
+
+	(void)w;
+	if (pyd_quota_has_room(&h->o->quota))
+		return;
+	h->full = true;
+	pyd_interrupted = 1;
+}
+
+/* How the dumping process ends. */
+enum { DUMPED, NO_DUMP, NO_PYTHON };
+
+static int dump(struct handler *h, const struct pyd_snapshot_options *given)
 {
 	const struct pyd_stop_owner owner = { hold, let_go, h };
 	struct pyd_snapshot_options opts = *given;
 	struct pyd_snapshot_stats stats;
 	struct pyd_err err = { 0 };
-	const char *why = limit_met(h->o);
 	enum pyd_code code;
 
-	if (why) {
-		pyd_log_notice("%d (%s): no dump in %s: %s", h->c->pid,
-			       h->c->comm, h->o->dir, why);
-		return false;
-	}
-	pyd_dump_path(h->o->dir, h->c->pid, h->path, sizeof(h->path));
 	opts.pid = h->c->pid;
 	opts.path = h->path;
 	h->trigger = (struct pyd_trigger) {
@@ -322,6 +221,8 @@ static bool dump(struct handler *h, const struct pyd_snapshot_options *given)
 	opts.stop.owner = &owner;
 	/* It does not run, and no memory of ours is needed. */
 	opts.capture = PYD_CAPTURE_STOP;
+	opts.progress = look_at_disk;
+	opts.progress_ctx = h;
 	/* What is near the frames is there in time. */
 	if (!opts.limits.timeout_ns ||
 	    opts.limits.timeout_ns > h->o->deadline_ns / 2)
@@ -331,17 +232,84 @@ static bool dump(struct handler *h, const struct pyd_snapshot_options *given)
 	set_alarm(0);
 	if (code) {
 		pyd_log_notice("%d (%s): no dump: %s", h->c->pid, h->c->comm,
-			       pyd_interrupted
+			       h->full ? "it would leave less than --min-free"
+			       : pyd_interrupted
 				       ? "it took longer than --deadline"
 				       : err.msg);
-		return false;
+		return code == PYD_NOTPYTHON ? NO_PYTHON : NO_DUMP;
 	}
 	pyd_log_notice("%d (%s): signal %d: %s, %" PRIu64 " threads, %" PRIu64
 		       " objects, %.2f s",
 		       h->c->pid, h->c->comm, h->c->sig, h->path, stats.threads,
 		       stats.objects, (double)stats.total_ns / 1e9);
-	remove_old(h->o);
-	return true;
+	return DUMPED;
+}
+
+/* Waits, and ends a child that does not end by itself: a file system that
+ * hangs, say. */
+static int end_of(struct handler *h, pid_t child)
+{
+	uint64_t ms = h->o->deadline_ns / 1000000 + GRACE_MS;
+	int status = 0;
+
+	if (!pyd_wait_child(child, ms)) {
+		pyd_log_notice("%d (%s): no dump: it took longer than "
+			       "--deadline, and was ended",
+			       h->c->pid, h->c->comm);
+		kill(child, SIGKILL);
+	}
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+		pyd_log_notice("%d (%s): no dump: pydumpd itself died of "
+			       "signal %d (%s); please report it",
+			       h->c->pid, h->c->comm, WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else if (WIFSIGNALED(status))
+		pyd_log_notice("%d (%s): no dump: pydumpd was killed; for want "
+			       "of memory, or by somebody",
+			       h->c->pid, h->c->comm);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/*
+ * The dump is made by a child, so that whatever happens to it the crash is
+ * handed on, and the process that died ends.
+ */
+static bool dump_apart(struct handler *h,
+		       const struct pyd_snapshot_options *given)
+{
+	int64_t taken;
+	const char *why = pyd_quota_take(&h->o->quota, &taken);
+	pid_t child;
+	int how;
+
+	if (why) {
+		pyd_log_notice("%d (%s): no dump in %s: %s", h->c->pid,
+			       h->c->comm, h->o->quota.dir, why);
+		return false;
+	}
+	pyd_dump_path(h->o->quota.dir, h->c->pid, h->path, sizeof(h->path));
+	h->has_notes = read_notes(h);
+	child = fork();
+	if (!child) {
+		/* Without the other there is nobody whom the kernel waits
+		 * for. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(h->core);
+		_exit(dump(h, given));
+	}
+	if (child < 0)
+		pyd_log_notice("%d (%s): no dump: cannot fork: %s", h->c->pid,
+			       h->c->comm, strerror(errno));
+	how = child < 0 ? NO_DUMP : end_of(h, child);
+	if (how == NO_DUMP || how == NO_PYTHON)
+		pyd_quota_give_back(&h->o->quota, taken);
+	else if (how != DUMPED)
+		pyd_quota_remove_part(h->path);
+	else
+		pyd_quota_tidy(&h->o->quota);
+	return how == DUMPED;
 }
 
 bool pyd_handler_crash(const struct pyd_handler_options *o,
@@ -359,11 +327,11 @@ bool pyd_handler_crash(const struct pyd_handler_options *o,
 		return false;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	dumped = snapshot && dump(&h, snapshot);
-	pyd_interrupted = 0;
+	dumped = snapshot && dump_apart(&h, snapshot);
 	if (o->pass == PYD_PASS_ALL ||
 	    (o->pass == PYD_PASS_OTHERS && !dumped)) {
-		if (pyd_core_pattern_pass(o->previous, c, &stream, done,
+		if (pyd_core_pattern_pass(o->previous, c, &stream,
+					  o->deadline_ns / 1000000, done,
 					  sizeof(done), &err))
 			pyd_log_error("%d (%s): %s", c->pid, c->comm, err.msg);
 		else

@@ -10,6 +10,7 @@
 
 #include "walk/snapshot.h"
 #include "watch/core_pattern.h"
+#include "watch/quota.h"
 
 #define PYD_HANDLER_DIR "/var/lib/pydumpd"
 
@@ -20,17 +21,16 @@ enum pyd_pass {
 };
 
 struct pyd_handler_options {
-	const char *dir;
-	uint64_t keep;	      /* newest dumps in dir; 0: all */
-	uint64_t rate;	      /* dumps an hour; 0: no limit */
-	uint64_t min_free;    /* bytes in dir */
+	struct pyd_quota quota;
 	uint64_t deadline_ns; /* of the whole dump */
 	enum pyd_pass pass;
 	const char *previous; /* pattern */
 };
 
 /*
- * Dumps the process, or logs why not; then hands the crash on as asked for.
+ * Dumps the process in a process of its own, or logs why not; then hands the
+ * crash on as asked for. Neither takes longer than the deadline and some
+ * seconds, whatever happens.
  * snapshot: limits and the like; pid, path, trigger, stop and capture are set.
  * NULL: no dump.
  * False when neither was done.
@@ -38,7 +38,5 @@ struct pyd_handler_options {
 bool pyd_handler_crash(const struct pyd_handler_options *o,
 		       const struct pyd_snapshot_options *snapshot,
 		       struct pyd_crash *c, int core);
-/* The dumps in a directory. */
-size_t pyd_handler_count(const char *dir);
 
 #endif

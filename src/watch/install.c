@@ -406,7 +406,7 @@ enum pyd_code pyd_install_do(struct pyd_install *in, const char *dir,
 enum pyd_code pyd_install_undo(const struct pyd_install *in,
 			       struct pyd_err *err)
 {
-	char now[256], text[264];
+	char now[256], text[264], dir[4096];
 	enum pyd_code code = pyd_core_pattern_read(now, sizeof(now), err);
 
 	if (code)
@@ -429,5 +429,8 @@ enum pyd_code pyd_install_undo(const struct pyd_install *in,
 	remove_file(in->etc, "sysctl.d/60-pydumpd.conf");
 	remove_file(in->etc, "pydumpd/handler.previous");
 	remove_file(in->etc, "pydumpd/handler.conf");
+	/* Others may have files there. */
+	snprintf(dir, sizeof(dir), "%s/pydumpd", in->etc);
+	(void)rmdir(dir);
 	return PYD_OK;
 }

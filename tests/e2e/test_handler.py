@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -17,7 +18,7 @@ import harness
 import pytest
 from core_pattern import core_pattern, set_pattern
 from harness import pydumpd, record, start_code
-from interpreters import Interpreter
+from interpreters import Interpreter, discover
 
 CRASH = """
 import ctypes, sys, threading
@@ -56,8 +57,10 @@ class Installed:
         done = self.call("--install", f"--dir={self.dumps}", *self.options)
         assert done.returncode == 0, done.stderr
 
-    def found(self) -> list[Path]:
-        return sorted(self.dumps.glob("*.pydump"))
+    def found(self, pid: int | None = None) -> list[Path]:
+        """Its dumps; those of one process, for others on this machine crash too."""
+        name = "*.pydump" if pid is None else f"*-{pid}-*.pydump"
+        return sorted(self.dumps.glob(name))
 
     def log(self) -> str:
         path = self.dumps / "handler.log"
@@ -134,7 +137,7 @@ def test_others_go_on(one: Interpreter, tmp_path: Path) -> None:
     script.chmod(0o755)
     with installed(before=f"|{script} %P %s %e") as handler:
         pid = crash_sleep(tmp_path)
-        assert not handler.found() and f"{pid} (sleep)" in handler.log()
+        assert not handler.found(pid) and f"{pid} (sleep)" in handler.log()
         words = out.read_text().split()
         assert words[:3] == [str(pid), "11", "sleep"] and int(words[3]) > 10000
         assert Path(f"{out}.head").read_bytes() == b"\x7fELF"
@@ -180,10 +183,14 @@ def test_limits(one: Interpreter) -> None:
             assert seen == [] or seen[-1] in names or number == 2
             seen += [n for n in names if n not in seen]
         assert seen[-1] in [p.name for p in handler.found()]
-    with installed("--rate=1") as handler:
-        for _ in range(2):
+    # Dumps that are gone count; what is not Python does not.
+    with installed("--rate=2", "--keep=1", "--pass=none") as handler:
+        crash_sleep(handler.etc)
+        for _ in range(3):
             assert crash(one) == signal.SIGSEGV
-        assert len(handler.found()) == 1 and "--rate" in handler.log()
+        assert len(handler.found()) == 1, handler.log()
+        assert handler.log().count("signal 11: ") == 2
+        assert handler.log().count("--rate allows") == 1
     with installed("--min-free=900T") as handler:
         assert crash(one) == signal.SIGSEGV
         assert not handler.found() and "--min-free" in handler.log()
@@ -206,7 +213,8 @@ def test_install_and_uninstall(home: Path) -> None:
         assert f"kernel.core_pattern={original.read()}\n" in sysctl
         done = handler.call("--uninstall")
         assert done.returncode == 0 and original.read() == "core.%p"
-        assert not [p for p in handler.etc.rglob("*") if p.is_file()]
+        assert sorted(p.name for p in handler.etc.iterdir()) == ["sysctl.d"]
+        assert not list((handler.etc / "sysctl.d").iterdir())
         # Somebody else's pattern is not touched.
         handler.install()
         set_pattern("other.%p")
@@ -261,6 +269,125 @@ def test_usage(args: list[str]) -> None:
     assert done.returncode == 2, done.stderr
 
 
+HANGS = CRASH.replace("crash(21)", "held = [[n, str(n)] for n in range(1000000)]\ncrash(21)")
+
+
+def dumping(handler: Installed, pid: int) -> int:
+    """The process that dumps: the child of the one that the kernel started."""
+    deadline = time.monotonic() + harness.PATIENCE
+    while time.monotonic() < deadline:
+        for path in handler.dumps.glob(f".*-{pid}-*.part"):
+            for status in Path("/proc").glob("[0-9]*/status"):
+                with contextlib.suppress(OSError):
+                    fds = (status.parent / "fd").iterdir()
+                    if any(os.readlink(fd) == str(path) for fd in fds):
+                        return int(status.parent.name)
+    raise AssertionError("nobody dumps: " + handler.log())
+
+
+@needs_root
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGABRT])
+def test_a_dump_that_does_not_end(one: Interpreter, how: int, tmp_path: Path) -> None:
+    """The process ends, the crash is handed on, and nothing is left behind."""
+    script, out = tmp_path / "before.sh", tmp_path / "out"
+    # What the kernel starts has the signals that it should have.
+    script.write_text(f"#!/bin/sh\ngrep SigIgn /proc/$$/status >{out}\n")
+    script.chmod(0o755)
+    # SIGKILL is no fault of ours, the others are.
+    said = {signal.SIGKILL: "was killed", signal.SIGSTOP: "was ended"}.get(how, "itself died")
+    options = "--deadline=3" if how == signal.SIGSTOP else "--deadline=100"
+    with installed(options, before=f"|{script}") as handler:
+        with start_code(one, HANGS) as target:
+            assert target.line() == "ready"
+            target.say("go")
+            os.kill(dumping(handler, target.pid), how)
+            assert target.process.wait(harness.PATIENCE) == -signal.SIGSEGV
+        lines = [x for x in handler.log().splitlines() if f" {target.pid} (" in x]
+        assert any(said in x for x in lines), handler.log()
+        assert "passed on" in lines[-1]
+        assert out.read_text().split() == ["SigIgn:", "0" * 16]
+        assert not [p for p in handler.dumps.iterdir() if f"-{target.pid}-" in p.name]
+        # It took its time, and so counts.
+        assert (handler.dumps / "handler.recent").read_text()
+
+
+@needs_root
+@pytest.mark.parametrize("what", ["sleep 600", "cat >/dev/null; sleep 600"])
+def test_a_previous_handler_that_hangs(what: str, tmp_path: Path) -> None:
+    script, pid = tmp_path / "before.sh", tmp_path / "pid"
+    script.write_text(f"#!/bin/sh\necho $$ >{pid}; {what}\n")
+    script.chmod(0o755)
+    with installed("--deadline=2", before=f"|{script}") as handler:
+        crash_sleep(tmp_path)
+        why = "does not end" if what.startswith("cat") else "reads nothing"
+        assert f"{script}, which {why} for 2 s" in handler.log(), handler.log()
+    # It is left alone.
+    left = int(pid.read_text())
+    children = Path(f"/proc/{left}/task/{left}/children").read_text().split()
+    for number in (left, *map(int, children)):
+        os.kill(number, signal.SIGKILL)
+
+
+@needs_root
+def test_in_namespaces(interpreter: Interpreter) -> None:
+    """A container's process has other numbers and files than the handler sees."""
+    if interpreter.version[:2] not in ((3, 9), (3, 13), (3, 15)) or not interpreter.root:
+        pytest.skip("versions 3.9, 3.13 and 3.15 of another root are enough")
+    code = "import os; print(os.getpid(), flush=True)" + CRASH
+    argv = ["unshare", "-p", "-m", "-u", "-f", "--kill-child", *interpreter.argv("-c", code)]
+    with installed("--native=all", before="/tmp/core.%p.%P.%e") as handler:
+        with harness.start(argv, pid_of_child=True) as target:
+            assert int(target.line()) < 10
+            assert target.line() == "ready"
+            pid = target.pid
+            target.say("go")
+            target.process.wait(harness.PATIENCE)
+        assert len(handler.found(pid)) == 1, handler.log()
+        path = handler.found(pid)[0]
+        header = record(path, "header")
+        assert header["process"]["pid"] == pid
+        with harness.open_dump(path) as dump:
+            thread = harness.thread_with(dump, "crash")
+            assert thread.native.merged and thread.native_id == pid
+            assert thread.native_id == header["trigger"]["thread"]
+            assert [f.locals["order"] for f in thread.frames if f.name == "crash"] == [21]
+            assert len(dump.threads) == 3
+
+
+@needs_root
+def test_a_core_file_below_its_root(tmp_path: Path) -> None:
+    """Of a process in a container: named by its own numbers, in its own files."""
+    root = next((i.root for i in discover() if i.root), None)
+    if root is None:
+        pytest.skip("there is no other root")
+    shell = "ulimit -c unlimited; sh -c 'echo $$; kill -SEGV $$'; exit"
+    argv = ["unshare", "-p", "-m", "-f", "chroot", root, "/bin/sh", "-c", shell]
+    with installed(before="/tmp/core.%p.%e.%%p"):
+        done = subprocess.run(argv, capture_output=True, text=True)
+        number = int(done.stdout)
+        core = Path(root) / "tmp" / f"core.{number}.sh.%p"
+        assert number < 10 and core.read_bytes()[:4] == b"\x7fELF"
+        core.unlink()
+
+
+def test_systemd_unit(tmp_path: Path) -> None:
+    """What systemd itself says of it, with the targets that it belongs to."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("no systemd-analyze")
+    folder = tmp_path / "etc" / "systemd" / "system"
+    unit = folder / "pydumpd-handler.service"
+    (folder / "sysinit.target.wants").mkdir(parents=True)
+    (folder / "sysinit.target.wants" / unit.name).symlink_to(unit)
+    text = (harness.TOP / "tools" / "systemd" / unit.name).read_text()
+    unit.write_text(text.replace("@BINDIR@", str(Path(harness.PYDUMPD).parent)))
+    env = {**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:"}
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit, "sysinit.target"],
+        capture_output=True, text=True, env=env,
+    )  # fmt: skip
+    assert done.returncode == 0 and "pydumpd" not in done.stderr, done.stderr
+
+
 @needs_root
 def test_full_disk(one: Interpreter) -> None:
     """No dump, nothing left of one, a line that says why, and the same end."""
@@ -271,7 +398,7 @@ def test_full_disk(one: Interpreter) -> None:
         try:
             assert crash(one) == signal.SIGSEGV
             assert "No space left" in handler.log(), handler.log()
-            names = [p.name for p in handler.dumps.iterdir()]
-            assert names == ["handler.log"]
+            names = sorted(p.name for p in handler.dumps.iterdir())
+            assert names == ["handler.log", "handler.recent"]
         finally:
             subprocess.run(["umount", handler.dumps], check=True)

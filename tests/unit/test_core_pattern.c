@@ -189,7 +189,7 @@ Test(core_pattern, passed_to_a_program)
 	fclose(f);
 	chmod("count", 0755);
 	snprintf(pattern, sizeof(pattern), "|%s/count %%s", dir);
-	cr_assert_eq(pyd_core_pattern_pass(pattern, &c, &s.core, text,
+	cr_assert_eq(pyd_core_pattern_pass(pattern, &c, &s.core, 1000, text,
 					   sizeof(text), &err),
 		     PYD_OK, "%s", err.msg);
 	f = fopen("out", "r");
@@ -200,7 +200,7 @@ Test(core_pattern, passed_to_a_program)
 
 	open_stream(&s);
 	cr_assert_eq(pyd_core_pattern_pass("|/no/such/program", &c, &s.core,
-					   text, sizeof(text), &err),
+					   1000, text, sizeof(text), &err),
 		     PYD_IO);
 	close_stream(&s);
 }
@@ -216,7 +216,7 @@ static void passes_to_file(const char *pattern, uint64_t limit,
 
 	c.core_limit = limit;
 	open_stream(&s);
-	cr_assert_eq(pyd_core_pattern_pass(pattern, &c, &s.core, text,
+	cr_assert_eq(pyd_core_pattern_pass(pattern, &c, &s.core, 1000, text,
 					   sizeof(text), &err),
 		     PYD_OK, "%s", err.msg);
 	close_stream(&s);
@@ -273,8 +273,8 @@ Test(core_pattern, a_file_that_is_not_its_own)
 	cr_assert_eq(chown("theirs", 65534, 65534), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		open_stream(&s);
-		cr_assert_neq(pyd_core_pattern_pass(names[i], &c, &s.core, text,
-						    sizeof(text), &err),
+		cr_assert_neq(pyd_core_pattern_pass(names[i], &c, &s.core, 1000,
+						    text, sizeof(text), &err),
 			      PYD_OK, "%s", names[i]);
 		close_stream(&s);
 	}
