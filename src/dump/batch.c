@@ -422,8 +422,8 @@ static enum pyd_code sort(const struct pyd_batch *b,
 	for (size_t i = 0; i < b->n; i++)
 		words[i] = (uint64_t)b->recs[i].type << (width + number) |
 			   (b->recs[i].addr - low) >> shift << number | i;
-	ret->words = pyd_radix_words(words, words + b->n, b->n, number,
-				     width + type);
+	ret->words = pyd_radix_words(words, words + b->n, b->n,
+				     number + width + type);
 	ret->mask = (1ULL << number) - 1;
 	return PYD_OK;
 }

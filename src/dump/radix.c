@@ -4,8 +4,11 @@
 #include <assert.h>
 #include <string.h>
 
-/* What lies together takes two passes over words. */
-enum { DIGIT_MAX = 11, WORD_DIGIT_MAX = 12 };
+enum {
+	DIGIT_MAX = 11,
+	FIRST_MAX = 12, /* of words, at first */
+	FEW = 96,
+};
 
 /* One pass over the byte at shift of the key, or of major when shift is 64 or
  * more. */
@@ -136,7 +139,7 @@ void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
 static void word_pass(const uint64_t *from, uint64_t *to, size_t n,
 		      unsigned int shift, unsigned int bits)
 {
-	uint32_t at[1 << WORD_DIGIT_MAX];
+	uint32_t at[1 << DIGIT_MAX];
 	uint64_t mask = (1ULL << bits) - 1;
 	uint32_t sum = 0;
 
@@ -153,21 +156,70 @@ static void word_pass(const uint64_t *from, uint64_t *to, size_t n,
 		to[at[from[i] >> shift & mask]++] = from[i];
 }
 
-uint64_t *pyd_radix_words(uint64_t *words, uint64_t *tmp, size_t n,
-			  unsigned int shift, unsigned int bits)
+/* Many words that have the bits above end in common; in place. */
+static void sort_bucket(uint64_t *words, uint64_t *tmp, size_t n,
+			unsigned int end)
 {
-	unsigned int passes = (bits + WORD_DIGIT_MAX - 1) / WORD_DIGIT_MAX;
-	unsigned int end = shift + bits;
+	unsigned int passes = (end + DIGIT_MAX - 1) / DIGIT_MAX;
+	uint64_t *from = words, *to = tmp;
 
-	assert(n <= UINT32_MAX && end <= 64);
-	for (; passes; passes--) {
+	for (unsigned int shift = 0; passes; passes--) {
 		unsigned int digit = (end - shift + passes - 1) / passes;
-		uint64_t *swap = words;
+		uint64_t *swap = from;
 
-		word_pass(words, tmp, n, shift, digit);
-		words = tmp;
-		tmp = swap;
+		word_pass(from, to, n, shift, digit);
+		from = to;
+		to = swap;
 		shift += digit;
 	}
-	return words;
+	if (from != words)
+		memcpy(words, from, n * sizeof(*words));
+}
+
+/* Few of them, nearly in order. */
+static void insert_each(uint64_t *words, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		uint64_t word = words[i];
+		size_t k = i;
+
+		for (; k && words[k - 1] > word; k--)
+			words[k] = words[k - 1];
+		words[k] = word;
+	}
+}
+
+/* What lies together was met together, mostly in order: so the highest bits
+ * come first. Words go to few places at a time, and what is left to do in
+ * each bucket is little. */
+uint64_t *pyd_radix_words(uint64_t *words, uint64_t *tmp, size_t n,
+			  unsigned int bits)
+{
+	uint32_t ends[1 << FIRST_MAX] = { 0 };
+	unsigned int digit = bits < FIRST_MAX ? bits : FIRST_MAX;
+	unsigned int shift = bits - digit;
+	uint32_t begin = 0, sum = 0;
+
+	assert(n <= UINT32_MAX && bits <= 64);
+	if (!bits)
+		return words;
+	for (size_t i = 0; i < n; i++)
+		ends[words[i] >> shift]++;
+	for (size_t d = 0; d < 1U << digit; d++) {
+		uint32_t c = ends[d];
+
+		ends[d] = sum;
+		sum += c;
+	}
+	for (size_t i = 0; i < n; i++)
+		tmp[ends[words[i] >> shift]++] = words[i];
+	for (size_t d = 0; d < 1U << digit; begin = ends[d++]) {
+		uint32_t len = ends[d] - begin;
+
+		if (len > FEW)
+			sort_bucket(tmp + begin, words + begin, len, shift);
+		else if (len > 1)
+			insert_each(tmp + begin, len);
+	}
+	return tmp;
 }

@@ -15,10 +15,10 @@ struct pyd_radix_item {
 /* Sorts by (major, key). tmp holds n items as well; the result is in items. */
 void pyd_radix_sort(struct pyd_radix_item *items, struct pyd_radix_item *tmp,
 		    size_t n);
-/* Sorts words by so many of their bits, from bit shift on. tmp likewise.
- * Returns where the result is: words or tmp. */
+/* Sorts words that have so many bits. tmp likewise. Returns where the result
+ * is: words or tmp. */
 uint64_t *pyd_radix_words(uint64_t *words, uint64_t *tmp, size_t n,
-			  unsigned int shift, unsigned int bits);
+			  unsigned int bits);
 /* How many bits it takes to tell v from 0. */
 static inline unsigned int pyd_radix_width(uint64_t v)
 {

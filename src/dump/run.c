@@ -55,7 +55,7 @@ static enum pyd_code sort_words(struct pyd_job *job, struct pyd_vec *tmp,
 		for (uint64_t n = job->batches.data[k + 1]; n; n--, i++)
 			v[i] = (v[i] - o->low) >> o->shift << o->tag_bits |
 			       k / 2;
-	o->words = pyd_radix_words(v, tmp->data, i, o->tag_bits, width);
+	o->words = pyd_radix_words(v, tmp->data, i, o->tag_bits + width);
 	return PYD_OK;
 }
 

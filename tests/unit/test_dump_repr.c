@@ -396,20 +396,27 @@ Test(parts, radix_sort)
 
 Test(parts, radix_words)
 {
-	enum { N = 5000, SHIFT = 13 };
+	enum { N = 5000 };
 	static uint64_t items[N], tmp[N];
 
-	/* One pass to four of them. */
-	for (unsigned int bits = 1; bits <= 64 - SHIFT; bits += 5) {
-		uint64_t rng = bits, mask = (1ULL << bits) - 1;
+	for (unsigned int bits = 0; bits <= 64; bits++) {
+		uint64_t rng = bits, sum = 0;
 		const uint64_t *v;
 
-		for (uint64_t i = 0; i < N; i++)
-			items[i] = (gen_next(&rng) & mask) << SHIFT | i;
-		v = pyd_radix_words(items, tmp, N, SHIFT, bits);
-		/* Stable: whole words ascend. */
-		for (size_t i = 1; i < N; i++)
-			cr_assert_lt(v[i - 1], v[i]);
+		/* Some of them near each other, some equal. */
+		for (uint64_t i = 0; i < N; i++) {
+			items[i] = bits ? gen_next(&rng) >> (64 - bits) : 0;
+			if (i % 3)
+				items[i] &= 0xff;
+			sum += items[i];
+		}
+		v = pyd_radix_words(items, tmp, N, bits);
+		for (size_t i = 1; i < N; i++) {
+			cr_assert_leq(v[i - 1], v[i]);
+			sum -= v[i];
+		}
+		cr_assert_eq(sum, v[0]);
+		cr_assert_eq(pyd_radix_words(items, tmp, 1, bits)[0], items[0]);
 	}
 }
 
