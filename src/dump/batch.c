@@ -36,6 +36,7 @@ void pyd_batch_clear(struct pyd_batch *b)
 	b->nshapes = 1;
 	pyd_vec_clear(&b->lens);
 	b->last_shape = 0;
+	b->more.n = 0;
 	b->nmarks = 0;
 	pyd_buf_clear(&b->texts);
 	b->raw = HEAD_BYTES;
@@ -308,10 +309,12 @@ enum pyd_code pyd_batch_take(struct pyd_batch *b, struct pyd_node *node,
 {
 	struct pyd_vec refs = b->refs;
 	struct pyd_buf value = b->values;
-	size_t nrefs = node->refs.len, vlen = node->value.len;
+	size_t nrefs = node->refs.len + node->more.n, vlen = node->value.len;
 	enum pyd_code code;
 
-	assert(!b->n);
+	assert(!b->n && (!node->more.n || !node->refs.len));
+	b->more = node->more;
+	node->more.n = 0;
 	b->refs = node->refs;
 	b->values = node->value;
 	node->refs = refs;
@@ -464,7 +467,7 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 		column(o, names[k], 4 * n, &numbers[k]);
 	column(o, "addr", 8 * n, &addr);
 	if (holes) {
-		hole(o, "refs", 8 * b->refs.len, &holes->refs_at);
+		hole(o, "refs", 8 * pyd_batch_nrefs(b), &holes->refs_at);
 		hole(o, "values", b->values.len, &holes->values_at);
 	} else {
 		column(o, "refs", 8 * b->refs.len, &refs);
@@ -536,7 +539,7 @@ static enum pyd_code pack(const struct pyd_batch *b,
 			  struct pyd_err *err)
 {
 	size_t n = b->n;
-	size_t left_out = holes ? 8 * b->refs.len + b->values.len : 0;
+	size_t left_out = holes ? 8 * pyd_batch_nrefs(b) + b->values.len : 0;
 	struct order order = { 0 };
 	struct pyd_mp_out o = { .buf = out, .err = err };
 	enum pyd_code code = reserve(scratch, n, holes ? 0 : b->refs.len, err);

@@ -49,6 +49,8 @@ struct pyd_batch {
 	size_t marks_cap;
 	struct pyd_buf texts;
 	size_t raw; /* upper bound of the packed size */
+	/* References of a huge object, in front of those in refs. */
+	struct pyd_more more;
 
 	/* address of the type, or id of the shape, to index + 1 */
 	struct pyd_map type_of;
@@ -89,7 +91,8 @@ static inline size_t pyd_batch_cost(const struct pyd_node *node,
 				    size_t shape_size)
 {
 	/* A type of its own: 9 bytes; a mark: keys, numbers and text. */
-	return PYD_BATCH_REC_BYTES + 8 * (node->refs.len + node->attrs.len) +
+	return PYD_BATCH_REC_BYTES +
+	       8 * (node->refs.len + node->more.n + node->attrs.len) +
 	       node->value.len + 9 + shape_size +
 	       (node->mark ? 48 + sizeof(node->mark_text) : 0);
 }
@@ -133,6 +136,11 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 					    struct pyd_batch_scratch *scratch,
 					    struct pyd_buf *out,
 					    struct pyd_err *err);
+/* How many references all objects have. */
+static inline size_t pyd_batch_nrefs(const struct pyd_batch *b)
+{
+	return b->more.n + b->refs.len;
+}
 /* Where the references (eight byte planes) and value bytes of a huge batch
  * belong in what was packed: they are left out, to be put there in steps. */
 struct pyd_batch_holes {

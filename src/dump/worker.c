@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dump/worker.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "dump/column.h"
 #include "dump/mp.h"
 #include "dump/run.h"
 
 /* Bytes of a column that are made at once for a huge object. */
 #define STEP_BYTES 16384U
+/* Of columns of references that are read more than once. */
+#define KEPT_BYTES ((size_t)24 << 20)
 
 static enum pyd_code cannot_compress(size_t n, struct pyd_err *err)
 {
@@ -42,25 +47,125 @@ static enum pyd_code feed(struct pyd_worker *w, struct pyd_made *m,
 	}
 }
 
-/* The byte planes of so many words. */
-static enum pyd_code feed_words(struct pyd_worker *w, struct pyd_made *m,
-				const struct pyd_vec *words,
+/* Byte k of so many words. */
+static enum pyd_code feed_plane(struct pyd_worker *w, struct pyd_made *m,
+				const uint64_t *words, size_t len,
+				unsigned int k, struct pyd_err *err)
+{
+	uint8_t step[STEP_BYTES];
+
+	for (size_t i = 0; i < len; i += STEP_BYTES) {
+		size_t n = len - i < STEP_BYTES ? len - i : STEP_BYTES;
+		enum pyd_code code;
+
+		pyd_column_plane64(step, words + i, n, k);
+		code = feed(w, m, step, n, ZSTD_e_continue, err);
+		if (code)
+			return code;
+	}
+	return PYD_OK;
+}
+
+/* Bytes of words that are read once more: what was kept of the last time, from
+ * byte `first` on. */
+struct kept {
+	uint8_t *bytes; /* owned; of one place all, then of the next one */
+	unsigned int first, n;
+};
+
+/* The same in all words? */
+static bool is_same(const struct pyd_more *more, unsigned int k)
+{
+	return !((more->all ^ more->any) >> (8 * k) & 0xff);
+}
+
+/* Where bytes behind byte k are kept, as far as there is room. */
+static void keep(struct kept *kept, const struct pyd_more *more, unsigned int k)
+{
+	size_t most = KEPT_BYTES / more->n;
+
+	free(kept->bytes);
+	*kept = (struct kept) { .first = k + 1 };
+	while (kept->n < most && kept->first + kept->n < 8 &&
+	       !is_same(more, kept->first + kept->n))
+		kept->n++;
+	if (kept->n)
+		kept->bytes = malloc(kept->n * more->n);
+	/* Without it they are read more often. */
+	if (!kept->bytes)
+		kept->n = 0;
+}
+
+/* Byte k of all words. */
+static enum pyd_code read_plane(struct pyd_worker *w, struct pyd_made *m,
+				const struct pyd_more *more, unsigned int k,
+				struct kept *kept, struct pyd_err *err)
+{
+	uint64_t words[PYD_MORE_WORDS], at = 0;
+	size_t done = 0, n;
+
+	keep(kept, more, k);
+	for (; done < more->n; done += n) {
+		enum pyd_code code = pyd_more_next(more, &at, words, &n, err);
+
+		if (!code && !n)
+			code = pyd_err_set(err, PYD_IO,
+					   "memory of the target changed while "
+					   "it was read; dump it again");
+		if (code)
+			return code;
+		n = n < more->n - done ? n : (size_t)more->n - done;
+		code = feed_plane(w, m, words, n, k, err);
+		if (code)
+			return code;
+		for (unsigned int i = 0; i < kept->n; i++)
+			pyd_column_plane64(kept->bytes + i * more->n + done,
+					   words, n, kept->first + i);
+	}
+	return PYD_OK;
+}
+
+static enum pyd_code same_plane(struct pyd_worker *w, struct pyd_made *m,
+				const struct pyd_more *more, unsigned int k,
 				struct pyd_err *err)
 {
 	uint8_t step[STEP_BYTES];
 
-	for (unsigned int k = 0; k < 8; k++)
-		for (size_t i = 0; i < words->len; i += STEP_BYTES) {
-			size_t n = words->len - i;
-			enum pyd_code code;
+	memset(step, (int)(more->all >> (8 * k) & 0xff), sizeof(step));
+	for (uint64_t left = more->n, n; left; left -= n) {
+		enum pyd_code code;
 
-			n = n < STEP_BYTES ? n : STEP_BYTES;
-			pyd_column_plane64(step, words->data + i, n, k);
-			code = feed(w, m, step, n, ZSTD_e_continue, err);
-			if (code)
-				return code;
-		}
+		n = left < STEP_BYTES ? left : STEP_BYTES;
+		code = feed(w, m, step, n, ZSTD_e_continue, err);
+		if (code)
+			return code;
+	}
 	return PYD_OK;
+}
+
+/* The byte planes of all references. */
+static enum pyd_code feed_refs(struct pyd_worker *w, struct pyd_made *m,
+			       const struct pyd_batch *b, struct pyd_err *err)
+{
+	const struct pyd_more *more = &b->more;
+	struct kept kept = { 0 };
+	enum pyd_code code = PYD_OK;
+
+	for (unsigned int k = 0; k < 8 && !code; k++) {
+		if (more->n && is_same(more, k))
+			code = same_plane(w, m, more, k, err);
+		else if (k - kept.first < kept.n)
+			code = feed(w, m,
+				    kept.bytes + (k - kept.first) * more->n,
+				    more->n, ZSTD_e_continue, err);
+		else if (more->n)
+			code = read_plane(w, m, more, k, &kept, err);
+		if (!code)
+			code = feed_plane(w, m, b->refs.data, b->refs.len, k,
+					  err);
+	}
+	free(kept.bytes);
+	return code;
 }
 
 static enum pyd_code too_large(size_t len, struct pyd_err *err)
@@ -77,7 +182,7 @@ static enum pyd_code make_huge(struct pyd_worker *w, const struct pyd_batch *b,
 	struct pyd_batch_holes at = { 0 };
 	enum pyd_code code =
 		pyd_batch_pack_huge(b, &w->scratch, &w->raw, &at, err);
-	size_t size = raw->len + 8 * b->refs.len + b->values.len, n;
+	size_t size = raw->len + 8 * pyd_batch_nrefs(b) + b->values.len, n;
 
 	if (!code && size > PYD_FORMAT_FRAME_MAX)
 		code = too_large(size, err);
@@ -88,7 +193,7 @@ static enum pyd_code make_huge(struct pyd_worker *w, const struct pyd_batch *b,
 		return cannot_compress(n, err);
 	code = feed(w, m, raw->data, at.refs_at, ZSTD_e_continue, err);
 	if (!code)
-		code = feed_words(w, m, &b->refs, err);
+		code = feed_refs(w, m, b, err);
 	if (!code)
 		code = feed(w, m, raw->data + at.refs_at,
 			    at.values_at - at.refs_at, ZSTD_e_continue, err);

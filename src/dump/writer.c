@@ -352,12 +352,19 @@ static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
 		cut_mark(&n, n.refs.len / unit);
 		n.refs.len = half / 8 / 2 * 2;
 	}
+	if (is_items(n.kind) && n.more.n > half / 8) {
+		uint64_t unit = n.kind == PYD_KIND_dict ? 2 : 1;
+
+		cut_mark(&n, n.more.n / unit);
+		n.more.n = half / 8 / 2 * 2;
+	}
 	cost = pyd_batch_cost(&n, shape ? shape_map->size : 0);
 	if (cost <= w->frame_max - 4096) {
 		code = add(w, &n, cost, shape, shape_map, err);
 		/* Perhaps others, by now. */
 		node->refs = n.refs;
 		node->value = n.value;
+		node->more.n = 0;
 		return code;
 	}
 
@@ -372,6 +379,7 @@ static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
 	n.mark_total = n.size;
 	n.mark_text[0] = 0;
 	n.refs.len = 0;
+	n.more.n = 0;
 	n.attrs.len = 0;
 	n.value = w->placeholder_text;
 	return add(w, &n, pyd_batch_cost(&n, 0), 0, NULL, err);

@@ -249,30 +249,57 @@ enum pyd_code pyd_obj_dict_place(struct pyd_reader *r, const struct pyd_obj *o,
 	return code;
 }
 
+/* The pairs, or what is needed to go through them in pieces; *ret_shown: how
+ * many there are. */
+static enum pyd_code read_pairs(struct pyd_reader *r, const struct pyd_obj *o,
+				const struct pyd_dict_keys *k, uint64_t used,
+				uint64_t want, struct pyd_node *n,
+				uint64_t *ret_shown, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	if (k && pyd_limit_in_pieces(r, n, used, k->n)) {
+		n->more = (struct pyd_more) {
+			.target = r->target,
+			.at = k->entries,
+			.entries = k->n,
+			.kind = PYD_MORE_PAIRS,
+			.words = k->words,
+		};
+		code = pyd_more_count(&n->more, err);
+		*ret_shown = n->more.n / 2;
+		return code;
+	}
+	code = dict_pairs(r, o, want < used ? want : UINT64_MAX, &n->refs, err);
+	*ret_shown = n->refs.len / 2;
+	return code;
+}
+
 enum pyd_code pyd_read_dict(struct pyd_reader *r, const struct pyd_obj *o,
 			    struct pyd_node *n, struct pyd_err *err)
 {
-	uint64_t used = PYD_OBJ_U64(r, o, dict, ma_used);
+	uint64_t used = PYD_OBJ_U64(r, o, dict, ma_used), shown = 0;
 	uint64_t want = pyd_limit_items(r, n, used);
+	/* Shared keys belong to the type, the rest to the dict. */
+	bool own = !PYD_OBJ_U64(r, o, dict, ma_values);
 	struct pyd_dict_keys k;
-	enum pyd_code code;
+	enum pyd_code code = PYD_OK;
 
-	code = dict_pairs(r, o, want < used ? want : UINT64_MAX, &n->refs, err);
+	if (own)
+		code = read_keys(r, PYD_OBJ_U64(r, o, dict, ma_keys), &k, err);
+	if (!code)
+		code = read_pairs(r, o, own ? &k : NULL, used, want, n, &shown,
+				  err);
 	if (code)
 		return code;
-	/* Shared keys belong to the type, the rest to the dict. */
-	if (!PYD_OBJ_U64(r, o, dict, ma_values)) {
-		code = read_keys(r, PYD_OBJ_U64(r, o, dict, ma_keys), &k, err);
-		if (code)
-			return code;
+	if (own)
 		n->size += k.bytes;
-	}
-	if (n->refs.len / 2 != want) {
+	if (shown != want) {
 		n->mark = PYD_MARK_TORN;
 		n->mark_total = used;
 		snprintf(n->mark_text, sizeof(n->mark_text),
-			 "has %llu items, its table shows %zu",
-			 (unsigned long long)used, n->refs.len / 2);
+			 "has %llu items, its table shows %llu",
+			 (unsigned long long)used, (unsigned long long)shown);
 	}
 	return PYD_OK;
 }

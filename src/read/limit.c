@@ -18,6 +18,15 @@ uint64_t pyd_limit_items(const struct pyd_reader *r, struct pyd_node *n,
 	return r->max_items;
 }
 
+bool pyd_limit_in_pieces(const struct pyd_reader *r, const struct pyd_node *n,
+			 uint64_t used, uint64_t entries)
+{
+	/* More than that a file does not hold; whoever reads it says so. */
+	return r->pieces_min && used >= r->pieces_min && entries >= used &&
+	       entries <= 1ULL << 33 && !n->mark && !n->refs.len &&
+	       (r->whole || !r->max_items || used <= r->max_items);
+}
+
 enum pyd_code pyd_limit_pointers(struct pyd_reader *r, pyd_addr addr,
 				 uint64_t count, struct pyd_node *n,
 				 struct pyd_err *err)

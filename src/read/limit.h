@@ -19,6 +19,10 @@ PYD_MUST_CHECK enum pyd_code pyd_limit_pointers(struct pyd_reader *r,
 						pyd_addr addr, uint64_t count,
 						struct pyd_node *n,
 						struct pyd_err *err);
+/* True when a table of so many entries, that many of them in use, is to be
+ * read in pieces: see pyd_more_count(). */
+bool pyd_limit_in_pieces(const struct pyd_reader *r, const struct pyd_node *n,
+			 uint64_t used, uint64_t entries);
 /* Characters of a str, bytes of memory that are to be read at most. */
 uint64_t pyd_limit_string(const struct pyd_reader *r);
 uint64_t pyd_limit_blob(const struct pyd_reader *r);

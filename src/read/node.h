@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "pydumpd/format.h"
+#include "read/more.h"
 
 /* Where the name of an attribute is. */
 enum pyd_name {
@@ -33,6 +34,7 @@ struct pyd_node {
 	uint64_t size;	      /* bytes, see doc/FORMAT.md */
 	uint32_t refcnt;      /* UINT32_MAX: immortal */
 	struct pyd_vec refs;  /* fields of the kind, then the rest; 0: NULL */
+	struct pyd_more more; /* refs is empty then; only where asked for */
 	struct pyd_vec attrs; /* attribute values, parallel to names */
 	struct pyd_attr_name *names;
 	size_t names_cap; /* length is attrs.len */

@@ -20,6 +20,7 @@ void pyd_node_clear(struct pyd_node *n)
 	n->size = 0;
 	n->refcnt = 0;
 	pyd_vec_clear(&n->refs);
+	n->more.n = 0;
 	pyd_vec_clear(&n->attrs);
 	pyd_buf_clear(&n->value);
 	n->mark = 0;
@@ -468,6 +469,7 @@ enum pyd_code pyd_read_node(struct pyd_reader *r, pyd_addr addr,
 fail:
 	/* Nothing half-read is shown. */
 	pyd_vec_clear(&n->refs);
+	n->more.n = 0;
 	pyd_vec_clear(&n->attrs);
 	pyd_buf_clear(&n->value);
 	n->kind = PYD_KIND_placeholder;

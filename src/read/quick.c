@@ -523,6 +523,7 @@ bool pyd_quick_read(struct pyd_reader *r, pyd_addr addr, struct pyd_node *n)
 	n->kind = type->family->kind;
 	n->size = (uint64_t)type->basicsize;
 	n->refs.len = n->attrs.len = 0;
+	n->more.n = 0;
 	n->value.len = 0;
 	n->mark = 0;
 	n->mark_total = 0;

@@ -38,7 +38,9 @@ struct pyd_reader {
 	 * touched: see pyd_target_touch(). 0: all. */
 	uint64_t only_some;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
-	bool whole;	      /* the object that is read next is not cut */
+	/* From so many references on a node has them as `more`. 0: never. */
+	uint64_t pieces_min;
+	bool whole; /* the object that is read next is not cut */
 	/* Scratch of pyd_read_node(). */
 	struct pyd_obj *obj;
 	struct pyd_vec pairs;

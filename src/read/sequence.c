@@ -9,6 +9,23 @@
 /* Entries of a table that are read at once. */
 enum { CHUNK = 1 << 16 };
 
+/* The items of a list or tuple. */
+static enum pyd_code read_items(struct pyd_reader *r, pyd_addr at,
+				uint64_t count, struct pyd_node *n,
+				struct pyd_err *err)
+{
+	if (!pyd_limit_in_pieces(r, n, count, count))
+		return pyd_limit_pointers(r, at, count, n, err);
+	n->more = (struct pyd_more) {
+		.target = r->target,
+		.at = at,
+		.entries = count,
+		.kind = PYD_MORE_ITEMS,
+		.words = 1,
+	};
+	return pyd_more_count(&n->more, err);
+}
+
 enum pyd_code pyd_read_list(struct pyd_reader *r, const struct pyd_obj *o,
 			    struct pyd_node *n, struct pyd_err *err)
 {
@@ -21,16 +38,15 @@ enum pyd_code pyd_read_list(struct pyd_reader *r, const struct pyd_obj *o,
 				  "a list has more items than room");
 	if (allocated > 0)
 		n->size += (uint64_t)allocated * 8;
-	return pyd_limit_pointers(r, PYD_OBJ_U64(r, o, list, ob_item), count, n,
-				  err);
+	return read_items(r, PYD_OBJ_U64(r, o, list, ob_item), count, n, err);
 }
 
 enum pyd_code pyd_read_tuple(struct pyd_reader *r, const struct pyd_obj *o,
 			     struct pyd_node *n, struct pyd_err *err)
 {
-	return pyd_limit_pointers(
-		r, o->addr + (uint64_t)PYD_OFF(r->lay, tuple, ob_item),
-		PYD_OBJ_U64(r, o, object, ob_size), n, err);
+	return read_items(r,
+			  o->addr + (uint64_t)PYD_OFF(r->lay, tuple, ob_item),
+			  PYD_OBJ_U64(r, o, object, ob_size), n, err);
 }
 
 /* start, stop and step lie side by side; so does the length of a range. */
@@ -75,6 +91,19 @@ static enum pyd_code set_entries(struct pyd_reader *r, pyd_addr entries,
 	return PYD_OK;
 }
 
+/* As many as there should be? */
+static void check_set(struct pyd_node *n, uint64_t used, uint64_t want,
+		      uint64_t shown)
+{
+	if (shown == want)
+		return;
+	n->mark = PYD_MARK_TORN;
+	n->mark_total = used;
+	snprintf(n->mark_text, sizeof(n->mark_text),
+		 "has %llu items, its table shows %llu",
+		 (unsigned long long)used, (unsigned long long)shown);
+}
+
 enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
 			   struct pyd_node *n, struct pyd_err *err)
 {
@@ -89,6 +118,19 @@ enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
 				  "impossible table of a set");
 	n->size += (mask + 1) * 16;
 
+	if (pyd_limit_in_pieces(r, n, used, mask + 1)) {
+		n->more = (struct pyd_more) {
+			.target = r->target,
+			.at = table,
+			.entries = mask + 1,
+			.kind = PYD_MORE_KEYS,
+			.words = 2,
+		};
+		code = pyd_more_count(&n->more, err);
+		if (!code)
+			check_set(n, used, used, n->more.n);
+		return code;
+	}
 	want = pyd_limit_items(r, n, used);
 	/* A table that shows more than there should be is to be noticed. */
 	stop = want < used ? want : UINT64_MAX;
@@ -103,12 +145,6 @@ enum pyd_code pyd_read_set(struct pyd_reader *r, const struct pyd_obj *o,
 			return code;
 		at += k;
 	}
-	if (n->refs.len != want) {
-		n->mark = PYD_MARK_TORN;
-		n->mark_total = used;
-		snprintf(n->mark_text, sizeof(n->mark_text),
-			 "has %llu items, its table shows %zu",
-			 (unsigned long long)used, n->refs.len);
-	}
+	check_set(n, used, want, n->refs.len);
 	return PYD_OK;
 }

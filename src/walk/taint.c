@@ -549,6 +549,25 @@ static enum pyd_code frame(struct pyd_redact *rd, struct pyd_reader *r,
 
 /* -- every node -- */
 
+/* Pairs that are read in pieces. */
+static enum pyd_code more_pairs(struct pyd_redact *rd, struct pyd_reader *r,
+				const struct pyd_node *n, struct pyd_err *err)
+{
+	uint64_t words[PYD_MORE_WORDS], at = 0;
+	size_t len;
+
+	for (;;) {
+		enum pyd_code code =
+			pyd_more_next(&n->more, &at, words, &len, err);
+
+		for (size_t i = 0; i + 1 < len && !code; i += 2)
+			code = pair(rd, r, n->addr, words[i], words[i + 1],
+				    false, err);
+		if (code || !len)
+			return code;
+	}
+}
+
 enum pyd_code pyd_redact_node(struct pyd_redact *rd, struct pyd_reader *r,
 			      struct pyd_node *n, uint32_t shape,
 			      bool *ret_later, struct pyd_err *err)
@@ -564,6 +583,8 @@ enum pyd_code pyd_redact_node(struct pyd_redact *rd, struct pyd_reader *r,
 		for (size_t i = 0; i + 1 < refs->len && !code; i += 2)
 			code = pair(rd, r, n->addr, refs->data[i],
 				    refs->data[i + 1], false, err);
+		if (n->more.n && !code)
+			code = more_pairs(rd, r, n, err);
 		break;
 	case PYD_KIND_tuple:
 	case PYD_KIND_list:

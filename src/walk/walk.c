@@ -176,6 +176,7 @@ static enum pyd_code leave_out(struct pyd_node *n, const char *why,
 {
 	n->kind = PYD_KIND_placeholder;
 	pyd_vec_clear(&n->refs);
+	n->more.n = 0;
 	pyd_vec_clear(&n->attrs);
 	pyd_buf_clear(&n->value);
 	n->mark = PYD_MARK_LIMIT;
@@ -319,6 +320,28 @@ static enum pyd_code follow_pairs(struct pyd_walk *w,
 	return PYD_OK;
 }
 
+/* References that are read in pieces. */
+static enum pyd_code follow_more(struct pyd_walk *w, struct pyd_err *err)
+{
+	const struct pyd_more *more = &w->node.more;
+	uint64_t words[PYD_MORE_WORDS], at = 0;
+	size_t n;
+
+	for (;;) {
+		enum pyd_code code = pyd_more_next(more, &at, words, &n, err);
+
+		if (code || !n)
+			return code;
+		if (pyd_interrupted)
+			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
+		for (size_t i = 0; i < n; i++) {
+			code = meet_next(w, words[i], err);
+			if (code)
+				return code;
+		}
+	}
+}
+
 static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_node *n = &w->node;
@@ -332,7 +355,9 @@ static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
 		return code;
 	if (w->limits.depth && w->level + 1 >= w->limits.depth)
 		return pyd_walk_end(w, err);
-	if (pairs)
+	if (n->more.n)
+		code = follow_more(w, err);
+	if (pairs && !code)
 		code = follow_pairs(w, &n->refs, err);
 	if (code)
 		return code;
@@ -429,8 +454,12 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
 	if (on && w->only_reads && w->limits.depth &&
 	    w->level + 1 >= w->limits.depth)
 		w->reader->only_some = PYD_WALK_SHARE;
+	/* What does not change can be read more than once. */
+	if (w->plain && on && !w->torn)
+		w->reader->pieces_min = PYD_MORE_MIN;
 	code = read_object(w, addr, &shape, err);
 	w->reader->only_some = 0;
+	w->reader->pieces_min = 0;
 	if (code)
 		return code;
 	count_cut(w);

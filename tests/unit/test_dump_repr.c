@@ -11,6 +11,7 @@
 #include "dump/repr.h"
 #include "dump/run.h"
 #include "dump/utf8.h"
+#include "target/target.h"
 
 #define TYPE 0x100000ULL
 #define STR_TYPE 0x100100ULL
@@ -121,6 +122,83 @@ static void expect_limited(uint64_t to, const char *want,
 static void expect(uint64_t to, const char *want)
 {
 	expect_limited(to, want, &pyd_repr_default);
+}
+
+/* -- references that are not in memory -- */
+
+#define TABLE 0x7e0000000000ULL
+
+/* The word at addr. Five of its bytes differ from others'. */
+static uint64_t word_of(uint64_t addr)
+{
+	return 0x7f0000000000 |
+	       ((addr - TABLE) * 0x9E3779B97F4A7C15ULL >> 24 & 0xfffffffff8);
+}
+
+static enum pyd_code read_words(struct pyd_target *t, pyd_addr addr, void *buf,
+				size_t len, struct pyd_err *err)
+{
+	uint64_t word;
+
+	(void)t;
+	if (addr < TABLE || addr % 8 || len % 8)
+		return pyd_err_at(err, PYD_FAULT, addr, "not mapped");
+	for (size_t i = 0; i < len; i += 8) {
+		word = word_of(addr + i);
+		memcpy((uint8_t *)buf + i, &word, 8);
+	}
+	return PYD_OK;
+}
+
+Test(repr, references_in_pieces)
+{
+	static const struct pyd_target_ops ops = { .name = "words",
+						   .read = read_words };
+	/* With memory for all bytes of them, and for two of five at a time. */
+	static const uint64_t counts[] = { 300000, 9000000 };
+	struct pyd_target t = { .ops = &ops };
+	struct pyd_attr_name name = { .origin = PYD_ORIGIN_DICT };
+	msgpack_sbuffer shape;
+	msgpack_packer pk;
+	struct pyd_dump_object o;
+	struct pyd_err err;
+
+	msgpack_sbuffer_init(&shape);
+	msgpack_packer_init(&pk, &shape, msgpack_sbuffer_write);
+	msgpack_pack_array(&pk, 1);
+	msgpack_pack_array(&pk, 2);
+	msgpack_pack_int(&pk, PYD_ORIGIN_DICT);
+	msgpack_pack_str_with_body(&pk, "__dict__", 8);
+	for (size_t k = 0; k < 2; k++) {
+		start(0x9000 + 16 * k, PYD_KIND_list, LIST_TYPE);
+		node.more = (struct pyd_more) {
+			.target = &t,
+			.at = TABLE,
+			.entries = counts[k],
+			.words = 1,
+		};
+		cr_assert(!pyd_more_count(&node.more, &err));
+		cr_assert_eq(node.more.n, counts[k]);
+		cr_assert(!pyd_node_attr(&node, name.origin, PYD_NAME_CSTR, 0,
+					 0x7777, &err));
+		cr_assert(!pyd_writer_object(writer, &node, 1, &shape, &err));
+		cr_assert_eq(node.more.n, 0);
+	}
+	put_value(0x9100, PYD_KIND_int, "\x07", 1);
+	finish();
+	for (size_t k = 0; k < 2; k++) {
+		cr_assert(
+			!pyd_dump_object_get(dump, 0x9000 + 16 * k, &o, &err));
+		cr_assert_eq(o.nrefs, counts[k]);
+		for (uint64_t i = 0; i < o.nrefs; i++)
+			if (o.refs[i] != word_of(TABLE + 8 * i))
+				cr_assert_fail("reference %zu", (size_t)i);
+		cr_assert_eq(o.nattrs, 1);
+		cr_assert_eq(o.refs[o.nrefs], 0x7777);
+		pyd_dump_object_release(dump, &o);
+	}
+	expect(0x9100, "7");
+	msgpack_sbuffer_destroy(&shape);
 }
 
 Test(repr, numbers)

@@ -10,6 +10,7 @@
 
 #include "layout/layout.h"
 #include "read/linetable.h"
+#include "read/more.h"
 #include "read/object.h"
 #include "world.h"
 
@@ -125,6 +126,40 @@ Test(read, bad_strings)
 	for_each_table(bad_strings);
 }
 
+/* What was read is read again in pieces: the same references. */
+static void same_in_pieces(struct world *w)
+{
+	pyd_addr at = w->n.addr;
+	uint64_t refs[16], words[PYD_MORE_WORDS], entry = 0;
+	uint64_t size = w->n.size;
+	size_t len = w->n.refs.len, n = 0;
+	uint8_t mark = w->n.mark;
+
+	cr_assert(len && len <= 16);
+	memcpy(refs, w->n.refs.data, 8 * len);
+	w->r.pieces_min = 1;
+	read_ok(w, at, w->n.kind);
+	w->r.pieces_min = 0;
+	cr_assert_eq(w->n.refs.len, 0);
+	cr_assert_eq(w->n.more.n, len);
+	cr_assert_eq(w->n.size, size);
+	cr_assert_eq(w->n.mark, mark);
+	cr_assert(!pyd_more_next(&w->n.more, &entry, words, &n, &w->err));
+	cr_assert_eq(n, len);
+	cr_assert(!memcmp(words, refs, 8 * len));
+	for (size_t i = 0; i < len; i++) {
+		cr_assert_eq(refs[i] & w->n.more.all, w->n.more.all);
+		cr_assert_eq(refs[i] | w->n.more.any, w->n.more.any);
+	}
+	cr_assert(!pyd_more_next(&w->n.more, &entry, words, &n, &w->err));
+	cr_assert_eq(n, 0);
+	/* What lies nowhere is told at once. */
+	w->n.more.at = 1ULL << 40;
+	cr_assert_eq(pyd_more_count(&w->n.more, &w->err), PYD_FAULT);
+	read_ok(w, at, w->n.kind);
+	cr_assert_eq(w->n.more.n, 0);
+}
+
 static void containers(struct world *w)
 {
 	const struct pyd_layout *lay = w->lay;
@@ -140,12 +175,15 @@ static void containers(struct world *w)
 	cr_assert_eq(w->n.refs.len, 2);
 	cr_assert_eq(w->n.refs.data[0], b);
 	cr_assert_eq(w->n.refs.data[1], a);
+	same_in_pieces(w);
 
 	read_ok(w, make_dict(w, pairs, 3, false), PYD_KIND_dict);
 	cr_assert_eq(w->n.refs.len, 6);
 	cr_assert(!memcmp(w->n.refs.data, pairs, sizeof(pairs)));
 	cr_assert_eq(w->n.mark, 0);
+	same_in_pieces(w);
 	read_ok(w, make_dict(w, pairs, 3, true), PYD_KIND_dict);
+	same_in_pieces(w);
 	cr_assert_eq(w->n.refs.len, 4);
 	cr_assert_eq(w->n.refs.data[2], a);
 	cr_assert_eq(w->n.refs.data[3], b);
@@ -159,6 +197,7 @@ static void containers(struct world *w)
 	    tuple + (uint64_t)PYD_OFF(lay, tuple, ob_item));
 	read_ok(w, list, PYD_KIND_list);
 	cr_assert_eq(w->n.refs.len, 2);
+	same_in_pieces(w);
 	/* More items than room, and a count beyond all memory. */
 	SET(&w->m, lay, list, object, ob_size, 5);
 	cr_assert_eq(pyd_read_node(&w->r, list, &w->n, &w->err), PYD_CORRUPT);
@@ -179,6 +218,13 @@ static void containers(struct world *w)
 	cr_assert_eq(w->n.refs.len, 2);
 	cr_assert_eq(w->n.refs.data[0], a);
 	cr_assert_eq(w->n.refs.data[1], b);
+	same_in_pieces(w);
+	/* The table shows less than there should be. */
+	SET(&w->m, lay, set, set, used, 3);
+	read_ok(w, set, PYD_KIND_set);
+	cr_assert_eq(w->n.mark, PYD_MARK_TORN);
+	same_in_pieces(w);
+	SET(&w->m, lay, set, set, used, 2);
 	SET(&w->m, lay, set, set, mask, 6);
 	cr_assert_eq(pyd_read_node(&w->r, set, &w->n, &w->err), PYD_CORRUPT);
 }
