@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/walk.h"
+#include "walk/walk_private.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +13,6 @@ enum {
 	PROGRESS_EVERY = 1 << 14,
 	/* No name or table that an object is known by is larger. */
 	SMALL_BLOB = 1 << 20,
-	/* References of one object between two looks at the clock. */
-	LOOK_EVERY = 1 << 16,
-	/* Objects of a level that keep their order. */
-	NEAR_MAX = 4096,
 	/* Objects ahead in the worklist that are brought near. */
 	AHEAD = 6,
 };
@@ -58,14 +54,8 @@ void pyd_walk_deinit(struct pyd_walk *w)
 	*w = (struct pyd_walk) { 0 };
 }
 
-/* True when what is met now goes to the visited set's queue. */
-static bool by_address(const struct pyd_walk *w, const struct pyd_vec *queue)
-{
-	return !w->ordered && (queue->len >= NEAR_MAX || w->visited.nqueued);
-}
-
-static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
-			  uint64_t ref, struct pyd_err *err)
+enum pyd_code pyd_walk_meet(struct pyd_walk *w, struct pyd_vec *queue,
+			    uint64_t ref, struct pyd_err *err)
 {
 	bool new, queued = false;
 	enum pyd_code code;
@@ -73,7 +63,7 @@ static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
 	/* NULL, or a small integer without an object. */
 	if (!ref || (ref & 3) == 3)
 		return PYD_OK;
-	if (by_address(w, queue))
+	if (pyd_walk_by_address(w, queue))
 		code = pyd_visited_queue(&w->visited, w->reader->target, ref,
 					 &new, &queued, err);
 	else
@@ -82,20 +72,10 @@ static enum pyd_code meet(struct pyd_walk *w, struct pyd_vec *queue,
 	return code || !new || queued ? code : pyd_vec_push(queue, ref, err);
 }
 
-/* The same for what the next level has. */
-static inline enum pyd_code meet_next(struct pyd_walk *w, uint64_t ref,
-				      struct pyd_err *err)
-{
-	if (!ref ||
-	    (by_address(w, &w->next) && pyd_visited_quick(&w->visited, ref)))
-		return PYD_OK;
-	return meet(w, &w->next, ref, err);
-}
-
 enum pyd_code pyd_walk_root(struct pyd_walk *w, uint64_t ref,
 			    struct pyd_err *err)
 {
-	return meet(w, &w->now, ref, err);
+	return pyd_walk_meet(w, &w->now, ref, err);
 }
 
 enum pyd_code pyd_walk_names(struct pyd_walk *w, uint64_t ref,
@@ -108,19 +88,10 @@ enum pyd_code pyd_walk_names(struct pyd_walk *w, uint64_t ref,
 	return pyd_walk_root(w, ref, err);
 }
 
-/* Of the last types, which most objects have. */
-static size_t type_slot(pyd_addr type)
-{
-	_Static_assert(sizeof(((struct pyd_walk *)0)->noted) ==
-			       256 * sizeof(pyd_addr),
-		       "a slot is eight bits");
-	return (size_t)(type * 0x9E3779B97F4A7C15ULL >> 56);
-}
-
 static enum pyd_code note_type(struct pyd_walk *w, pyd_addr type,
 			       struct pyd_err *err)
 {
-	pyd_addr *last = &w->noted[type_slot(type)];
+	pyd_addr *last = &w->noted[pyd_walk_slot(type)];
 	uint64_t found;
 	enum pyd_code code;
 
@@ -133,25 +104,6 @@ static enum pyd_code note_type(struct pyd_walk *w, pyd_addr type,
 	if (code)
 		return code;
 	return pyd_vec_push(&w->type_list, type, err);
-}
-
-/* True when reference i of a node leads to globals or a module's contents. */
-static bool leads_to_globals(enum pyd_kind kind, size_t i)
-{
-	switch (kind) {
-	case PYD_KIND_function:
-		return i == 1 || i == 11;
-	case PYD_KIND_module:
-		return i == 0;
-	case PYD_KIND_frame:
-		return i == 2 || i == 3;
-	case PYD_KIND_generator:
-	case PYD_KIND_coroutine:
-	case PYD_KIND_async_generator:
-		return i == 6 || i == 7;
-	default:
-		return false;
-	}
 }
 
 static enum pyd_code placeholder(struct pyd_walk *w, const struct pyd_err *why,
@@ -286,108 +238,6 @@ static enum pyd_code set_aside(struct pyd_walk *w, pyd_addr addr,
 	return code || done ? code : pyd_vec_push(&w->later, addr, err);
 }
 
-/* True when the time is over inside of one object's references; counts those
- * from i on. */
-static bool late(struct pyd_walk *w, const struct pyd_vec *refs, size_t i)
-{
-	if (!w->deadline_ns || !i || i % LOOK_EVERY ||
-	    pyd_now_ns() < w->deadline_ns)
-		return false;
-	w->cuts.timeout += refs->len - i;
-	return true;
-}
-
-/* The pairs of a dict. Most keys are those of another dict as well, or of many:
- * that they were met takes one look here. */
-static enum pyd_code follow_pairs(struct pyd_walk *w,
-				  const struct pyd_vec *refs,
-				  struct pyd_err *err)
-{
-	for (size_t i = 0; i + 1 < refs->len; i += 2) {
-		pyd_addr key = refs->data[i];
-		pyd_addr *met = &w->keys[type_slot(key)];
-		enum pyd_code code = PYD_OK;
-
-		if (*met != key) {
-			*met = key;
-			code = meet_next(w, key, err);
-		}
-		if (!code)
-			code = meet_next(w, refs->data[i + 1], err);
-		if (code)
-			return code;
-	}
-	return PYD_OK;
-}
-
-/* References that are read in pieces. */
-static enum pyd_code follow_more(struct pyd_walk *w, struct pyd_err *err)
-{
-	const struct pyd_more *more = &w->node.more;
-	uint64_t words[PYD_MORE_WORDS], at = 0;
-	size_t n;
-
-	for (;;) {
-		enum pyd_code code = pyd_more_next(more, &at, words, &n, err);
-
-		if (code || !n)
-			return code;
-		if (pyd_interrupted)
-			return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
-		for (size_t i = 0; i < n; i++) {
-			code = meet_next(w, words[i], err);
-			if (code)
-				return code;
-		}
-	}
-}
-
-static enum pyd_code follow(struct pyd_walk *w, struct pyd_err *err)
-{
-	const struct pyd_node *n = &w->node;
-	bool skip_globals = w->limits.no_globals;
-	bool pairs = w->plain && n->kind == PYD_KIND_dict;
-	enum pyd_code code = PYD_OK;
-
-	if (w->whole.on)
-		code = pyd_whole_note(&w->whole, n, err);
-	if (code)
-		return code;
-	if (w->limits.depth && w->level + 1 >= w->limits.depth)
-		return pyd_walk_end(w, err);
-	if (n->more.n)
-		code = follow_more(w, err);
-	if (pairs && !code)
-		code = follow_pairs(w, &n->refs, err);
-	if (code)
-		return code;
-	for (size_t i = 0; i < n->refs.len && !pairs; i++) {
-		if (late(w, &n->refs, i))
-			break;
-		if (skip_globals && leads_to_globals(n->kind, i)) {
-			w->cuts.globals += n->refs.data[i] != 0;
-			code = pyd_walk_beyond(w, n->refs.data[i], err);
-			if (code)
-				return code;
-			continue;
-		}
-		code = meet_next(w, n->refs.data[i], err);
-		if (code)
-			return code;
-	}
-	for (size_t i = 0; i < n->attrs.len; i++) {
-		if (!pyd_origin_is_ref(n->names[i].origin))
-			continue;
-		code = meet_next(w, n->attrs.data[i], err);
-		if (code)
-			return code;
-	}
-	if (w->followed[type_slot(n->type)] == n->type)
-		return PYD_OK;
-	w->followed[type_slot(n->type)] = n->type;
-	return meet_next(w, n->type, err);
-}
-
 /* How much of texts is kept. The visited set grows with the target, by more
  * than a percent of it at worst, and this makes way for it. */
 static size_t texts_max(const struct pyd_walk *w)
@@ -428,7 +278,7 @@ static enum pyd_code take_node(struct pyd_walk *w, uint32_t shape, bool on,
 				       err);
 	/* Before it is written: the writer may take what it refers to. */
 	if (!code && on)
-		code = follow(w, err);
+		code = pyd_walk_follow(w, err);
 	if (!code)
 		code = put(w, shape, later, err);
 	if (code)
@@ -470,7 +320,7 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
 static enum pyd_code settle(struct pyd_walk *w, struct pyd_err *err)
 {
 	const struct pyd_node *n = &w->node;
-	pyd_addr *settled = &w->settled[type_slot(n->type)];
+	pyd_addr *settled = &w->settled[pyd_walk_slot(n->type)];
 	enum pyd_code code;
 
 	w->objects++;
@@ -478,7 +328,7 @@ static enum pyd_code settle(struct pyd_walk *w, struct pyd_err *err)
 	if (*settled == n->type)
 		return PYD_OK;
 	*settled = n->type;
-	code = meet_next(w, n->type, err);
+	code = pyd_walk_meet_next(w, n->type, err);
 	return code ? code : note_type(w, n->type, err);
 }
 
