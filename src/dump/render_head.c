@@ -136,6 +136,7 @@ static void put_capture(struct head *r, struct pyd_dump_value header)
 	struct pyd_dump_value end = pyd_dump_end(r->d);
 	double pause = seconds(end, "pause_ns");
 	double total = seconds(end, "total_ns");
+	struct pyd_dump_value damaged = pyd_dump_value_get(capture, "damaged");
 	bool torn = false;
 
 	put(r->t, "  capture:");
@@ -147,6 +148,10 @@ static void put_capture(struct head *r, struct pyd_dump_value header)
 	if (pyd_dump_value_bool(pyd_dump_value_get(capture, "torn"), &torn) &&
 	    torn)
 		put(r->t, "; the program ran meanwhile, values may be torn");
+	if (pyd_dump_value_len(damaged)) {
+		pyd_render_labelled(r->t, "; ", damaged);
+		put(r->t, ": any value may be wrong");
+	}
 	put(r->t, "\n");
 	put_not_captured(r, pyd_dump_value_get(capture, "not_captured"));
 }

@@ -443,6 +443,7 @@ static enum pyd_code load(struct pyd_core *c,
 	c->fd = u.fd;
 	c->info.compression = u.format;
 	memcpy(c->info.why_cut, u.why, sizeof(u.why));
+	c->info.damaged = u.damaged;
 	if (fstat(c->fd, &st))
 		return pyd_err_errno(err, PYD_IO, errno, "cannot read %s",
 				     opts->path);

@@ -76,6 +76,7 @@ struct pyd_core_info {
 	bool cut;		 /* have < size */
 	uint64_t unwritten;	 /* bytes that gdb left out, as if zeros */
 	char why_cut[160];	 /* of a compressed one; "" */
+	bool damaged; /* of a compressed one: any byte may be wrong */
 };
 
 /*

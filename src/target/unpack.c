@@ -49,6 +49,9 @@ struct codec {
 	const char *name;
 	uint8_t magic[6];
 	size_t magic_len;
+	/* The byte of the beginning, and bits of it, that say whether there is
+	 * a checksum. */
+	uint8_t check_at, check_bits;
 	bool (*init)(struct stream *s);
 	enum step (*step)(struct stream *s);
 };
@@ -159,10 +162,10 @@ static enum step lz4_step(struct stream *s)
 
 /* clang-format off */
 static const struct codec codecs[] = {
-	{ "gzip", { 0x1f, 0x8b }, 2, gzip_init, gzip_step },
-	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, xz_init, xz_step },
-	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, zstd_init, zstd_step },
-	{ "lz4", { 0x04, 0x22, 0x4d, 0x18 }, 4, lz4_init, lz4_step },
+	{ "gzip", { 0x1f, 0x8b }, 2, 0, 0xff, gzip_init, gzip_step },
+	{ "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, 7, 0x0f, xz_init, xz_step },
+	{ "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, 4, 0x04, zstd_init, zstd_step },
+	{ "lz4", { 0x04, 0x22, 0x4d, 0x18 }, 4, 4, 0x14, lz4_init, lz4_step },
 };
 /* clang-format on */
 
@@ -278,6 +281,7 @@ static enum pyd_code run(struct stream *s, const char *path,
 		if (step == STEP_BAD || (!s->out_len && s->in_at == before &&
 					 (s->ended || s->in_at < s->in_len))) {
 			ret->cut = true;
+			ret->damaged = step == STEP_BAD;
 			snprintf(ret->why, sizeof(ret->why),
 				 "the %s data %s after %llu bytes",
 				 s->codec->name,
@@ -296,13 +300,21 @@ static enum pyd_code run(struct stream *s, const char *path,
 
 static const struct codec *find_codec(int fd)
 {
-	uint8_t magic[6] = { 0 };
+	uint8_t magic[8] = { 0 };
 	ssize_t n = pread(fd, magic, sizeof(magic), 0);
 
-	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
-		if (n >= (ssize_t)codecs[i].magic_len &&
-		    !memcmp(magic, codecs[i].magic, codecs[i].magic_len))
-			return &codecs[i];
+	for (size_t i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++) {
+		const struct codec *c = &codecs[i];
+
+		if (n < (ssize_t)c->magic_len ||
+		    memcmp(magic, c->magic, c->magic_len) != 0)
+			continue;
+		if (!(magic[c->check_at] & c->check_bits))
+			pyd_log_debug("the %s data has no checksum: nothing "
+				      "would tell that it was damaged",
+				      c->name);
+		return c;
+	}
 	return NULL;
 }
 

@@ -13,7 +13,8 @@ struct pyd_unpacked {
 	int fd;		    /* of the plain bytes; the caller's */
 	const char *format; /* "zstd", "xz", "lz4", "gzip"; NULL: was plain */
 	bool cut;	    /* the compressed data ended in the middle, or is
-			     * damaged from some place on */
+			     * damaged */
+	bool damaged;	    /* also what comes before may be wrong */
 	char why[160];	    /* of cut */
 };
 

@@ -242,6 +242,11 @@ static void find_trigger(struct core *s)
 		.thread = i->thread,
 		.core = s->path,
 	};
+	for (size_t k = 0; i->signo && k < i->threads.n; k++)
+		if (i->threads.v[k].tid == i->thread) {
+			s->base.trigger.has_regs = true;
+			s->base.trigger.regs = i->threads.v[k].regs;
+		}
 }
 
 static enum pyd_code find_arguments(struct core *s, struct pyd_err *err)
@@ -328,7 +333,11 @@ static void report_cut(const struct core *s)
 			       "that is cut off: there are no native stacks, "
 			       "thread ids, registers, signal and process id; "
 			       "mapped files are those that the memory names");
-	if (!i->cut)
+	if (i->damaged)
+		pyd_log_notice("%s: any value may be wrong; get the core anew "
+			       "from where it was written",
+			       i->why_cut);
+	if (!i->cut || (i->damaged && i->have >= i->size))
 		return;
 	if (i->have < i->size)
 		pyd_log_notice("the core is cut short: %" PRIu64 " of %" PRIu64
@@ -370,6 +379,8 @@ enum pyd_code pyd_subject_core(const struct pyd_snapshot_options *opts,
 	}
 	if (s->info->cut)
 		s->base.lacks = "the core is cut short";
+	if (s->info->damaged)
+		s->base.damaged = s->info->why_cut;
 	find_facts(s);
 	find_trigger(s);
 	report_cut(s);

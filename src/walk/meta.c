@@ -238,9 +238,11 @@ static void pack_capture(struct pyd_pack *p, const struct pyd_subject *s)
 	size_t asleep = 0;
 
 	pyd_pack_text(p, "capture");
-	pyd_pack_map(p, 4);
+	pyd_pack_map(p, 4 + (s->damaged != NULL));
 	pyd_pack_kv_text(p, "mode", s->capture);
 	pyd_pack_kv_bool(p, "torn", s->torn);
+	if (s->damaged)
+		pyd_pack_kv_text(p, "damaged", s->damaged);
 	for (size_t i = 0; t && i < t->n; i++)
 		asleep += t->v[i].asleep;
 	pack_outside(p, s->outside);

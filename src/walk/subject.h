@@ -112,6 +112,8 @@ struct pyd_subject {
 	struct pyd_target *kept;
 	const char *capture; /* "copy", "fork", "stop", "live", "core" */
 	bool torn;	     /* the target ran meanwhile */
+	const char *damaged; /* how the core is, so that any value may be wrong;
+			      * NULL */
 	const struct pyd_outside *outside; /* not captured; NULL: all is */
 	const char *lacks; /* "the core is cut short": why what is not found
 			    * may have been there; NULL */

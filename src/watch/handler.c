@@ -98,14 +98,22 @@ static bool read_notes(struct handler *h)
 /* Its threads, with the registers that the core has. Ids in a core are those
  * of the process's own namespace. */
 static void add_registers(const struct pyd_core_info *info,
-			  struct pyd_threads *threads)
+			  struct pyd_threads *threads,
+			  struct pyd_trigger *trigger)
 {
 	for (size_t i = 0; i < threads->n; i++)
-		for (size_t k = 0; k < info->threads.n; k++)
-			if (info->threads.v[k].tid == threads->v[i].ns_tid) {
-				threads->v[i].regs = info->threads.v[k].regs;
-				break;
+		for (size_t k = 0; k < info->threads.n; k++) {
+			const struct pyd_thread *t = &info->threads.v[k];
+
+			if (t->tid != threads->v[i].ns_tid)
+				continue;
+			threads->v[i].regs = t->regs;
+			if (threads->v[i].tid == trigger->thread) {
+				trigger->has_regs = true;
+				trigger->regs = t->regs;
 			}
+			break;
+		}
 }
 
 /* The head alone is a core that was cut short: it has the notes. Without them
@@ -129,7 +137,7 @@ static void read_core(struct handler *h, struct pyd_threads *threads)
 	if (!code) {
 		const struct pyd_core_info *info = pyd_target_core_info(core);
 
-		add_registers(info, threads);
+		add_registers(info, threads, &h->trigger);
 		h->trigger.has_info = info->has_info;
 		h->trigger.si_code = info->si_code;
 		h->trigger.has_address = info->has_address;

@@ -20,6 +20,7 @@ import pytest
 from compare import compare, first_difference
 from harness import Target, open_dump, pydumpd, start
 from interpreters import Interpreter, discover
+from test_watch import SIGNALS, SMALL, check_crash, library  # noqa: F401
 
 pytestmark = pytest.mark.crashes
 
@@ -217,12 +218,12 @@ def crashed(interpreter: Interpreter, folder: Path, inside: str, **popen: Any) -
 
 
 @kernel
-def test_fault(interpreter: Interpreter, tmp_path: Path) -> None:
+def test_fault(one: Interpreter, tmp_path: Path) -> None:
     """Signal, fault address and the thread that died are told."""
-    with workplace(interpreter, tmp_path) as (folder, inside):
-        core = crashed(interpreter, folder, inside)
+    with workplace(one, tmp_path) as (folder, inside):
+        core = crashed(one, folder, inside)
         path = tmp_path / "crash.pydump"
-        dump(core, path, *root_of(interpreter))
+        dump(core, path, *root_of(one))
         core.unlink()
     with open_dump(path) as found:
         crasher = harness.thread_with(found, "crash")
@@ -240,6 +241,34 @@ def test_fault(interpreter: Interpreter, tmp_path: Path) -> None:
     shown = pydumpd("show", path)
     assert "SIGSEGV SEGV_MAPERR at 0x1230" in shown.stdout
     assert b"hunter2hunter2" not in path.read_bytes()
+
+
+@kernel
+@pytest.mark.slow
+def test_every_crash(
+    interpreter: Interpreter,
+    library: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Out of cores the same as pydumpd run tells of these crashes."""
+    with workplace(interpreter, tmp_path) as (folder, inside):
+        shutil.copy(library, folder)
+        argv = argv_in(interpreter, inside, "crashes.py", f"{inside}/{library.name}", inside)
+        # faulthandler raises the signal anew, which is all that a core tells.
+        ways = [w for w in SIGNALS if w != "faulthandler"]
+        with start([*argv, *ways]) as target:
+            told = target.json()
+            assert target.wait() == 0
+        for way in ways:
+            pid, status = told[way]
+            if way == "subinterpreter" and status == 98:
+                assert interpreter.version < (3, 8), "no module for subinterpreters"
+                continue
+            path = tmp_path / f"{way}.pydump"
+            core = core_in(folder / way)
+            dump(core, path, "--pid", str(pid), *SMALL, *root_of(interpreter))
+            core.unlink()
+            check_crash(path, way)
 
 
 # -- what is the same for all versions --
@@ -298,6 +327,50 @@ def test_compressed(sample: dict[str, Any], suffix: str, tmp_path: Path) -> None
     done = pydumpd("core", name, *sample["args"], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / (name[: -len(suffix) - 1] + ".pydump")).is_file()
+
+
+NO_CHECKSUM = ["zstd -q --no-check", "lz4 -q --no-frame-crc", "xz -1 -C none"]
+
+
+@pytest.mark.parametrize("suffix", COMPRESSORS)
+def test_damaged(sample: dict[str, Any], suffix: str, tmp_path: Path) -> None:
+    """A bit is not what it was: the dump says that values may be wrong."""
+    command = COMPRESSORS[suffix]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"no {command[0]}")
+    done = subprocess.run([*command, "-c", str(sample["core"])], capture_output=True)
+    rng, made = random.Random(SEED), 0
+    for i in range(CUTS // 3):
+        data = bytearray(done.stdout)
+        at = len(data) - 1 - int((rng.random() if i else 0) * 0.2 * len(data))
+        data[at] ^= 1 << rng.randrange(8)
+        (tmp_path / "core").write_bytes(data)
+        path = tmp_path / f"{i}.pydump"
+        done_ = pydumpd("core", tmp_path / "core", "-o", path, "--max-objects=99", *sample["args"])
+        where = (SEED, i, at, done_.stderr)
+        if done_.returncode:
+            continue
+        made += 1
+        assert "data is damaged after" in done_.stderr or "ends early" in done_.stderr, where
+        if "is damaged" in done_.stderr:
+            assert "any value may be wrong" in done_.stderr, where
+            assert "is damaged" in harness.record(path, "header")["capture"]["damaged"]
+            assert "any value may be wrong" in pydumpd("show", path).stdout
+    assert made or suffix == "xz"
+
+
+@pytest.mark.parametrize("command", NO_CHECKSUM)
+def test_without_checksum(sample: dict[str, Any], command: str, tmp_path: Path) -> None:
+    """A bit that changed is not noticed then, which -v says."""
+    words = command.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"no {words[0]}")
+    for name, argv in (("bare", words), ("checked", words[:2])):
+        data = subprocess.run([*argv, "-c", str(sample["core"])], capture_output=True)
+        (tmp_path / name).write_bytes(data.stdout)
+        args = ["--max-objects=10", "-v", *sample["args"]]
+        said = dump(tmp_path / name, tmp_path / f"{name}.pydump", *args)
+        assert ("has no checksum" in said) == (name == "bare"), said
 
 
 def test_room_to_decompress(sample: dict[str, Any], tmp_path: Path) -> None:

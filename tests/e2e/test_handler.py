@@ -116,6 +116,7 @@ def test_every_version(interpreter: Interpreter, tmp_path: Path) -> None:
     trigger = header["trigger"]
     assert trigger["kind"] == "signal" and trigger["signal"] == "SIGSEGV", trigger
     assert trigger["address"] == 8
+    assert {"rip", "pc"} & set(trigger["registers"])
     with harness.open_dump(path) as dump:
         frame = next(f for t in dump.threads for f in t.frames if f.name == "crash")
         assert frame.locals["order"] == 21 and frame.locals["total"] == [21, 42]

@@ -89,6 +89,31 @@ def check_native(way: str, thread: Any) -> None:
         assert merged.index(IN_C[way]) < merged.index("crash_" + way), (way, merged)
 
 
+def check_crash(path: Path, way: str) -> None:
+    """The signal, its place, and the frames with their values."""
+    signal, code = SIGNALS[way]
+    trigger = record(path, "header")["trigger"]
+    assert trigger["signal"] == signal, way
+    if code is not None:
+        assert trigger["code"] == code, way
+    if way == "segv":
+        assert trigger["address"] == 8
+    assert ("address" in trigger) == (way in ("segv", "stack", "bus", "faulthandler")), way
+    assert {"rip", "pc"} & set(trigger["registers"])
+    assert record(path, "end")["complete"]
+    with open_dump(path) as dump:
+        function = "crash_" + way
+        thread = harness.thread_with(dump, function)
+        check_native(way, thread)
+        assert variable(thread.frames, function, "mark") == "mark-" + way
+        if way == "subinterpreter":
+            thread = harness.thread_with(dump, "crash_inside")
+            assert variable(thread.frames, "crash_inside", "mark") == "mark-inside"
+        assert thread.native_id in (trigger["thread"], None)
+        if way == "in_thread":
+            assert thread.name == "crasher"
+
+
 def test_crashes(interpreter: Interpreter, library: Path, tmp_path: Path) -> None:
     """The dump has the signal, its place, and the frames with their values."""
     with scripts(interpreter) as where, folder(interpreter) as (outside, inside):
@@ -102,7 +127,7 @@ def test_crashes(interpreter: Interpreter, library: Path, tmp_path: Path) -> Non
     crashed = len(SIGNALS)
     for way in NOT_FATAL:
         assert told[way][1] == 0
-    for way, (signal, code) in SIGNALS.items():
+    for way in SIGNALS:
         pid, status = told[way]
         if way == "subinterpreter" and status == 98:
             assert interpreter.version < (3, 8), "no module for subinterpreters"
@@ -111,26 +136,9 @@ def test_crashes(interpreter: Interpreter, library: Path, tmp_path: Path) -> Non
         assert status < 0, (way, told)
         path = dumps.pop(pid)
         trigger = record(path, "header")["trigger"]
-        assert trigger["kind"] == "signal" and trigger["signal"] == signal, way
-        if code is not None:
-            assert trigger["code"] == code, way
-        if way == "segv":
-            assert trigger["address"] == 8
-        assert ("address" in trigger) == (way in ("segv", "stack", "bus", "faulthandler")), way
+        assert trigger["kind"] == "signal"
         assert trigger.get("faulthandler", False) == (way == "faulthandler")
-        assert {"rip", "pc"} & set(trigger["registers"])
-        assert record(path, "end")["complete"]
-        with open_dump(path) as dump:
-            function = "crash_" + way
-            thread = harness.thread_with(dump, function)
-            check_native(way, thread)
-            assert variable(thread.frames, function, "mark") == "mark-" + way
-            if way == "subinterpreter":
-                thread = harness.thread_with(dump, "crash_inside")
-                assert variable(thread.frames, "crash_inside", "mark") == "mark-inside"
-            assert thread.native_id in (trigger["thread"], None)
-            if way == "in_thread":
-                assert thread.name == "crasher"
+        check_crash(path, way)
     assert not dumps
     assert done.stderr.count("\n") == crashed, done.stderr
 

@@ -2,7 +2,8 @@
 """Children that crash, each in its own way, one after the other.
 
 Arguments: the shared library made of crashes.c, a folder, then the ways. Each
-child has a frame crash_WAY with a local variable mark. Prints one JSON object:
+child works in a folder WAY below it, and has a frame crash_WAY with a local
+variable mark. Prints one JSON object:
 way -> [pid, exit code as subprocess has it].
 """
 
@@ -93,6 +94,8 @@ def crash_subinterpreter(mark):
 
 def child(way):
     function = globals()["crash_" + way]
+    os.mkdir(os.path.join(FOLDER, way))
+    os.chdir(os.path.join(FOLDER, way))
     if way == "in_thread":
         thread = threading.Thread(target=function, args=("mark-" + way,), name="crasher")
         thread.start()

@@ -157,6 +157,8 @@ def header_lines(dump: Dump) -> List[str]:
         line += ", the program stood still for %.1f ms" % (pause / 1e6)
     if capture.get("torn"):
         line += "; it RAN MEANWHILE: values may not belong together"
+    if capture.get("damaged"):
+        line += "; DAMAGED (%s): any value may be wrong" % _str(capture["damaged"])
     out.append(line)
     out += ["         " + line for line in _not_captured(capture)]
     if h.get("description"):
