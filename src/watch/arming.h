@@ -10,24 +10,16 @@
 /* For the guard: threads of the process may have some in their debug
  * registers, or have none. */
 void pyd_armed_mark(struct pyd_tracing *w, pid_t pid, bool armed);
-/* Of a stopped thread, new or interrupted. */
-void pyd_arm(struct pyd_tracing *w, struct pyd_watched_thread *th);
+/* Of a stopped thread; fresh: it was started just now. */
+void pyd_arm(struct pyd_tracing *w, struct pyd_watched_thread *th, bool fresh);
 /* Of all threads of a process; running ones are stopped for it. */
 void pyd_arm_all(struct pyd_tracing *w, struct pyd_watched *p);
-/* Goes on with it when they have stopped. */
-void pyd_arm_serve(struct pyd_tracing *w, struct pyd_watched *p);
 /* The breakpoint of hang.h, in one thread. */
 void pyd_arm_progress(struct pyd_tracing *w, struct pyd_watched_thread *th);
 /* Which thread state is that of the main thread? If it is th, and stopped. */
 void pyd_arm_find_main(struct pyd_watched_thread *th);
-/* A breakpoint that waits for writes was hit since this was asked last. Several
- * hits may have sent one signal. */
-bool pyd_arm_was_hit(struct pyd_watched *p);
 /* A thread is stopped with a breakpoint's signal: it stays stopped without it,
  * so that nothing comes to it when we die. False: it has ended, or something
  * else has come. */
 bool pyd_arm_calm(struct pyd_watched_thread *th);
-/* Takes what a breakpoint that is closed has sent to a stopped thread. */
-void pyd_arm_flush(struct pyd_watched_thread *th);
-
 #endif

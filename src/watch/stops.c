@@ -20,8 +20,9 @@ enum {
 };
 
 /* One instruction on. False: something else came. */
-static bool step(struct pyd_watched_thread *th)
+static bool step(const struct pyd_tracing *w, struct pyd_watched_thread *th)
 {
+	unsigned int hits;
 	int status;
 	pid_t got;
 
@@ -35,7 +36,9 @@ static bool step(struct pyd_watched_thread *th)
 		return false;
 	}
 	pyd_tracee_note(&th->e, false, status);
-	if (th->e.sig != SIGTRAP && th->e.sig != SIGURG)
+	if (th->e.sig != SIGTRAP &&
+	    !pyd_hwbreak_is_hit(&w->breaker, th->e.t.tid, &th->e.info,
+				th->events, &hits))
 		return false;
 	(void)pyd_arch_hwbreaks_hit(th->e.t.tid);
 	return pyd_arm_calm(th);
@@ -73,7 +76,7 @@ static void on_hit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 			if (pyd_python_hit(&p->python, i, th->e.t.tid,
 					   &w->layouts, w->o, &u, &changed))
 				pyd_trigger_uncaught(w, th, &u);
-			if (!u.unsettled || !step(th))
+			if (!u.unsettled || !step(w, th))
 				break;
 		}
 		if (!changed)
@@ -125,15 +128,12 @@ static void complete_forward(struct pyd_watched_thread *th)
 static void on_signal(struct pyd_tracing *w, struct pyd_watched_thread *th)
 {
 	unsigned int hits = 0;
-	bool sure;
 
-	if (pyd_hwbreak_is_hit(th->e.t.tid, &th->e.info, th->p->python.breaks,
-			       &hits, &sure) &&
-	    (sure || pyd_arm_was_hit(th->p))) {
+	if (pyd_hwbreak_is_hit(&w->breaker, th->e.t.tid, &th->e.info,
+			       th->events, &hits)) {
 		/* Also one that was taken away a moment ago. */
-		if (!pyd_arm_calm(th))
-			return;
-		on_hit(w, th, hits);
+		if (pyd_arm_calm(th))
+			on_hit(w, th, hits);
 		return;
 	}
 	if (pyd_tracing_kept_signal(th))
@@ -160,7 +160,7 @@ static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
 		if (p->threads[i] != th)
 			drop(w, p->threads[i]);
 	pyd_armed_mark(w, p->pid, false);
-	pyd_tree_close_events(p);
+	pyd_tree_close_events(th);
 	p->hang = (struct pyd_hang) { 0 };
 	p->reported = p->crashed = p->borrows = false;
 	p->looks = 0;
@@ -221,7 +221,7 @@ static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
 	if (process)
 		pyd_arm_all(w, p);
 	else
-		pyd_arm(w, th);
+		pyd_arm(w, th, true);
 	return th;
 }
 
@@ -279,7 +279,7 @@ static void on_stop(struct pyd_tracing *w, pid_t tid, int status)
 		if (!th->rearm)
 			break;
 		pyd_arm_find_main(th);
-		pyd_arm(w, th);
+		pyd_arm(w, th, false);
 		break;
 	default:
 		break;

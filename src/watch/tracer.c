@@ -128,7 +128,6 @@ static void let_go(struct pyd_watched *p)
 		return;
 	v = calloc(p->nthreads, sizeof(*v));
 	for (size_t i = 0; v && i < p->nthreads; i++) {
-		pyd_arm_flush(p->threads[i]);
 		v[i] = p->threads[i]->e;
 		if (v[i].state == PYD_TRACEE_STOPPED &&
 		    pyd_arch_set_hwbreaks(v[i].t.tid, NULL, &ignored))
@@ -148,7 +147,8 @@ static void end_all(struct pyd_tracing *w)
 
 	for (struct pyd_watched *p = w->tree.first; p; p = p->next) {
 		p->hold = true;
-		pyd_tree_close_events(p);
+		for (size_t i = 0; i < p->nthreads; i++)
+			pyd_tree_close_events(p->threads[i]);
 		pyd_tracing_interrupt_all(p);
 	}
 	while (pending && pyd_now_ns() < deadline) {
@@ -176,8 +176,6 @@ static uint64_t next_look(const struct pyd_tracing *w)
 
 	for (const struct pyd_dumping *j = w->jobs; j; j = j->next)
 		holds = holds || j->p->hold;
-	for (const struct pyd_watched *p = w->tree.first; p; p = p->next)
-		holds = holds || p->arming;
 	if (at == UINT64_MAX && !holds)
 		return 0;
 	now = pyd_now_ns();
@@ -209,8 +207,6 @@ static void serve(struct pyd_tracing *w)
 {
 	for (;;) {
 		pyd_stops_drain(w);
-		for (struct pyd_watched *p = w->tree.first; p; p = p->next)
-			pyd_arm_serve(w, p);
 		pyd_jobs_serve(w);
 		pyd_tree_sweep(&w->tree);
 		if (!w->jobs && (w->ending || !w->tree.n))
@@ -229,7 +225,6 @@ int pyd_tracer_main(const struct pyd_tracer_job *job)
 		.o = o,
 		.budget.o = o,
 		.armed = job->armed,
-		.breaker = { .way = PYD_HWBREAK_NO_EVENT, .program = -1 },
 		.began_ns = pyd_now_ns(),
 		.options = PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
 			   (o->follow ? PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK
@@ -251,7 +246,6 @@ int pyd_tracer_main(const struct pyd_tracer_job *job)
 		serve(&w);
 		end_all(&w);
 	}
-	pyd_hwbreaker_deinit(&w.breaker);
 	pyd_budget_deinit(&w.budget);
 	pyd_layouts_deinit(&w.layouts);
 	pyd_tree_deinit(&w.tree);

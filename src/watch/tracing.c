@@ -30,8 +30,7 @@ static void let_run(struct pyd_watched_thread *th)
 
 void pyd_tracing_go_on(struct pyd_watched_thread *th)
 {
-	if (th->e.state == PYD_TRACEE_STOPPED && !th->p->hold &&
-	    !th->p->arming && !th->parked)
+	if (th->e.state == PYD_TRACEE_STOPPED && !th->p->hold && !th->parked)
 		let_run(th);
 }
 

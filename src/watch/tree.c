@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "target/hwbreak.h"
-
 struct pyd_watched *pyd_tree_process(const struct pyd_tree *t, pid_t pid)
 {
 	for (struct pyd_watched *p = t->first; p; p = p->next)
@@ -30,7 +28,6 @@ struct pyd_watched *pyd_tree_add(struct pyd_tree *t, pid_t pid)
 	if (!p)
 		return NULL;
 	p->pid = pid;
-	p->progress = -1;
 	pyd_python_init(&p->python);
 	p->next = t->first;
 	t->first = p;
@@ -67,8 +64,25 @@ struct pyd_watched_thread *pyd_tree_add_thread(struct pyd_tree *t,
 	th->e.t.tid = tid;
 	th->e.t.ns_tid = tid;
 	th->e.state = PYD_TRACEE_RUNS;
+	for (size_t i = 0; i < PYD_HWBREAKS; i++)
+		th->events[i] = -1;
 	p->threads[p->nthreads++] = th;
 	return th;
+}
+
+void pyd_tree_close_events(struct pyd_watched_thread *th)
+{
+	for (size_t i = 0; i < PYD_HWBREAKS; i++) {
+		if (th->events[i] >= 0)
+			close(th->events[i]);
+		th->events[i] = -1;
+	}
+}
+
+static void free_thread(struct pyd_watched_thread *th)
+{
+	pyd_tree_close_events(th);
+	free(th);
 }
 
 void pyd_tree_drop_thread(struct pyd_tree *t, struct pyd_watched_thread *th)
@@ -80,44 +94,18 @@ void pyd_tree_drop_thread(struct pyd_tree *t, struct pyd_watched_thread *th)
 		return;
 	p->threads[th->at] = p->threads[--p->nthreads];
 	p->threads[th->at]->at = th->at;
-	free(th);
+	free_thread(th);
 	if (p->nthreads)
 		return;
 	p->ended = true;
 	t->n--;
 }
 
-uint64_t pyd_tree_hits(const struct pyd_watched *p)
-{
-	uint64_t n = p->hits;
-
-	for (size_t i = 0; i < p->writes.len; i++)
-		n += pyd_hwbreak_hits((int)p->writes.data[i]);
-	if (p->progress >= 0)
-		n += pyd_hwbreak_hits(p->progress);
-	return n;
-}
-
-void pyd_tree_close_events(struct pyd_watched *p)
-{
-	p->hits = pyd_tree_hits(p);
-	for (size_t i = 0; i < p->events.len; i++)
-		close((int)p->events.data[i]);
-	pyd_vec_clear(&p->events);
-	pyd_vec_clear(&p->writes);
-	if (p->progress >= 0)
-		close(p->progress);
-	p->progress = -1;
-}
-
 static void destroy(struct pyd_watched *p)
 {
 	for (size_t i = 0; i < p->nthreads; i++)
-		free(p->threads[i]);
+		free_thread(p->threads[i]);
 	free(p->threads);
-	pyd_tree_close_events(p);
-	pyd_vec_deinit(&p->events);
-	pyd_vec_deinit(&p->writes);
 	pyd_python_deinit(&p->python);
 	free(p);
 }

@@ -29,6 +29,7 @@ struct pyd_watched_thread {
 	int status;	/* or that ends the process; 0: for its signal */
 	char what[192]; /* that, for messages */
 	bool rearm;	/* its hardware breakpoints are to be set */
+	int events[PYD_HWBREAKS]; /* fds of those (hwbreak.h); -1: none */
 };
 
 struct pyd_watched {
@@ -41,12 +42,6 @@ struct pyd_watched {
 	struct pyd_dumping *job; /* NULL: none */
 	char name[128];		 /* for messages */
 	bool hold;		 /* its threads stay stopped for the job */
-	bool arming;		 /* and for their breakpoints */
-	uint64_t arming_ns;	 /* since when */
-	struct pyd_vec events;	 /* fds of breakpoints (hwbreak.h) */
-	struct pyd_vec writes;	 /* those of them that wait for writes */
-	int progress;		 /* that of hang.h; -1: none */
-	uint64_t hits, taken;	 /* of such: of closed ones, of which we know */
 	unsigned int looks;	 /* for Python, where nothing tells of it */
 	bool ended;		 /* it is kept for its job alone */
 	bool borrows;	      /* its memory is its parent's, until it execs */
@@ -75,10 +70,8 @@ struct pyd_watched *pyd_tree_add(struct pyd_tree *t, pid_t pid);
 struct pyd_watched_thread *pyd_tree_add_thread(struct pyd_tree *t,
 					       struct pyd_watched *p,
 					       pid_t tid);
-/* How often breakpoints that wait for writes were hit. */
-uint64_t pyd_tree_hits(const struct pyd_watched *p);
-/* Takes away the breakpoints of all its threads, which may run. */
-void pyd_tree_close_events(struct pyd_watched *p);
+/* Takes away the breakpoints of a thread that are events; it may run. */
+void pyd_tree_close_events(struct pyd_watched_thread *th);
 /* It has ended; with its last thread the process has, too. */
 void pyd_tree_drop_thread(struct pyd_tree *t, struct pyd_watched_thread *th);
 /* Frees a process that has ended and has no job. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program to which the kernel refuses things: deny.py WHAT,... COMMAND...
 
-bpf, perf: these system calls. registers: setting debug registers. As EPERM,
-for the program and all that it starts (seccomp(2)); x86-64.
+perf: that system call. registers: setting debug registers. As EPERM, for
+the program and all that it starts (seccomp(2)); x86-64.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ import sys
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 ERRNO_EPERM, ALLOW = 0x00050001, 0x7FFF0000
 PTRACE, POKEUSER = 101, 6
-CALLS = {"bpf": 321, "perf": 298}
+CALLS = {"perf": 298}
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, FILTER = 38, 22, 2
 
 
