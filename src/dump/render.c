@@ -184,6 +184,9 @@ static void put_waits(struct render *r, uint64_t index)
 	if (pyd_dump_value_type(call) != PYD_DUMP_MAP)
 		return;
 	pyd_render_labelled(&r->t, "  in ", pyd_dump_value_get(call, "text"));
+	v = pyd_dump_value_get(call, "peers");
+	if (pyd_dump_value_len(v))
+		pyd_render_labelled(&r->t, "\n     for ", v);
 	it = pyd_dump_value_iter(pyd_dump_value_get(call, "fds"));
 	while (!it.map && pyd_dump_iter_next(&it, NULL, &v)) {
 		pyd_render_labelled(&r->t, "\n     file ",

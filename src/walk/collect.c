@@ -169,6 +169,7 @@ static enum pyd_code read_all(struct pyd_snapshot *s, bool rehearses,
 	c->view = *s->subject;
 	c->ops = *s->subject->ops;
 	c->ops.fd_text = NULL;
+	c->ops.peers_text = NULL;
 	c->view.ops = &c->ops;
 	c->view.process = NULL;
 	if (rehearses)

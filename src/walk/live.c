@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "target/open_as.h"
 #include "walk/live_private.h"
+#include "walk/peers.h"
 
 enum { PROC_MAX = 8 << 20 };
 
@@ -132,6 +133,12 @@ static void live_fd_text(struct pyd_subject *s, int fd, char *buf, size_t cap)
 	pyd_fds_text(s->process, &live->socks, fd, buf, cap);
 }
 
+static void live_peers_text(struct pyd_subject *s, struct pyd_target *mem,
+			    const struct pyd_syscall *c, char *buf, size_t cap)
+{
+	pyd_peers_text(s->process, mem, c, buf, cap);
+}
+
 /* A name without a leading slash starts at its working directory; where that
  * lies in its root is not followed upwards. */
 static int live_open_source(struct pyd_subject *s, const char *file)
@@ -155,6 +162,7 @@ static const struct pyd_subject_ops live_ops = {
 	.open_source = live_open_source,
 	.fds = live_fds,
 	.fd_text = live_fd_text,
+	.peers_text = live_peers_text,
 	.destroy = live_destroy,
 };
 

@@ -69,6 +69,9 @@ struct pyd_subject_ops {
 			     struct pyd_writer *w, struct pyd_err *err);
 	/* What an open file is, in words; "" when not known. NULL: likewise. */
 	void (*fd_text)(struct pyd_subject *s, int fd, char *buf, size_t cap);
+	/* Who else a system call waits for, in words; likewise. */
+	void (*peers_text)(struct pyd_subject *s, struct pyd_target *mem,
+			   const struct pyd_syscall *c, char *buf, size_t cap);
 	void (*destroy)(struct pyd_subject *s);
 };
 

@@ -339,7 +339,7 @@ void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 {
 	struct saying s = { .w = w, .c = &t->call, .left_ns = NO_TIME };
 	struct pyd_subject *subject = (struct pyd_subject *)w->subject;
-	char name[64], target[1024];
+	char name[64], target[1024] = "";
 
 	if (t->call.state != PYD_CALL_WAITS) {
 		pyd_pack_nil(p);
@@ -347,7 +347,7 @@ void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 	}
 	describe(&s);
 	pyd_call_name(t->call.nr, name, sizeof(name));
-	pyd_pack_map(p, 7);
+	pyd_pack_map(p, 8);
 	pyd_pack_kv_opt(p, "number", t->call.nr);
 	pyd_pack_kv_text(p, "name", name);
 	pyd_pack_text(p, "args");
@@ -358,6 +358,11 @@ void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 	pyd_pack_kv_bool(p, "sure", !t->call.guessed);
 	pyd_pack_kv_opt(p, "left_ns",
 			s.left_ns <= INT64_MAX ? (int64_t)s.left_ns : -1);
+	if (subject->ops->peers_text)
+		subject->ops->peers_text(subject, w->r->target, &t->call,
+					 target, sizeof(target));
+	pyd_pack_text(p, "peers");
+	pyd_redact_pack(redact, p, *target ? target : NULL);
 	pyd_pack_text(p, "fds");
 	pyd_pack_array(p, s.nfds);
 	for (size_t i = 0; i < s.nfds; i++) {

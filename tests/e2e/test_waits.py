@@ -583,6 +583,74 @@ def test_import(interpreter: Interpreter, tmp_path: Path) -> None:
         )
         assert not told.waits.deadlocks
 
+PEERS = """
+import fcntl, os, signal, sys, threading
+files = [open(sys.argv[1] + name, "w") for name in ("flock", "range", "else")]
+
+def start(name, target, *args):
+    thread = threading.Thread(target=target, args=args, name=name)
+    thread.daemon = True
+    thread.start()
+
+r, w = os.pipe()
+ready, tell = os.pipe()
+hold = os.fork()
+if not hold:
+    os.close(r)
+    flock, ranged, other = [open(f.name, "w") for f in files]
+    fcntl.flock(flock, fcntl.LOCK_EX)
+    fcntl.lockf(ranged, fcntl.LOCK_EX, 10, 0)
+    os.write(tell, b"1")
+    signal.pause()
+os.close(w)
+os.read(ready, 1)
+far = os.fork()
+if not far:
+    fcntl.lockf(open(files[1].name, "w"), fcntl.LOCK_EX, 10, 100)
+    os.write(tell, b"1")
+    signal.pause()
+os.read(ready, 1)
+start("flock", fcntl.flock, files[0], fcntl.LOCK_EX)
+start("range", fcntl.lockf, files[1], fcntl.LOCK_EX, 5, 5)
+start("reader", os.read, r, 1)
+start("child", os.waitpid, hold, 0)
+start("any", os.wait)
+print("%d %d" % (hold, far), flush=True)
+sys.stdin.readline()
+for pid in (hold, far):
+    os.kill(pid, 9)
+os._exit(0)
+"""
+
+
+def test_who_else(interpreter: Interpreter, tmp_path: Path) -> None:
+    """The processes that hold the lock of a file, that are to end, that have the
+    other end of a pipe."""
+    inside = f"/tmp/pydumpd-peers-{interpreter.key}-{tmp_path.name}."
+    with start_code(interpreter, PEERS, inside) as target:
+        hold, far = target.line().split()
+        comm = Path(f"/proc/{hold}/comm").read_text().strip()
+        until_asleep(target, 6)
+        attach(target, tmp_path / "d", "--max-objects=1000", "--native=off")
+        target.say("")
+        target.wait()
+    for name in ("flock", "range", "else"):
+        interpreter.outside(inside + name).unlink()
+    told = Told(tmp_path / "d")
+    holder, other = f"process {hold} ({comm})", f"process {far} ({comm})"
+    seen = {n: w.syscall.peers for n, w in told.by_name.items() if n != "MainThread"}
+    path = str(interpreter.outside(inside))
+    assert seen.pop("any") in (f"the end of any child: {a}, {b}" for a, b in
+                               ((holder, other), (other, holder)))  # fmt: skip
+    assert seen == {
+        "flock": f"a lock on {path}flock, held by {holder}",
+        "range": f"a lock on {path}range, held by {holder}",
+        "reader": f"data of a pipe, to be written by {holder}",
+        "child": f"the end of {holder}",
+    }
+    assert f"     for the end of {holder}\n" in pydumpd("show", tmp_path / "d").stdout
+
+
 GIL = """
 import ctypes, sys, threading
 libc = ctypes.PyDLL(None)  # calls it with the GIL held

@@ -69,6 +69,8 @@ def wait_lines(dump: Dump) -> List[str]:
                 out.append("       " + line)
             else:
                 out[-1] += line
+            if wait.syscall.peers:
+                out.append("       for " + wait.syscall.peers)
             for fd, target in wait.syscall.fds.items():
                 out.append("       file %d: %s" % (fd, target or "not known"))
         for number in wait.holds:

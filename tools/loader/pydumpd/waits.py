@@ -19,6 +19,9 @@ class SystemCall(NamedTuple):
     left: Optional[float]
     #: descriptor -> what it is, or None
     fds: Dict[int, Optional[str]]
+    #: who outside of the process it waits for: "the end of process 7 (sleep)";
+    #: None: nothing tells
+    peers: Optional[str] = None
 
 
 class Wait(NamedTuple):
@@ -111,6 +114,7 @@ def _syscall(raw: Any) -> Optional[SystemCall]:
         raw.get("sure") is True,
         None if left is None else left / 1e9,
         {fd: target for fd, target in fds.items() if type(fd) is int},
+        _str(raw.get("peers")),
     )
 
 
