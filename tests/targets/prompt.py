@@ -159,7 +159,7 @@ def run(commands):
     table = {"x": 1, "y": [1, 2], 3: None}
     plain_data = {"s": "t", "n": [1, 2.5, None, True], "d": {"e": []}}
     bag, frozen = {1, 2, 3}, frozenset([4])
-    text, blob, array = "héllo", b"\0abc", bytearray(b"xy")
+    text, blob, array = "héllo", b"\0abc", bytearray(b"it's")
     whole, half, imaginary = 10**30, 0.5, 1 + 2j
     true, nothing, dots = True, None, ...
     span, cut = range(2, 20, 3), slice(1, 5, None)

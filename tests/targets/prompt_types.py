@@ -20,10 +20,13 @@ import logging
 import os
 import pathlib
 import queue
+import re
 import selectors
 import string
+import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import types
@@ -142,6 +145,10 @@ class Cached:
             return [2]
 
     method = functools.partialmethod(print, 1, sep="")
+
+
+class Empty:
+    pass
 
 
 class Thing:
@@ -266,6 +273,15 @@ def run(commands):
         from string.templatelib import Interpolation, Template
 
         t_string = Template("a", Interpolation(3, "x", "r", ">3"), "", Interpolation([], "y"), "b")
+    # Up to 3.10 it has a repr of its own, which is not run.
+    re_flags = re.I | re.M if sys.version_info >= (3, 11) else 0
+    proxy = types.MappingProxyType(collections.ChainMap({"a": 1}))
+    fresh, appender, joiner, maker = Empty(), [].append, str.join, dict.fromkeys
+    lengther = (5).__add__
+    released, struct_form = memoryview(b"abc"), struct.Struct("<hq3s")
+    released.release()
+    no_module, temporary = sys.modules["io"], tempfile.TemporaryFile("w+b")  # noqa: SIM115
+    import_error = ImportError("m", name="n", path="p")
     group = None
     if sys.version_info >= (3, 11):
         group = ExceptionGroup("g", [ValueError(1), KeyError("k")])  # noqa: F821

@@ -171,9 +171,25 @@ class Builtin(Native):
         )
 
 
+def _method_class(ref: Ref) -> int:
+    """The class that a builtin method is of; 0 for a function of a module."""
+    graph, at = ref.graph, ref.rec.field("self")
+    rec = graph.record(at)
+    if rec is None or rec.kind.name == "module":
+        return 0
+    return at if rec.kind.name == "type" else rec.type
+
+
+def _builtin_qualname(ref: Ref) -> str:
+    owner = _method_class(ref)
+    if not owner:
+        return value_text(ref)
+    return "%s.%s" % (ref.graph.classes.info(owner)[1], value_text(ref))
+
+
 Builtin.table = {
     "__name__": value_text,
-    "__qualname__": value_text,
+    "__qualname__": _builtin_qualname,
     "__self__": field("self"),
     "__module__": field("module"),
     "__doc__": lambda r: None,
@@ -202,9 +218,14 @@ class Descriptor(Native):
         )
 
 
+def _descriptor_qualname(ref: Ref) -> str:
+    owner = ref.graph.classes.info(ref.rec.field("owner"))[1] or "?"
+    return text_field(ref, "qualname", "%s.%s" % (owner, Descriptor.name(ref)))
+
+
 Descriptor.table = {
     "__name__": Descriptor.name,
-    "__qualname__": lambda r: text_field(r, "qualname", Descriptor.name(r)),
+    "__qualname__": _descriptor_qualname,
     "__objclass__": field("owner"),
     "__doc__": lambda r: None,
 }
@@ -234,6 +255,7 @@ class MethodWrapper(Native):
 
 MethodWrapper.table = {
     "__name__": MethodWrapper.name,
+    "__qualname__": lambda r: getattr(r.graph.get(r.rec.field("descr")), "__qualname__", "?"),
     "__self__": field("self"),
     "__objclass__": lambda r: getattr(r.graph.get(r.rec.field("descr")), "__objclass__", None),
 }

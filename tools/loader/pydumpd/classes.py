@@ -236,6 +236,17 @@ class Classes:
                     return ref, None
         return 0, None
 
+    def gives_dict(self, addr: int) -> bool:
+        """Whether a class statement gave the instances of a type a __dict__."""
+        for owner in self.mro(addr):
+            rec = self.graph.record(owner)
+            if rec is not None and self.real(owner) is None:
+                at = self.graph.namespace(rec.field("dict")).get("__dict__", 0)
+                found = self.graph.record(at)
+                if found is not None and found.kind.name == "descriptor":
+                    return found.data.startswith(b"getset")
+        return False
+
     def repr_owner(self, addr: int) -> int:
         """The type whose repr is not run here: the first with one of its own
         before what the loader knows to print; 0 for none."""
@@ -340,6 +351,9 @@ class Classes:
             if "__eq__" in ns or any(_hash_of(b) is None for b in attempt):
                 # Unhashable here, though the program may have made it a key.
                 ns["__hash__"] = object.__hash__
+            for b in attempt:  # what the storage has too, but not to be asked
+                for name in static(b, "_first") or ():
+                    ns.setdefault(name, static(b, name))
             if any(issubclass(b, BaseException) for b in attempt):
                 ns["__str__"] = exception_str
                 ns["__setattr__"] = BaseException.__setattr__

@@ -123,6 +123,12 @@ class Proxy(Native):
 
     __hash__ = None  # type: ignore
 
+    def __str__(self) -> str:
+        return str(Proxy._inner(self))
+
+    def __reversed__(self) -> Any:
+        return reversed(Proxy._inner(self))
+
 
 def _proxied(name: str) -> Getter:
     return lambda r: getattr(r.graph.get(r.rec.field("mapping")), name)

@@ -60,6 +60,11 @@ def atom(value: Any, limit: int = LIMIT) -> str:
 served: List[Any] = []
 
 
+def graph_of(value: Any) -> Any:
+    """Which of them a real object is from, or None."""
+    return next((graph for graph in served if graph.address(value)), None)
+
+
 def _bytearray(value: bytearray) -> str:
     """As the program's Python has it: until 3.14 single quotes have a backslash
     between double ones too."""

@@ -83,6 +83,8 @@ def lookup(obj: Any, ref: Ref, name: str) -> Any:
         return ref.cls or type(obj)
     if name == "__dict__":
         d = ref.instance_dict()
+        if d is None and graph.classes.gives_dict(rec.type):
+            d = ref.dict = {}  # not made yet
         if d is None:
             raise AttributeError(_no_attribute(graph, rec, name))
         return d
@@ -173,7 +175,8 @@ def defines(mixin: Any, name: str) -> bool:
 _NOT_PUBLIC = {
     "base", "_shown", "__module__", "__doc__",
     "__dict__", "__slots__", "__weakref__", "__qualname__",
-    "__orig_bases__", "__parameters__", "__firstlineno__", "__static_attributes__",
+    "__orig_bases__", "__parameters__", "__annotations__", "__annotate__",
+    "__firstlineno__", "__static_attributes__",
 }  # fmt: skip
 
 
@@ -199,6 +202,10 @@ def not_run(graph: "Graph", what: str, name: str, rec: Record) -> Placeholder:
     return Placeholder("%s %s of %s, not run" % (what, name, cls))
 
 
+#: Types of callables that bind as functions do.
+_BINDING = {"functools._lru_cache_wrapper", "functools.partial", "cython_function_or_method"}
+
+
 def bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Record) -> Any:
     from . import callables
 
@@ -218,7 +225,10 @@ def bind(graph: "Graph", obj: Any, found: int, kind: str, name: str, rec: Record
         if what == b"getset":
             return not_run(graph, "attribute", name, rec)
         return callables.BoundMethod(graph.get(found), obj)
-    if inner is not None and kind == "object" and graph.classes.overrides(inner.type, "__get__"):
+    described = inner is not None and kind in ("object", "record")
+    if described and graph.classes.overrides(inner.type, "__get__"):  # type: ignore
+        if graph.classes.name(inner.type) in _BINDING:  # type: ignore
+            return callables.BoundMethod(graph.get(found), obj)
         return not_run(graph, "descriptor", name, rec)
     return graph.get(found)
 
@@ -296,10 +306,12 @@ def _repr(self: Any) -> str:
 
         args = BaseException.__getattribute__(self, "args")
         inner = text(args)
-        return "%s%s" % (
-            printable(name) or type(self).__name__,
-            "(%s)" % inner[1:-2] if len(args) == 1 and inner.endswith(",)") else inner,
-        )
+        shown = inner[1:-2] if len(args) == 1 and inner.endswith(",)") else inner[1:-1]
+        if issubclass(type(self), ImportError) and ref.graph.python >= (3, 15):
+            more = [(n, getattr(self, n, None)) for n in ("name", "path")]
+            parts = ["%s=%s" % (n, text(v)) for n, v in more if v is not None]
+            shown = ", ".join([shown, *parts] if shown else parts)
+        return "%s(%s)" % (printable(name) or type(self).__name__, shown)
     from .render import text
 
     if _has_shown(type(self), ref):
@@ -343,6 +355,8 @@ def shown_of(value: Any) -> Any:
             break
     if out is None and ref.rec.kind.name in ("record", "mapping"):
         real = next((b for b in type.__getattribute__(cls, "__mro__") if b in standard.REALS), None)
+        if real is not None and real.__repr__ is object.__repr__:
+            return header(value)
         out = real.__repr__(value) if real is not None else standard.generic(value)
     if out is None:
         return None

@@ -159,6 +159,13 @@ def members(place: Place) -> Iterator[Tuple[str, Any]]:
                 yield name, member(place, found)
 
 
+def _or_none(obj: Any, name: str) -> Any:
+    f = fields(obj)
+    if name not in f:
+        raise NotDumpedError("%s is not in the dump" % name)
+    return None if f.null(name) else f[name]
+
+
 class CData(Standard):
     """An object of ctypes."""
 
@@ -173,6 +180,16 @@ class CData(Standard):
 
     def _get(self, found: int) -> Any:
         return member(CData._place(self), found)
+
+    _public = ("_b_base_", "_objects")
+
+    @property
+    def _b_base_(self) -> Any:
+        return _or_none(self, "base")
+
+    @property
+    def _objects(self) -> Any:
+        return _or_none(self, "objects")
 
 
 @surrogate("_ctypes._SimpleCData")

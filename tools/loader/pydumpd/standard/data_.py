@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Optional
 
 from ..marks import NotDumpedError
 from ..refs import Ref, ref_of
-from . import Absent, Shown, Standard, class_name, fields, otherwise, real, surrogate
+from . import REAL_SHOWN, Absent, Shown, Standard, class_name, fields, otherwise, real, surrogate
 
 _CODES = {code: array.array(code).itemsize for code in "bBhHiIlLqQfdu"}
 
@@ -92,6 +92,14 @@ def _whole(f: Any) -> bytes:
     return data
 
 
+def _held(view: Any) -> Any:
+    """The fields of a memoryview that was not released."""
+    f = fields(view)
+    if f.get("released"):
+        raise ValueError("operation forbidden on released memoryview object")
+    return f
+
+
 @surrogate("memoryview")
 class MemoryView(Standard):
     """data has the items in the order of tobytes()."""
@@ -99,9 +107,7 @@ class MemoryView(Standard):
     __slots__ = ()
 
     def _view(self) -> memoryview:
-        f = fields(self)
-        if f.get("released"):
-            raise ValueError("operation forbidden on released memoryview object")
+        f = _held(self)
         shape = list(f.get("shape") or ())
         data = _whole(f)
         form = f.get("format") or "B"
@@ -126,20 +132,18 @@ class MemoryView(Standard):
 
     @property
     def shape(self) -> Any:
-        return tuple(fields(self)["shape"])
+        return tuple(_held(self)["shape"])
 
     @property
     def strides(self) -> Any:
-        return tuple(fields(self)["strides"])
+        return tuple(_held(self)["strides"])
 
     @property
     def suboffsets(self) -> Any:
-        return tuple(fields(self).get("suboffsets") or ())
+        return tuple(_held(self).get("suboffsets") or ())
 
     def __len__(self) -> int:
-        f = fields(self)
-        if f.get("released"):
-            raise ValueError("operation forbidden on released memoryview object")
+        f = _held(self)
         return f["shape"][0] if f.get("ndim") else 1
 
     def __getitem__(self, key: Any) -> Any:
@@ -280,3 +284,20 @@ class Random(Standard):
         ref = ref_of(self)
         name = ref.graph.classes.name(ref.rec.type)
         return "<%s object at %#x>" % (name or class_name(self), ref.rec.addr)
+
+
+def _placed(value: Any) -> str:
+    """The repr that is not told by the value: where it was."""
+    from ..render import graph_of
+
+    graph = graph_of(value)
+    rec = graph.record(graph.address(value)) if graph is not None else None
+    if rec is None:
+        return repr(value)
+    if isinstance(value, struct.Struct) and graph.python >= (3, 13):
+        return "Struct(%r)" % value.format
+    return "<%s object at %#x>" % (graph.classes.name(rec.type), rec.addr)
+
+
+for _type in (struct.Struct, random.Random):
+    REAL_SHOWN[_type] = _placed

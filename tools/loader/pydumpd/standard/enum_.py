@@ -4,6 +4,7 @@
 from typing import Any, Dict, Tuple
 
 from ..marks import Placeholder, printable
+from ..meta import refuse
 from ..refs import ref_of
 from . import surrogate
 from .written import Written, defined, function_home, name_of, own, python_of, text_of
@@ -37,6 +38,8 @@ def value_of(obj: Any) -> Any:
 @surrogate("enum.Enum")
 class Member(Written):
     __slots__ = ()
+    #: Of members that are str or int as well: before the methods of these.
+    _first = ("__str__", "__format__")
 
     @property
     def name(self) -> Any:
@@ -57,19 +60,50 @@ class Member(Written):
     def __str__(self) -> str:
         from ..surrogates import storage_base
 
-        where, _ = _str_function(self)
+        where, function = _method(self, "__str__")
+        if where == "enum" and function == "global_str":
+            return _global_str(self)
         if where == "enum":
             return "%s.%s" % (printable(name_of(self)), own(self, "_name_"))
         base = storage_base(type(self))
-        if where == "" and base in (int, str, float):
+        if where == "" and function != "object" and base in (int, str, float):
             return base.__repr__(self) if base is not str else str.__str__(self)  # type: ignore
-        return text_of(self)
+        if where in ("", "enum"):
+            return text_of(self)
+        raise refuse("%s.__str__()" % name_of(self))
+
+    def __format__(self, spec: str) -> str:
+        from ..surrogates import storage_base
+
+        where, _ = _method(self, "__format__")
+        base = storage_base(type(self))
+        if where == "enum" and python_of(self) < (3, 11) and base in (int, str, float):
+            if _method(self, "__str__")[0] == "enum":
+                return base(value_of(self)).__format__(spec)  # type: ignore
+        if where == "" and base is not None:
+            return base.__format__(self, spec)
+        if where in ("", "enum"):
+            return str(self).__format__(spec)
+        raise refuse("%s.__format__()" % name_of(self))
 
 
-def _str_function(obj: Any) -> Tuple[str, str]:
+def _method(obj: Any, name: str) -> Tuple[str, str]:
+    """The module of a function that a class of the dump has, and its name; of
+    what C code has, no module, and the type whose it is."""
     ref = ref_of(obj)
-    _, at = defined(ref.graph, ref.rec.type, "__str__")
-    return function_home(ref.graph, at)
+    _, at = defined(ref.graph, ref.rec.type, name)
+    rec = ref.graph.record(at)
+    if rec is None or rec.kind.name != "function":
+        return "", ref.graph.classes.name(rec.field("owner")) if rec is not None else ""
+    return function_home(ref.graph, at)[0], ref.graph.string(rec.field("name")) or ""
+
+
+def _global_str(obj: Any) -> str:
+    """What enum.global_str gives: the name alone."""
+    name = own(obj, "_name_")
+    if name is None:
+        return "%s(%s)" % (printable(name_of(obj)), text_of(value_of(obj)))
+    return printable(str(name))
 
 
 @surrogate("enum.Flag")
@@ -94,8 +128,8 @@ class FlagMember(Member):
         return "<%s.%s: %r>" % (cls, "|".join(_decomposed(self, value)), value)
 
     def __str__(self) -> str:
-        where, _ = _str_function(self)
-        if where != "enum":
+        where, function = _method(self, "__str__")
+        if where != "enum" or function == "global_str":
             return Member.__str__(self)
         value, name, cls = value_of(self), own(self, "_name_"), printable(name_of(self))
         if name is not None:
@@ -150,8 +184,9 @@ def _decomposed(obj: Any, value: int) -> Tuple[str, ...]:
         v = graph.get(graph.attributes(rec).get("_value_", 0)) if rec is not None else None
         if type(v) is int:
             flags.append((v, name))
-    if value < 0:
-        return (str(value),)
+    if value < 0:  # all that are in it
+        within = [printable(name) for v, name in sorted(set(flags), reverse=True) if v & value == v]
+        return tuple(name for name in within if name) or (str(value),)
     found, rest = [], value
     for v, name in sorted(set(flags), reverse=True):
         if v and v & rest == v:

@@ -108,7 +108,9 @@ class FileIO(_File):
             return "xb+" if f["readable"] else "xb"
         if f["appending"]:
             return "ab+" if f["readable"] else "ab"
-        return ("rb+" if plus else "rb") if f["readable"] else "wb"
+        if plus:
+            return "wb+" if f.get("truncate") else "rb+"  # 3.15 tells them apart
+        return "rb" if f["readable"] else "wb"
 
     def readable(self) -> bool:
         """Whether it was opened for reading."""

@@ -204,8 +204,10 @@ class Tee(Left):
         while at and at not in seen:
             seen.add(at)
             block = graph.get(at)
-            yield from islice(iter(block), index, None)
-            index, inner = 0, fields(block)
+            inner = fields(block)
+            # Before the first value is taken it is no record with items.
+            yield from islice(map(graph.get, ref_of(block).rec.rest()), index, None)
+            index = 0
             at = inner.ref("nextlink")
             if not at:
                 yield from left(inner["it"])

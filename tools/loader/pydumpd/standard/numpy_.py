@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
 from ..marks import NotDumpedError, describe
 from ..refs import Ref, ref_of
-from . import Standard, class_name, fields, surrogate
+from . import Shown, Standard, class_name, fields, own, surrogate
 from .numpy_array import Array, real_array
 from .numpy_dtype import TYPES, Dtype, Field
 from .numpy_text import array_repr, array_str
@@ -401,6 +401,42 @@ class Matrix(NdArray):
     """Two-dimensional, with a name of its own."""
 
     __slots__ = ()
+
+
+@surrogate("numpy.ma.core.MaskedArray", "numpy.ma.MaskedArray")
+class MaskedArray(NdArray):
+    """Its items, masked or not, are those of `data`; nothing is said here of
+    what it makes of them."""
+
+    __slots__ = ()
+
+    @property
+    def data(self) -> Any:
+        """The array without its mask."""
+        return array_of(ref_of(self))
+
+    @property
+    def mask(self) -> Any:
+        """What is masked."""
+        return own(self, "_mask")
+
+    def _shown(self) -> Any:
+        parts = [("data=", MaskedArray.data.fget(self)), ("mask=", own(self, "_mask"))]  # type: ignore
+        return Shown("masked_array(", iter(parts), ")", len(parts))
+
+
+def _of_masked(name: str) -> Callable[..., Any]:
+    def refused(self: Any, *args: Any, **keys: Any) -> Any:
+        raise NotDumpedError("%s of a masked array is not done here: see its data and mask" % name)
+
+    return refused
+
+
+for _name in dir(NdArray):
+    if _name in vars(NdArray) and callable(vars(NdArray)[_name]) and _name not in (
+        "_shown", "__len__",
+    ):  # fmt: skip
+        setattr(MaskedArray, _name, _of_masked(_name))
 
 
 @surrogate("numpy.rec.recarray", "numpy.recarray")

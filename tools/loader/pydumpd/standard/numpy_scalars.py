@@ -3,7 +3,7 @@
 
 import operator
 import struct
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from ..marks import NotDumpedError
 from ..refs import Ref, ref_of
@@ -93,15 +93,67 @@ def _binary(op: Callable[[Any, Any], Any], swap: bool) -> Callable[[Any, Any], A
     def compute(self: Any, other: Any) -> Any:
         a, b = self.item(), _plain(other)
         try:
-            return op(b, a) if swap else op(a, b)
+            result = op(b, a) if swap else op(a, b)
         except TypeError:
             return NotImplemented
+        if not (_holds(self, result) or (isinstance(other, _Scalar) and _holds(other, result))):
+            raise NotDumpedError("what numpy makes of that is not known here: take x.item()")
+        return result
 
     return compute
 
 
+def _holds(scalar: Any, result: Any) -> bool:
+    """Whether numpy's result, of the type of that scalar, is that of its value."""
+    if isinstance(scalar, Integer):
+        if not isinstance(result, int):
+            return True  # a division gives a float of 64 bits
+        bits = 8 * fields(scalar)["itemsize"] if "itemsize" in fields(scalar) else _bits(scalar)
+        low = 0 if class_name(scalar)[:1] == "u" else -(1 << (bits - 1))
+        return low <= result < low + (1 << bits)
+    if isinstance(scalar, Bool):
+        return isinstance(result, bool)
+    if isinstance(scalar, (Float16, Float32)) and isinstance(result, float):
+        return result != result or _short(scalar, result) == result  # needs no rounding
+    return not isinstance(scalar, (Float16, Float32, Complex64))
+
+
+def _short(scalar: Any, value: float) -> Optional[float]:
+    """The float as one of a scalar's type; None when it is too large for that."""
+    code = "<e" if isinstance(scalar, Float16) else "<f"
+    try:
+        return struct.unpack(code, struct.pack(code, value))[0]
+    except OverflowError:
+        return None
+
+
+def _bits(scalar: Any) -> int:
+    name = class_name(scalar)
+    digits = name.lstrip("uint")
+    if digits.isdigit():
+        return int(digits)
+    return {"byte": 8, "short": 16, "intc": 32}.get(name.lstrip("u"), 64)
+
+
+def _compared(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compare(self: Any, other: Any) -> Any:
+        a, b = self.item(), _plain(other)
+        try:
+            result = op(a, b)
+        except TypeError:
+            return NotImplemented
+        if isinstance(self, (Float16, Float32)) and type(other) is float:
+            # From 2.0 on a float is one of as few bits.
+            short = _short(self, other)
+            if short is not None and op(a, short) != result:
+                raise NotDumpedError("what numpy makes of that depends on its version")
+        return result
+
+    return compare
+
+
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(_Scalar, "__%s__" % _name, _binary(getattr(operator, _name), False))
+    setattr(_Scalar, "__%s__" % _name, _compared(getattr(operator, _name)))
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor"):
     _op = getattr(operator, _name)
     setattr(_Scalar, "__%s__" % _name.strip("_"), _binary(_op, False))
@@ -329,6 +381,9 @@ class Float64(_OfBuiltin):
         text = float.__repr__(self)  # type: ignore
         return "np.float64(%s)" % text if _new_style(ref_of(self)) else text
 
+    def __str__(self) -> str:
+        return float.__repr__(self)  # type: ignore
+
 
 class Complex128(_OfBuiltin):
     """numpy.complex128"""
@@ -338,6 +393,9 @@ class Complex128(_OfBuiltin):
     def _shown(self) -> str:
         text = complex_text(complex(self), 8)  # type: ignore
         return "np.complex128(%s)" % text.strip("()") if _new_style(ref_of(self)) else text
+
+    def __str__(self) -> str:
+        return complex_text(complex(self), 8)  # type: ignore
 
 
 def _make_float(ref: Ref, cls: type) -> Any:

@@ -514,6 +514,8 @@ class ExtensionArray(Valued):
     def __eq__(self, other: Any) -> Any:
         if isinstance(other, (list, tuple)):
             return self.tolist() == list(other)
+        if hasattr(type(other), "tolist"):
+            return [a == b for a, b in zip(self.tolist(), other.tolist())]
         return [v == other for v in self.tolist()]
 
     __hash__ = None  # type: ignore

@@ -16,6 +16,18 @@ def _resolution(ref: Ref, name: str) -> str:
     return UNITS[number] if isinstance(number, int) and 0 <= number < len(UNITS) else "ns"
 
 
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+
+
+def _nanoseconds(ticks: int, unit: str) -> int:
+    if ticks == NAT:
+        return ticks
+    n = ticks * _NANOSECONDS[unit]
+    if not -(1 << 63) <= n < 1 << 63:
+        raise OverflowError("too many nanoseconds for 64 bits")
+    return n
+
+
 class Timestamp(Standard):
     """A Timestamp of the program."""
 
@@ -29,8 +41,8 @@ class Timestamp(Standard):
 
     @property
     def value(self) -> int:
-        """Ticks since 1970."""
-        return fields(self)["_value"]
+        """Nanoseconds since 1970."""
+        return _nanoseconds(fields(self)["_value"], _resolution(ref_of(self), "_creso"))
 
     @property
     def year(self) -> int:
@@ -79,8 +91,9 @@ class Timedelta(Standard):
 
     @property
     def value(self) -> int:
-        """Ticks."""
-        return fields(self)["_value"]
+        """Nanoseconds."""
+        span = self._span()
+        return _nanoseconds(span.value, span.unit)
 
     def to_pytimedelta(self) -> Any:
         """Without nanoseconds."""

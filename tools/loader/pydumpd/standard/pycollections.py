@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Containers that are written in Python: collections, weakref, os.environ."""
 
+import collections
 import itertools
+import operator
 import os
 from typing import Any, Dict, Iterator, List, Tuple
 
+from ..meta import refuse
 from ..refs import ref_of
 from ..render import Shown
 from . import surrogate
@@ -12,7 +15,9 @@ from .written import (
     Written,
     address,
     call_shown,
+    defined,
     full_name_of,
+    function_home,
     known,
     name_of,
     own,
@@ -187,6 +192,23 @@ class Counter(Written):
         pairs = sorted(dict.items(self), key=_count, reverse=True)  # type: ignore
         return pairs if n is None else pairs[: max(n, 0)]
 
+    def __eq__(self, other: Any) -> Any:
+        if self is other:
+            return True
+        if not isinstance(other, dict) or not _is_own(self, "__eq__"):
+            return dict.__eq__(self, other)  # type: ignore
+        if not isinstance(other, (Counter, collections.Counter)):
+            return NotImplemented
+        # From 3.10 on what is not in one counts as none.
+        mine, others = _real(self), _real(other)
+        return all(mine[key] == others[key] for key in [*mine, *others])
+
+    def __ne__(self, other: Any) -> Any:
+        equal = Counter.__eq__(self, other)
+        return equal if equal is NotImplemented else not equal
+
+    __hash__ = None  # type: ignore
+
     def elements(self) -> Iterator[Any]:
         """Each element as often as it was counted."""
         return itertools.chain.from_iterable(
@@ -206,6 +228,34 @@ class Counter(Written):
         except (TypeError, LookupError):  # counts that cannot be ordered
             pass
         return Shown(name_of(self) + "({", iter(pairs), "})", len(pairs), pairs=True)
+
+
+def _real(value: Any) -> Any:
+    return collections.Counter(dict(dict.items(value)))
+
+
+def _is_own(obj: Any, name: str) -> bool:
+    """Whether a method is that of collections, not of a class of the program."""
+    ref = ref_of(obj)
+    return function_home(ref.graph, defined(ref.graph, ref.rec.type, name)[1])[0] == "collections"
+
+
+def _operator(name: str) -> Any:
+    def operate(self: Any, *others: Any) -> Any:
+        ref = ref_of(self)
+        if not defined(ref.graph, ref.rec.type, name)[1]:
+            return NotImplemented
+        if not _is_own(self, name):
+            raise refuse("%s.%s()" % (name_of(self), name))
+        if not all(isinstance(o, (Counter, collections.Counter)) for o in others):
+            return NotImplemented
+        return getattr(operator, name)(*map(_real, (self, *others)))
+
+    return operate
+
+
+for _name in "add sub or and xor le lt ge gt pos neg".split():
+    setattr(Counter, "__%s__" % _name, _operator("__%s__" % _name))
 
 
 def _count(pair: Tuple[Any, Any]) -> Any:
