@@ -49,8 +49,9 @@ struct pyd_capture {
 	int *fds;   /* those in files, once each */
 	size_t nfds;
 	struct pyd_capture_stats stats;
-	uint64_t planned; /* bytes, before the stop */
-	size_t used;	  /* of the last chunk, bytes */
+	uint64_t planned;	    /* bytes, before the stop */
+	struct pyd_bulk_crew *crew; /* NULL: none */
+	size_t used;		    /* of the last chunk, bytes */
 	uint64_t deadline_ns;
 	uint8_t taken;
 };
@@ -285,6 +286,8 @@ static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 	code = pyd_copy_chunk(&c->parts, (size_t)want, true, err);
 	if (!code)
 		code = open_files(c, err);
+	if (!code)
+		c->crew = pyd_bulk_crew_create(bytes);
 	return code;
 }
 
@@ -404,8 +407,8 @@ static enum pyd_code take_runs(struct pyd_capture *c, uint64_t bytes,
 	enum pyd_code code = place(c, bytes, &pieces, &n, err);
 
 	if (!code)
-		code = pyd_bulk_read(c->p, pieces, n, c->deadline_ns, &bad,
-				     err);
+		code = pyd_bulk_read(c->p, pieces, n, c->deadline_ns, c->crew,
+				     &bad, err);
 	/* Pairs; none reaches beyond its piece. */
 	if (bad.len)
 		qsort(bad.data, bad.len / 2, 2 * sizeof(*bad.data), by_start);
@@ -501,6 +504,8 @@ enum pyd_code pyd_capture_target(struct pyd_capture *c, struct pyd_target **ret,
 {
 	enum pyd_code code = add_rest(c, err);
 
+	pyd_bulk_crew_destroy(c->crew);
+	c->crew = NULL;
 	if (code)
 		return code;
 	pyd_copy_trim(&c->parts, c->used);
@@ -521,6 +526,7 @@ void pyd_capture_destroy(struct pyd_capture *c)
 		close(c->fds[i]);
 	free(c->fds);
 	free(c->files);
+	pyd_bulk_crew_destroy(c->crew);
 	pyd_maps_deinit(&c->file_maps);
 	pyd_copy_parts_deinit(&c->parts);
 	pyd_vec_deinit(&c->unread);

@@ -375,6 +375,7 @@ static void kept_destroy(struct pyd_target *t)
 	free(k->wants);
 	free(k->want_buckets);
 	free(k->pieces);
+	pyd_bulk_crew_destroy(k->crew);
 	free(k->buckets);
 	free(k->base.windows);
 	free(k->late);
@@ -459,6 +460,8 @@ void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 	free(k->late);
 	k->late = NULL;
 	k->notes = k->planned = false;
+	pyd_bulk_crew_destroy(k->crew);
+	k->crew = NULL;
 	pyd_kept_forget(k);
 }
 

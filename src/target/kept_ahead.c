@@ -152,7 +152,9 @@ void pyd_target_kept_plan(struct pyd_target *t)
 	sort_wants(k);
 	for (size_t i = 0; i < k->nwants; i++)
 		plan_pages(k, k->wants[i].number, k->wants[i].pages, &likely);
-	/* No page is to be made while the process stands. */
+	/* No page or thread is to be made while the process stands. */
+	pyd_bulk_crew_destroy(k->crew);
+	k->crew = pyd_bulk_crew_create(k->bytes);
 	if (k->used)
 		(void)madvise(k->data, k->used * PYD_KEPT_BLOCK,
 			      MADV_POPULATE_WRITE);
@@ -198,8 +200,8 @@ bool pyd_target_kept_ahead(struct pyd_target *t, const struct pyd_process *p,
 
 	k->planned = false;
 	if (ok && k->npieces)
-		ok = !pyd_bulk_read(p, k->pieces, k->npieces, until_ns, &bad,
-				    &ignored);
+		ok = !pyd_bulk_read(p, k->pieces, k->npieces, until_ns, k->crew,
+				    &bad, &ignored);
 	if (!ok)
 		pyd_kept_forget(k);
 	/* What could not be read is looked at once more, for the reason. */

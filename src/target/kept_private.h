@@ -60,6 +60,7 @@ struct pyd_kept {
 	struct pyd_piece *pieces;
 	size_t npieces, pieces_cap;
 	bool planned;
+	struct pyd_bulk_crew *crew; /* for them; NULL: none */
 };
 
 /* -- kept.c -- */

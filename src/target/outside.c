@@ -114,7 +114,7 @@ static enum pyd_code read_pages(const struct pyd_process *p,
 			};
 			at += len;
 		}
-	code = pyd_bulk_read(p, v, n, 0, bad, err);
+	code = pyd_bulk_read(p, v, n, 0, NULL, bad, err);
 	free(v);
 	return code;
 }
