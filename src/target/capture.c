@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "target/capture.h"
-
 #include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,11 +7,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "target/bulk.h"
+#include "target/capture_private.h"
 #include "target/cgroup.h"
-#include "target/copy.h"
 #include "target/outside.h"
-#include "target/pagemap.h"
 
 #define MIB ((uint64_t)1 << 20)
 
@@ -21,157 +17,6 @@ enum {
 	MAX_FILES = 256,
 	REST_CACHE = 16 << 20,
 };
-
-/* Writable private file mappings up to this size are taken whole: the program
- * may write to a page right after it runs again. In larger ones (a copy-on-
- * write numpy file) only what was written. */
-#define WHOLE_FILE_LIMIT (64 * MIB)
-/* Without a page map, larger anonymous regions than this are mostly empty
- * reservations; reading them would fill the target's page tables. */
-#define BLIND_LIMIT (4096 * MIB)
-
-struct capture_run {
-	pyd_addr start;
-	pyd_addr end;
-};
-
-struct pyd_capture {
-	struct pyd_process *p;
-	struct pyd_pagemap pm;
-	struct pyd_page_runs pages; /* of one region, reused */
-	struct capture_run *runs;   /* of all regions */
-	size_t nruns;
-	size_t cap;
-	struct pyd_copy_parts parts;
-	struct pyd_vec unread; /* pairs; other than guard pages */
-	struct pyd_maps file_maps;
-	int *files; /* by region of file_maps, -1: none */
-	int *fds;   /* those in files, once each */
-	size_t nfds;
-	struct pyd_capture_stats stats;
-	uint64_t planned;	    /* bytes, before the stop */
-	struct pyd_bulk_crew *crew; /* NULL: none */
-	size_t used;		    /* of the last chunk, bytes */
-	uint64_t deadline_ns;
-	uint8_t taken;
-};
-
-/* -- what to take -- */
-
-static bool wanted(const struct pyd_region *r)
-{
-	return r->prot & PYD_PROT_R && !(r->prot & PYD_PROT_SHARED) &&
-	       (r->inode || pyd_region_is_anonymous(r)) &&
-	       !pyd_region_is_device(r);
-}
-
-static enum pyd_code add_run(struct pyd_capture *c, pyd_addr start,
-			     pyd_addr end, struct pyd_err *err)
-{
-	struct capture_run *last = c->nruns ? &c->runs[c->nruns - 1] : NULL;
-
-	if (start >= end)
-		return PYD_OK;
-	if (last && last->end == start) {
-		last->end = end;
-		return PYD_OK;
-	}
-	if (c->nruns == c->cap) {
-		size_t cap = c->cap ? c->cap * 2 : 4096;
-		struct capture_run *v = realloc(c->runs, cap * sizeof(*v));
-
-		if (!v)
-			return pyd_err_set(err, PYD_NOMEM, "out of memory");
-		c->runs = v;
-		c->cap = cap;
-	}
-	c->runs[c->nruns++] = (struct capture_run) { start, end };
-	return PYD_OK;
-}
-
-static enum pyd_code add_unread(struct pyd_capture *c, pyd_addr start,
-				pyd_addr end, struct pyd_err *err)
-{
-	enum pyd_code code = pyd_copy_add_bad(&c->parts, start, end, err);
-
-	if (!code)
-		code = pyd_vec_reserve(&c->unread, 2, err);
-	if (code)
-		return code;
-	c->unread.data[c->unread.len++] = start;
-	c->unread.data[c->unread.len++] = end;
-	c->stats.unreadable += end - start;
-	return PYD_OK;
-}
-
-/* Without the page map: all of it, or nothing. */
-static enum pyd_code plan_blind(struct pyd_capture *c,
-				const struct pyd_region *r, struct pyd_err *err)
-{
-	uint64_t limit = r->inode ? WHOLE_FILE_LIMIT : BLIND_LIMIT;
-
-	if (r->inode && !(r->prot & PYD_PROT_W))
-		return PYD_OK;
-	if (r->end - r->start > limit)
-		return add_unread(c, r->start, r->end, err);
-	return add_run(c, r->start, r->end, err);
-}
-
-static enum pyd_code plan_region(struct pyd_capture *c,
-				 const struct pyd_region *r,
-				 struct pyd_err *err)
-{
-	if (r->inode && r->prot & PYD_PROT_W &&
-	    r->end - r->start <= WHOLE_FILE_LIMIT)
-		return add_run(c, r->start, r->end, err);
-
-	c->pages.n = 0;
-	c->pm.want_file = r->inode != 0;
-
-	enum pyd_code code =
-		pyd_pagemap_scan(&c->pm, r->start, r->end, &c->pages, err);
-
-	if (code == PYD_PERM || code == PYD_LIMIT) {
-		c->stats.no_pagemap |= code == PYD_PERM;
-		return plan_blind(c, r, err);
-	}
-	if (code)
-		return code;
-	for (size_t i = 0; !code && i < c->pages.n; i++) {
-		const struct pyd_page_run *p = &c->pages.v[i];
-
-		if (p->guard && !r->inode)
-			code = pyd_copy_add_bad(&c->parts, p->start, p->end,
-						err);
-		else if (!p->guard && !p->zero && !(r->inode && p->file))
-			code = add_run(c, p->start, p->end, err);
-	}
-	return code;
-}
-
-static enum pyd_code plan(struct pyd_capture *c, const struct pyd_maps *maps,
-			  uint64_t *ret_bytes, struct pyd_err *err)
-{
-	uint64_t bytes = 0;
-
-	c->nruns = 0;
-	pyd_vec_clear(&c->parts.bad);
-	pyd_vec_clear(&c->unread);
-	c->stats = (struct pyd_capture_stats) { 0 };
-	for (size_t i = 0; i < maps->n; i++) {
-		if (!wanted(&maps->regions[i]))
-			continue;
-
-		enum pyd_code code = plan_region(c, &maps->regions[i], err);
-
-		if (code)
-			return code;
-	}
-	for (size_t i = 0; i < c->nruns; i++)
-		bytes += c->runs[i].end - c->runs[i].start;
-	*ret_bytes = bytes;
-	return PYD_OK;
-}
 
 /* -- preparing -- */
 
@@ -208,7 +53,7 @@ enum pyd_code pyd_capture_estimate(struct pyd_process *p, uint64_t *ret_bytes,
 		return code;
 	code = pyd_maps_read(p->pid, &maps, err);
 	if (!code)
-		code = plan(c, &maps, ret_bytes, err);
+		code = pyd_capture_plan(c, &maps, ret_bytes, err);
 	pyd_maps_deinit(&maps);
 	pyd_capture_destroy(c);
 	return code;
@@ -218,7 +63,7 @@ enum pyd_code pyd_capture_estimate(struct pyd_process *p, uint64_t *ret_bytes,
  * be read when the process is gone. Best effort. */
 static enum pyd_code open_files(struct pyd_capture *c, struct pyd_err *err)
 {
-	const struct pyd_maps *m = &c->file_maps;
+	const struct pyd_maps *m = &c->before;
 
 	c->files = malloc((m->n + 1) * sizeof(*c->files));
 	c->fds = malloc(MAX_FILES * sizeof(*c->fds));
@@ -260,10 +105,16 @@ uint64_t pyd_capture_memory(void)
 static enum pyd_code prepare(struct pyd_capture *c, struct pyd_err *err)
 {
 	uint64_t bytes;
-	enum pyd_code code = pyd_maps_read(c->p->pid, &c->file_maps, err);
+	enum pyd_code code = pyd_maps_text(c->p->pid, &c->text, err);
 
 	if (!code)
-		code = plan(c, &c->file_maps, &bytes, err);
+		code = pyd_maps_parse((const char *)c->text.data, c->text.len,
+				      &c->before, err);
+	if (!code)
+		code = pyd_capture_plan(c, &c->before, &bytes, err);
+	/* For the text as it will be. */
+	if (!code)
+		code = pyd_buf_reserve(&c->now, c->text.len + 16384, err);
 	if (code)
 		return code;
 
@@ -415,7 +266,8 @@ static enum pyd_code take_runs(struct pyd_capture *c, uint64_t bytes,
 	if (!code)
 		code = add_segments(c, pieces, n, &bad, err);
 	for (size_t i = 0; i + 1 < bad.len && !code; i += 2)
-		code = add_unread(c, bad.data[i], bad.data[i + 1], err);
+		code = pyd_capture_add_unread(c, bad.data[i], bad.data[i + 1],
+					      err);
 	pyd_vec_deinit(&bad);
 	free(pieces);
 	return code;
@@ -430,11 +282,11 @@ static int *files_by_region(const struct pyd_capture *c)
 	for (size_t i = 0; files && i < m->n; i++) {
 		const struct pyd_region *r = &m->regions[i];
 		const struct pyd_region *q = pyd_regions_find(
-			c->file_maps.regions, c->file_maps.n, r->start);
+			c->before.regions, c->before.n, r->start);
 
 		files[i] = -1;
 		if (r->inode && q && q->inode == r->inode && q->dev == r->dev)
-			files[i] = c->files[q - c->file_maps.regions];
+			files[i] = c->files[q - c->before.regions];
 	}
 	return files;
 }
@@ -478,6 +330,24 @@ void pyd_capture_deadline(struct pyd_capture *c, uint64_t ns)
 	c->deadline_ns = ns;
 }
 
+/* Most often nothing has changed, and there is nothing to parse. */
+static enum pyd_code take_maps(struct pyd_capture *c, struct pyd_err *err)
+{
+	enum pyd_code code = pyd_maps_text(c->p->pid, &c->now, err);
+
+	if (code)
+		return code;
+	c->same = c->now.len == c->text.len &&
+		  !memcmp(c->now.data, c->text.data, c->now.len);
+	if (c->same)
+		return PYD_OK;
+	if (!c->now.len)
+		return pyd_err_set(err, PYD_GONE, "process %d has no memory",
+				   c->p->pid);
+	return pyd_maps_parse((const char *)c->now.data, c->now.len,
+			      &c->parts.maps, err);
+}
+
 enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_err *err)
 {
 	uint64_t begin = pyd_now_ns();
@@ -487,10 +357,11 @@ enum pyd_code pyd_capture_take(struct pyd_capture *c, struct pyd_err *err)
 		return pyd_err_set(err, PYD_USAGE, "taken already");
 	c->taken = 1;
 
-	enum pyd_code code = pyd_maps_read(c->p->pid, &c->parts.maps, err);
+	enum pyd_code code = take_maps(c, err);
 
 	if (!code)
-		code = plan(c, &c->parts.maps, &bytes, err);
+		code = pyd_capture_plan(
+			c, c->same ? &c->before : &c->parts.maps, &bytes, err);
 	if (!code)
 		code = take_runs(c, bytes, err);
 	c->stats.begin_ns = begin;
@@ -502,8 +373,15 @@ enum pyd_code pyd_capture_target(struct pyd_capture *c, struct pyd_target **ret,
 				 struct pyd_capture_stats *stats,
 				 struct pyd_err *err)
 {
-	enum pyd_code code = add_rest(c, err);
+	enum pyd_code code = PYD_OK;
 
+	if (c->same)
+		code = pyd_maps_parse((const char *)c->now.data, c->now.len,
+				      &c->parts.maps, err);
+	if (!code)
+		code = pyd_capture_check_files(c, err);
+	if (!code)
+		code = add_rest(c, err);
 	pyd_bulk_crew_destroy(c->crew);
 	c->crew = NULL;
 	if (code)
@@ -527,7 +405,10 @@ void pyd_capture_destroy(struct pyd_capture *c)
 	free(c->fds);
 	free(c->files);
 	pyd_bulk_crew_destroy(c->crew);
-	pyd_maps_deinit(&c->file_maps);
+	pyd_maps_deinit(&c->before);
+	pyd_buf_deinit(&c->text);
+	pyd_buf_deinit(&c->now);
+	free(c->file_runs);
 	pyd_copy_parts_deinit(&c->parts);
 	pyd_vec_deinit(&c->unread);
 	pyd_pagemap_close(&c->pm);

@@ -173,12 +173,17 @@ enum pyd_code pyd_maps_parse(const char *text, size_t len, struct pyd_maps *ret,
 	return PYD_OK;
 }
 
+enum pyd_code pyd_maps_text(pid_t pid, struct pyd_buf *ret, struct pyd_err *err)
+{
+	return pyd_procfs_read(pid, "maps", MAX_TEXT, ret, err);
+}
+
 enum pyd_code pyd_maps_read(pid_t pid, struct pyd_maps *ret,
 			    struct pyd_err *err)
 {
 	struct pyd_buf buf = { 0 };
 	struct pyd_maps m = { 0 };
-	enum pyd_code code = pyd_procfs_read(pid, "maps", MAX_TEXT, &buf, err);
+	enum pyd_code code = pyd_maps_text(pid, &buf, err);
 
 	if (!code)
 		code = pyd_maps_parse((const char *)buf.data, buf.len, &m, err);
@@ -200,6 +205,13 @@ void pyd_maps_deinit(struct pyd_maps *m)
 	free(m->regions);
 	free(m->text);
 	*m = (struct pyd_maps) { 0 };
+}
+
+bool pyd_region_is_same(const struct pyd_region *a, const struct pyd_region *b)
+{
+	return a->start == b->start && a->end == b->end && a->prot == b->prot &&
+	       a->inode == b->inode && a->dev == b->dev &&
+	       a->file_offset == b->file_offset;
 }
 
 const struct pyd_region *pyd_regions_find(const struct pyd_region *regions,

@@ -166,18 +166,21 @@ enum pyd_code pyd_process_check(const struct pyd_process *p,
 				   "process %d has ended, and its id was given "
 				   "to another",
 				   p->pid);
-	if (p->memfd >= 0 && p->probe) {
-		char byte;
-		ssize_t n = pread(p->memfd, &byte, 1, (off_t)p->probe);
+	return pyd_process_check_memory(p, err);
+}
 
-		/* 0 and not EIO: that address space is no more. */
-		if (!n)
-			return pyd_err_set(err, PYD_GONE,
-					   "process %d has ended or replaced "
-					   "itself by exec",
-					   p->pid);
-	}
-	return PYD_OK;
+enum pyd_code pyd_process_check_memory(const struct pyd_process *p,
+				       struct pyd_err *err)
+{
+	char byte;
+
+	/* 0 and not EIO: that address space is no more. */
+	if (p->memfd < 0 || !p->probe ||
+	    pread(p->memfd, &byte, 1, (off_t)p->probe))
+		return PYD_OK;
+	return pyd_err_set(err, PYD_GONE,
+			   "process %d has ended or replaced itself by exec",
+			   p->pid);
 }
 
 static void tracer_name(pid_t tracer, char *buf, size_t cap)

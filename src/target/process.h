@@ -44,6 +44,9 @@ PYD_MUST_CHECK enum pyd_code pyd_process_access(struct pyd_process *p,
  * pyd_process_access(). */
 PYD_MUST_CHECK enum pyd_code pyd_process_check(const struct pyd_process *p,
 					       struct pyd_err *err);
+/* Only whether its address space is still the one it was. PYD_GONE. */
+PYD_MUST_CHECK enum pyd_code pyd_process_check_memory(
+	const struct pyd_process *p, struct pyd_err *err);
 /* Accepts a zeroed or closed one. */
 void pyd_process_close(struct pyd_process *p);
 

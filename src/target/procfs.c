@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -249,6 +250,15 @@ static int by_value(const void *a, const void *b)
 	uint64_t y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+size_t pyd_procfs_count_tasks(pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	return stat(path, &st) || st.st_nlink < 3 ? 0 : st.st_nlink - 2;
 }
 
 enum pyd_code pyd_procfs_tasks(pid_t pid, struct pyd_vec *ret,

@@ -72,6 +72,9 @@ PYD_MUST_CHECK enum pyd_code pyd_procfs_status(pid_t pid, pid_t tid,
 /* Thread ids of the process, ascending, appended to ret (cleared first). */
 PYD_MUST_CHECK enum pyd_code pyd_procfs_tasks(pid_t pid, struct pyd_vec *ret,
 					      struct pyd_err *err);
+/* How many they are, by one call: links of the folder, which are two more
+ * (proc_task_getattr() of fs/proc/base.c). 0: not known. */
+size_t pyd_procfs_count_tasks(pid_t pid);
 
 /* A link such as "exe" or "ns/pid"; cut at cap - 1. */
 PYD_MUST_CHECK enum pyd_code pyd_procfs_link(pid_t pid, const char *name,

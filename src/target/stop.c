@@ -229,13 +229,45 @@ static enum pyd_code wait_from(struct pyd_stop *s, size_t first,
 	}
 }
 
+/* For what save_registers() gives, before any stands still: its pages too. */
+static enum pyd_code make_room(struct pyd_stop *s, struct pyd_err *err)
+{
+	size_t bytes = (s->n + 1) * sizeof(*s->threads.v);
+	struct pyd_thread *v = realloc(s->threads.v, bytes);
+
+	if (!v)
+		return pyd_err_set(err, PYD_NOMEM, "out of memory");
+	memset(v, 0, bytes);
+	s->threads.v = v;
+	return PYD_OK;
+}
+
+/* As many as have not ended, or not been waited for: none is new. */
+static bool are_all_known(const struct pyd_stop *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->v[i].state != PYD_TRACEE_GONE;
+	return n && pyd_procfs_count_tasks(s->p->pid) == n;
+}
+
 static enum pyd_code stop_rounds(struct pyd_stop *s, struct pyd_err *err)
 {
 	for (;;) {
 		size_t first = s->n;
 		size_t found;
-		enum pyd_code code = seize_new(s, &found, err);
+		enum pyd_code code;
 
+		if (first && are_all_known(s))
+			return PYD_OK;
+		code = seize_new(s, &found, err);
+		/* What is traced cannot be recycled any more: now it is
+		 * certain. */
+		if (!code && !first)
+			code = pyd_process_check(s->p, err);
+		if (!code)
+			code = make_room(s, err);
 		if (code)
 			return code;
 		/* Threads that run can start others; when all have stopped
@@ -255,9 +287,6 @@ static enum pyd_code save_registers(struct pyd_stop *s, struct pyd_err *err)
 {
 	struct pyd_threads *t = &s->threads;
 
-	t->v = calloc(s->n ? s->n : 1, sizeof(*t->v));
-	if (!t->v)
-		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	for (size_t i = 0; i < s->n; i++) {
 		struct pyd_tracee *e = &s->v[i];
 
@@ -378,9 +407,9 @@ static void *tracer(void *arg)
 	 * a hundredth of the processor. */
 	pyd_pace_hurry(s->opts.work && s->opts.work->brief, &t.old);
 	s->code = stop_rounds(s, &s->err);
-	/* What is traced cannot be recycled any more: now it is certain. */
+	/* It may have replaced itself since. */
 	if (!s->code)
-		s->code = pyd_process_check(s->p, &s->err);
+		s->code = pyd_process_check_memory(s->p, &s->err);
 	if (!s->code)
 		s->code = save_registers(s, &s->err);
 	if (s->opts.disarm)
@@ -464,6 +493,9 @@ enum pyd_code pyd_stop_all(const struct pyd_process *p,
 		pyd_pace_hurry(false, &s->old);
 	code = owned ? hold_by_owner(s, err) : start_tracer(s, err);
 	if (!code && !owned) {
+		/* The tracer does not inherit that. */
+		if (s->opts.work && s->opts.work->yields)
+			pyd_pace_yield();
 		await(s, PHASE_STOPPED);
 		code = s->code;
 		if (code && err)

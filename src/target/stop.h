@@ -62,6 +62,9 @@ struct pyd_stop_work {
 		    uint64_t begin_ns, pid_t snapshot);
 	void *ctx;
 	bool brief; /* all of it takes milliseconds */
+	/* Who calls pyd_stop_all() has nothing to do before the process runs
+	 * again, and lets it go first from then on (pyd_pace_yield()). */
+	bool yields;
 };
 
 struct pyd_stop_options {

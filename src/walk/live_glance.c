@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/pace.h"
 #include "target/kept.h"
 #include "target/maps.h"
 #include "walk/live_private.h"
@@ -53,14 +52,8 @@ static bool is_mapped_the_same(const struct pyd_target *t)
 	if (pyd_maps_read(t->pid, &now, &ignored))
 		return false;
 	same = now.n == t->nregions;
-	for (size_t i = 0; i < now.n && same; i++) {
-		const struct pyd_region *a = &now.regions[i];
-		const struct pyd_region *b = &t->regions[i];
-
-		same = a->start == b->start && a->end == b->end &&
-		       a->prot == b->prot && a->inode == b->inode &&
-		       a->dev == b->dev && a->file_offset == b->file_offset;
-	}
+	for (size_t i = 0; i < now.n && same; i++)
+		same = pyd_region_is_same(&now.regions[i], &t->regions[i]);
 	pyd_maps_deinit(&now);
 	return same;
 }
@@ -108,6 +101,7 @@ static enum pyd_code glance(struct pyd_live *s, struct pyd_err *err)
 		.run = look,
 		.ctx = s,
 		.brief = true,
+		.yields = true,
 	};
 	struct pyd_stop_options opts = s->opts->stop;
 	struct pyd_subject *base = &s->base;
@@ -126,8 +120,6 @@ static enum pyd_code glance(struct pyd_live *s, struct pyd_err *err)
 	if (code)
 		return code;
 	base->threads = pyd_stop_threads(s->stop);
-	/* It has the processors first. */
-	pyd_pace_yield();
 	if (has_all(s, &code, err)) {
 		pyd_target_kept_note(s->kept, false);
 		base->outside = s->outside.n ? &s->outside : NULL;

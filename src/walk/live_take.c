@@ -156,6 +156,7 @@ static enum pyd_code stop(struct pyd_live *s, struct pyd_err *err)
 		.brief = s->mode == PYD_CAPTURE_FORK || keeps(s) ||
 			 (s->mode == PYD_CAPTURE_COPY &&
 			  pyd_capture_planned(s->capture) < BRIEF_BYTES),
+		.yields = s->mode != PYD_CAPTURE_STOP,
 	};
 	struct pyd_stop_options opts = s->opts->stop;
 	enum pyd_code code;
