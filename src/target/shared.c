@@ -52,7 +52,8 @@ static bool read_rest(const struct pyd_process *p, const struct pyd_region *r,
 	struct pyd_vec bad = { 0 };
 	struct pyd_err ignored;
 	bool ok = have && piece.len < PAGE &&
-		  !pyd_bulk_read(p, &piece, 1, 0, NULL, &bad, &ignored) && !bad.len;
+		  !pyd_bulk_read(p, &piece, 1, 0, NULL, &bad, &ignored) &&
+		  !bad.len;
 
 	pyd_vec_deinit(&bad);
 	return ok;
