@@ -32,9 +32,10 @@ void pyd_target_kept_note(struct pyd_target *t, bool on);
 uint64_t pyd_target_kept_wanted(const struct pyd_target *t);
 /*
  * Right after an opening, and best before the process is stopped: gets ready to
- * read what is wanted and is no memory of a device.
+ * read what is wanted and is no memory of a device. stops: it will be stopped
+ * for that, and all processors are to read.
  */
-void pyd_target_kept_plan(struct pyd_target *t);
+void pyd_target_kept_plan(struct pyd_target *t, bool stops);
 /* After the plan: that too. False: there is no room. */
 PYD_MUST_CHECK bool pyd_target_kept_add(struct pyd_target *t, pyd_addr addr,
 					size_t len);

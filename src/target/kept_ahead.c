@@ -140,7 +140,7 @@ static void plan_pages(struct pyd_kept *k, uint64_t number, unsigned int pages,
 	}
 }
 
-void pyd_target_kept_plan(struct pyd_target *t)
+void pyd_target_kept_plan(struct pyd_target *t, bool stops)
 {
 	struct pyd_kept *k = (struct pyd_kept *)t;
 	const struct pyd_region *likely = NULL;
@@ -154,7 +154,7 @@ void pyd_target_kept_plan(struct pyd_target *t)
 		plan_pages(k, k->wants[i].number, k->wants[i].pages, &likely);
 	/* No page or thread is to be made while the process stands. */
 	pyd_bulk_crew_destroy(k->crew);
-	k->crew = pyd_bulk_crew_create(k->bytes);
+	k->crew = stops ? pyd_bulk_crew_create(k->bytes) : NULL;
 	if (k->used)
 		(void)madvise(k->data, k->used * PYD_KEPT_BLOCK,
 			      MADV_POPULATE_WRITE);

@@ -113,7 +113,7 @@ static enum pyd_code glance(struct pyd_live *s, struct pyd_err *err)
 	if (code)
 		return code;
 	pyd_target_kept_note(s->kept, true);
-	pyd_target_kept_plan(s->kept);
+	pyd_target_kept_plan(s->kept, true);
 	opts.work = &work;
 	s->code = PYD_OK;
 	code = pyd_stop_all(&s->process, &opts, &s->stop, err);

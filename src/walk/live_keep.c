@@ -87,7 +87,7 @@ static void *rehearse(void *arg)
 					  r->most_ns + (i ? 0 : first), &why);
 		if (!code) {
 			pyd_target_kept_note(s->kept, true);
-			pyd_target_kept_plan(s->kept);
+			pyd_target_kept_plan(s->kept, false);
 			(void)pyd_target_kept_ahead(s->kept, &s->process, 0);
 		}
 		if (!code)
@@ -150,7 +150,7 @@ bool pyd_live_keep(struct pyd_live *s, uint64_t end_ns)
 
 	s->code = pyd_live_open_kept(s, end_ns, 0, &s->err);
 	if (!s->code && s->rehearsal.done) {
-		pyd_target_kept_plan(s->kept);
+		pyd_target_kept_plan(s->kept, false);
 		(void)pyd_target_kept_ahead(s->kept, &s->process, end_ns);
 	}
 	if (!s->code)

@@ -301,7 +301,7 @@ Test(target_kept, ahead)
 	pyd_target_kept_open(t, live, 0, 0);
 	pyd_target_kept_note(t, true);
 	cr_assert_not(pyd_target_kept_ahead(t, &p, 0), "there is no plan");
-	pyd_target_kept_plan(t);
+	pyd_target_kept_plan(t, false);
 	cr_assert(pyd_target_kept_ahead(t, &p, 0));
 	cr_assert_eq(pyd_target_kept_bytes(t), 0);
 	cr_assert_eq(pyd_target_touch(t, at + 5, 3 * PAGE, &err), PYD_OK);
@@ -317,7 +317,7 @@ Test(target_kept, ahead)
 	cr_assert_eq(pyd_target_process_refresh(live, &err), PYD_OK);
 	pyd_target_kept_open(t, live, 0, 0);
 	pyd_target_kept_note(t, true);
-	pyd_target_kept_plan(t);
+	pyd_target_kept_plan(t, true);
 	cr_assert(pyd_target_kept_add(t, at + 52 * BLOCK + PAGE, PAGE + 1));
 	cr_assert(pyd_target_kept_add(t, at + 52 * BLOCK, 3 * PAGE));
 	cr_assert_not(pyd_target_kept_add(t, at, 40 * BLOCK));
@@ -350,7 +350,7 @@ Test(target_kept, ahead)
 	cr_assert_eq(pyd_target_kept_wanted(t), 8 * BLOCK + 7 * PAGE);
 	/* The time is over: nothing is read ahead. */
 	pyd_target_kept_open(t, live, 1, 0);
-	pyd_target_kept_plan(t);
+	pyd_target_kept_plan(t, true);
 	cr_assert_not(pyd_target_kept_ahead(t, &p, 1));
 	cr_assert_eq(pyd_target_kept_bytes(t), 0);
 	cr_assert_eq(pyd_target_read(t, at, &byte, 1, &err), PYD_BUSY);
