@@ -12,7 +12,7 @@
 #include "target/maps.h"
 #include "walk/live_private.h"
 
-enum { GLANCES = 3 };
+enum { GLANCES = 3, LONG_NS = 10000000 };
 
 bool pyd_live_may_glance(const struct pyd_live *s)
 {
@@ -140,11 +140,12 @@ enum pyd_code pyd_live_glance(struct pyd_live *s, struct pyd_err *err)
 {
 	struct pyd_err why = { 0 };
 	enum pyd_code code = PYD_OK;
+	uint64_t most = s->opts->stop.max_pause_ns;
 
 	for (int i = 0; i < GLANCES && !s->base.kept && !code; i++) {
-		/* --max-pause is for all of them. */
-		if (s->opts->stop.max_pause_ns &&
-		    s->stood_ns > s->opts->stop.max_pause_ns / 4)
+		/* --max-pause is for all of them; and a thread that sleeps in
+		 * the kernel, say, keeps the others waiting each time. */
+		if (s->stood_ns > LONG_NS || (most && s->stood_ns > most / 4))
 			break;
 		code = glance(s, &why);
 		if (!s->base.kept)
