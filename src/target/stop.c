@@ -17,8 +17,9 @@
 #include "target/fork.h"
 #include "target/tracee.h"
 
-/* Threads that run and are not stopped wait for a processor. */
-#define DEFAULT_TIMEOUT_MS 2000U
+/* Threads that run and are not stopped wait for a processor: at nice 19 on a
+ * machine with a load of ten a core that was more than 2 s. */
+#define DEFAULT_TIMEOUT_MS 5000U
 /* How long others stand still for one that sleeps in the kernel. */
 #define ASLEEP_NS 100000000U
 #define DETACH_TIMEOUT_NS 1000000000U

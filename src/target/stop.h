@@ -68,7 +68,7 @@ struct pyd_stop_work {
 };
 
 struct pyd_stop_options {
-	unsigned int timeout_ms;	    /* for threads that run; 0: 2000 */
+	unsigned int timeout_ms;	    /* for threads that run; 0: 5000 */
 	const struct pyd_stop_owner *owner; /* NULL: nobody */
 	const struct pyd_stop_work *work;   /* NULL: none; until it is run */
 	/* Whatever is done then, they are let go; 0: no bound. What a work does
