@@ -77,6 +77,8 @@ struct pyd_ctypes {
 	size_t n;
 	char **texts; /* names point into them */
 	size_t ntexts;
+	/* Built-in ones: some 250, of which a program has a dozen. */
+	struct pyd_ctype_paragraphs *builtin;
 };
 
 /* The descriptions of a user: a file, or a directory of *.types files; path
@@ -84,23 +86,33 @@ struct pyd_ctypes {
 PYD_MUST_CHECK enum pyd_code pyd_ctypes_load(const char *path,
 					     struct pyd_ctypes *ret,
 					     struct pyd_err *err);
-/* Adds the built-in descriptions for a version and build, and drops those that
- * are for others. Built-in ones come first: a user's own wins. */
+/* Adds the built-in descriptions for a version and build, which are parsed as
+ * they are found, and drops those that are for others. A user's own wins. */
 PYD_MUST_CHECK enum pyd_code pyd_ctypes_select(struct pyd_ctypes *c,
 					       uint32_t hex, unsigned int flags,
 					       struct pyd_err *err);
 void pyd_ctypes_deinit(struct pyd_ctypes *c);
 
-/* The description of the type with that tp_name and tp_basicsize, or NULL.
- * *ret_other (may be NULL) is true when there is one of another size. */
-const struct pyd_ctype *pyd_ctypes_find(const struct pyd_ctypes *c,
-					const char *name, int64_t basicsize,
-					bool *ret_other);
+/* The description of the type with that tp_name and tp_basicsize, or NULL;
+ * owned by c (may be NULL), and stays where it is. *ret_other is true when
+ * there is one of another size. */
+PYD_MUST_CHECK enum pyd_code pyd_ctypes_find(const struct pyd_ctypes *c,
+					     const char *name,
+					     int64_t basicsize,
+					     const struct pyd_ctype **ret,
+					     bool *ret_other,
+					     struct pyd_err *err);
 
 /* Parses one text and adds its types; where is what messages call it. */
 PYD_MUST_CHECK enum pyd_code pyd_ctypes_parse(struct pyd_ctypes *c,
 					      const char *where,
 					      const char *text, size_t len,
 					      struct pyd_err *err);
+/* What stands above the first type of a text, which it ends before: members
+ * hex_min, hex_max and flags. */
+PYD_MUST_CHECK enum pyd_code pyd_ctypes_parse_head(const char *where,
+						   const char *text, size_t len,
+						   struct pyd_ctype *ret,
+						   struct pyd_err *err);
 
 #endif

@@ -441,21 +441,18 @@ static enum pyd_code parse_line(struct parser *ps, struct pyd_err *err)
 	return code;
 }
 
-enum pyd_code pyd_ctypes_parse(struct pyd_ctypes *c, const char *where,
-			       const char *text, size_t len,
-			       struct pyd_err *err)
+static enum pyd_code parse(struct parser *ps, struct pyd_ctypes *c,
+			   const char *where, const char *text, size_t len,
+			   struct pyd_err *err)
 {
-	struct parser ps = {
-		.c = c,
-		.where = where,
-		.line_no = 0,
-		.hex_max = UINT32_MAX,
-		.flags = PYD_CTYPE_ANY,
-	};
 	char **texts;
 	char *copy;
 	enum pyd_code code;
 
+	ps->c = c;
+	ps->where = where;
+	ps->hex_max = UINT32_MAX;
+	ps->flags = PYD_CTYPE_ANY;
 	if (memchr(text, '\0', len))
 		return pyd_err_set(err, PYD_FORMAT, "%s: not a text file",
 				   where);
@@ -473,14 +470,44 @@ enum pyd_code pyd_ctypes_parse(struct pyd_ctypes *c, const char *where,
 		if (next)
 			*next++ = '\0';
 		copy[strcspn(copy, "\r")] = '\0';
-		ps.line = copy;
-		ps.line_no++;
-		code = parse_line(&ps, err);
+		ps->line = copy;
+		ps->line_no++;
+		code = parse_line(ps, err);
 		if (code)
 			return code;
 	}
-	if (ps.hex_min > ps.hex_max)
+	if (ps->hex_min > ps->hex_max)
 		return pyd_err_set(err, PYD_FORMAT,
 				   "%s: hex_min is above hex_max", where);
-	return close_type(&ps, err);
+	return close_type(ps, err);
+}
+
+enum pyd_code pyd_ctypes_parse(struct pyd_ctypes *c, const char *where,
+			       const char *text, size_t len,
+			       struct pyd_err *err)
+{
+	struct parser ps = { 0 };
+
+	return parse(&ps, c, where, text, len, err);
+}
+
+enum pyd_code pyd_ctypes_parse_head(const char *where, const char *text,
+				    size_t len, struct pyd_ctype *ret,
+				    struct pyd_err *err)
+{
+	struct parser ps = { 0 };
+	struct pyd_ctypes none = { 0 };
+	enum pyd_code code = parse(&ps, &none, where, text, len, err);
+
+	pyd_ctypes_deinit(&none);
+	if (code)
+		return code;
+	*ret = (struct pyd_ctype) {
+		.name = "",
+		.reader = "",
+		.hex_min = ps.hex_min,
+		.hex_max = ps.hex_max,
+		.flags = ps.flags,
+	};
+	return PYD_OK;
 }

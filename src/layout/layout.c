@@ -11,14 +11,16 @@
 /* A directory of tables has some dozens. */
 enum { TABLES_MAX = 1024 };
 
-static enum pyd_code add(struct pyd_layouts *l, const struct pyd_layout *lay,
+/* Puts a table into the list; takes t->lay, but on failure. */
+static enum pyd_code add(struct pyd_layouts *l, const struct pyd_table *t,
 			 struct pyd_err *err)
 {
-	struct pyd_layout *grown;
+	struct pyd_table *grown;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (!strcmp(l->tables[i].name, lay->name)) {
-			l->tables[i] = *lay;
+		if (!strcmp(l->tables[i].name, t->name)) {
+			free(l->tables[i].lay);
+			l->tables[i] = *t;
 			return PYD_OK;
 		}
 	if (l->n == TABLES_MAX)
@@ -28,19 +30,56 @@ static enum pyd_code add(struct pyd_layouts *l, const struct pyd_layout *lay,
 	if (!grown)
 		return pyd_err_set(err, PYD_NOMEM, "offset tables");
 	l->tables = grown;
-	l->tables[l->n++] = *lay;
+	l->tables[l->n++] = *t;
 	return PYD_OK;
+}
+
+static struct pyd_table head_of(const struct pyd_layout *lay)
+{
+	struct pyd_table t = {
+		.hex_min = lay->hex_min,
+		.hex_max = lay->hex_max,
+		.flags = lay->flags,
+	};
+
+	memcpy(t.name, lay->name, sizeof(t.name));
+	return t;
+}
+
+static enum pyd_code add_builtin(struct pyd_layouts *l,
+				 const struct pyd_table_text *text,
+				 struct pyd_err *err)
+{
+	struct pyd_layout lay;
+	struct pyd_table t;
+	enum pyd_code rc = pyd_layout_parse_head(text->file, text->text,
+						 text->len, &lay, err);
+
+	if (rc)
+		return rc;
+	t = head_of(&lay);
+	t.text = text;
+	return add(l, &t, err);
 }
 
 static enum pyd_code add_text(void *ctx, const char *where, const char *text,
 			      size_t len, struct pyd_err *err)
 {
-	struct pyd_layout lay;
-	enum pyd_code rc = pyd_layout_parse(where, text, len, &lay, err);
+	struct pyd_layout *lay = malloc(sizeof(*lay));
+	struct pyd_table t;
+	enum pyd_code rc;
 
+	if (!lay)
+		return pyd_err_set(err, PYD_NOMEM, "offset tables");
+	rc = pyd_layout_parse(where, text, len, lay, err);
+	if (!rc) {
+		t = head_of(lay);
+		t.lay = lay;
+		rc = add(ctx, &t, err);
+	}
 	if (rc)
-		return rc;
-	return add(ctx, &lay, err);
+		free(lay);
+	return rc;
 }
 
 enum pyd_code pyd_layouts_load(const char *path, struct pyd_layouts *ret,
@@ -51,9 +90,7 @@ enum pyd_code pyd_layouts_load(const char *path, struct pyd_layouts *ret,
 	enum pyd_code rc;
 
 	for (size_t i = 0; i < pyd_ntable_texts; i++) {
-		const struct pyd_table_text *t = &pyd_table_texts[i];
-
-		rc = add_text(&l, t->file, t->text, t->len, err);
+		rc = add_builtin(&l, &pyd_table_texts[i], err);
 		if (rc)
 			return rc;
 	}
@@ -69,8 +106,48 @@ enum pyd_code pyd_layouts_load(const char *path, struct pyd_layouts *ret,
 
 void pyd_layouts_deinit(struct pyd_layouts *l)
 {
+	for (size_t i = 0; i < l->n; i++)
+		free(l->tables[i].lay);
 	free(l->tables);
 	*l = (struct pyd_layouts) { 0 };
+}
+
+enum pyd_code pyd_layouts_get(const struct pyd_layouts *l, size_t i,
+			      struct pyd_layout **ret, struct pyd_err *err)
+{
+	struct pyd_table *t = &l->tables[i];
+
+	if (!t->lay) {
+		struct pyd_layout *lay = malloc(sizeof(*lay));
+		enum pyd_code rc;
+
+		if (!lay)
+			return pyd_err_set(err, PYD_NOMEM, "offset tables");
+		rc = pyd_layout_parse(t->text->file, t->text->text,
+				      t->text->len, lay, err);
+		if (rc) {
+			free(lay);
+			return rc;
+		}
+		t->lay = lay;
+	}
+	*ret = t->lay;
+	return PYD_OK;
+}
+
+bool pyd_layouts_is_named(const struct pyd_layouts *l, size_t i,
+			  const char *path)
+{
+	const struct pyd_table *t = &l->tables[i];
+	const char *base = strrchr(path, '/');
+	const char *name = strstr(base ? base : path, "python");
+	unsigned int major, minor;
+	uint32_t hex;
+
+	if (!name || sscanf(name, "python%1u.%2u", &major, &minor) != 2)
+		return false;
+	hex = major << 24 | minor << 16;
+	return t->hex_max >= hex && t->hex_min <= (hex | 0xffff);
 }
 
 void pyd_version_text(uint32_t hex, char *buf, size_t cap)
@@ -140,14 +217,16 @@ enum pyd_code pyd_layout_select(const struct pyd_layouts *l, uint32_t hex,
 				unsigned int flags, struct pyd_layout *ret,
 				struct pyd_err *err)
 {
-	const struct pyd_layout *best = NULL;
+	const struct pyd_table *best = NULL;
+	struct pyd_layout *lay;
+	enum pyd_code rc;
 
 	/* The closest range wins, so that one release can have a table of its
 	 * own; of equals, the later one. */
 	for (size_t i = 0; i < l->n; i++) {
-		const struct pyd_layout *t = &l->tables[i];
+		const struct pyd_table *t = &l->tables[i];
 
-		if (t->flags != flags || !pyd_layout_covers(t, hex))
+		if (t->flags != flags || hex < t->hex_min || hex > t->hex_max)
 			continue;
 		if (!best ||
 		    t->hex_max - t->hex_min <= best->hex_max - best->hex_min)
@@ -155,11 +234,14 @@ enum pyd_code pyd_layout_select(const struct pyd_layouts *l, uint32_t hex,
 	}
 	if (!best)
 		return refuse(l, hex, flags, err);
-	enum pyd_code rc = pyd_layout_validate(best, err);
+	rc = pyd_layouts_get(l, (size_t)(best - l->tables), &lay, err);
+	if (rc)
+		return rc;
+	rc = pyd_layout_validate(lay, err);
 	if (rc) {
 		pyd_err_prefix(err, "offset table %s", best->name);
 		return rc;
 	}
-	*ret = *best;
+	*ret = *lay;
 	return PYD_OK;
 }

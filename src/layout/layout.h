@@ -14,6 +14,8 @@
 
 #include "base/err.h"
 
+struct pyd_table_text;
+
 /* clang-format off */
 enum pyd_field {
 #define PYD_FIELD(s, f, width, presence, where) PYD_F_##s##_##f,
@@ -102,16 +104,35 @@ struct pyd_layout {
 /* The offset of struct s, field f, in bytes, or PYD_ABSENT. */
 #define PYD_OFF(lay, s, f) ((lay)->off[PYD_F_##s##_##f])
 
+/* One table: what it is for. Embedded ones are parsed when they are asked for:
+ * of some two dozens a dump takes one. */
+struct pyd_table {
+	char name[64];
+	uint32_t hex_min, hex_max;
+	unsigned int flags;
+	const struct pyd_table_text *text; /* embedded; else NULL */
+	struct pyd_layout *lay;		   /* owned; NULL: not parsed yet */
+};
+
 /* All tables: the embedded ones, and those of a file or directory (path, may
- * be NULL), which override an embedded one of the same name. */
+ * be NULL), which override an embedded one of the same name, and are parsed as
+ * they are loaded. Not to be used by two threads at once. */
 struct pyd_layouts {
-	struct pyd_layout *tables;
+	struct pyd_table *tables;
 	size_t n;
 };
 PYD_MUST_CHECK enum pyd_code pyd_layouts_load(const char *path,
 					      struct pyd_layouts *ret,
 					      struct pyd_err *err);
 void pyd_layouts_deinit(struct pyd_layouts *l);
+/* The parsed table number i; owned by l. PYD_FORMAT, PYD_NOMEM. */
+PYD_MUST_CHECK enum pyd_code pyd_layouts_get(const struct pyd_layouts *l,
+					     size_t i, struct pyd_layout **ret,
+					     struct pyd_err *err);
+/* Whether table number i is for the version that a file's name tells:
+ * "/usr/bin/python3.9", "libpython3.8m.so.1.0". A hint. */
+bool pyd_layouts_is_named(const struct pyd_layouts *l, size_t i,
+			  const char *path);
 
 /*
  * Chooses the table for a version and build (flags: PYD_LAYOUT_*) and copies
@@ -150,6 +171,12 @@ PYD_MUST_CHECK enum pyd_code pyd_layout_parse(const char *where,
 					      const char *text, size_t len,
 					      struct pyd_layout *ret,
 					      struct pyd_err *err);
+/* Only its head: what stands above the first model or field. Members of what
+ * follows are not set. PYD_FORMAT, as above. */
+PYD_MUST_CHECK enum pyd_code pyd_layout_parse_head(const char *where,
+						   const char *text, size_t len,
+						   struct pyd_layout *ret,
+						   struct pyd_err *err);
 /* "struct.field" */
 const char *pyd_field_name(enum pyd_field f);
 

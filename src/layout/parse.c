@@ -382,11 +382,50 @@ static enum pyd_code check_complete(const struct parser *ps,
 	return PYD_OK;
 }
 
+/* All lines, or those above the first model or field. */
+static enum pyd_code parse_lines(struct parser *ps, const char *text,
+				 const char *end, bool head,
+				 struct pyd_err *err)
+{
+	for (ps->line = text; ps->line < end;) {
+		const char *nl =
+			memchr(ps->line, '\n', (size_t)(end - ps->line));
+		const char *stop = nl ? nl : end;
+		const char *dot =
+			memchr(ps->line, '.', (size_t)(stop - ps->line));
+		const char *eq =
+			dot ? memchr(ps->line, '=', (size_t)(stop - ps->line))
+			    : NULL;
+		enum pyd_code rc;
+
+		if (head && eq && dot < eq && *ps->line != '#')
+			return PYD_OK;
+		ps->line_no++;
+		rc = parse_line(ps, stop, err);
+		if (rc)
+			return rc;
+		ps->line = nl ? nl + 1 : end;
+	}
+	return PYD_OK;
+}
+
+enum pyd_code pyd_layout_parse_head(const char *where, const char *text,
+				    size_t len, struct pyd_layout *ret,
+				    struct pyd_err *err)
+{
+	struct parser ps = { .where = where };
+	enum pyd_code rc = parse_lines(&ps, text, text + len, true, err);
+
+	if (rc)
+		return rc;
+	*ret = ps.lay;
+	return PYD_OK;
+}
+
 enum pyd_code pyd_layout_parse(const char *where, const char *text, size_t len,
 			       struct pyd_layout *ret, struct pyd_err *err)
 {
 	struct parser ps = { .where = where };
-	const char *end = text + len;
 	enum pyd_code rc;
 
 	for (size_t f = 0; f < PYD_NFIELDS; f++) {
@@ -394,16 +433,9 @@ enum pyd_code pyd_layout_parse(const char *where, const char *text, size_t len,
 		ps.lay.debug_pos[f] = PYD_ABSENT;
 		ps.lay.debug_size_pos[f] = PYD_ABSENT;
 	}
-	for (ps.line = text; ps.line < end;) {
-		const char *nl = memchr(ps.line, '\n', (size_t)(end - ps.line));
-		const char *stop = nl ? nl : end;
-
-		ps.line_no++;
-		rc = parse_line(&ps, stop, err);
-		if (rc)
-			return rc;
-		ps.line = nl ? nl + 1 : end;
-	}
+	rc = parse_lines(&ps, text, text + len, false, err);
+	if (rc)
+		return rc;
 	rc = check_complete(&ps, err);
 	if (rc)
 		return rc;

@@ -161,7 +161,10 @@ static enum pyd_code add_record(struct pyd_reader *r, struct pyd_type *type,
 	code = READ_FIELD(r, at, type, tp_basicsize, &basicsize, err);
 	if (code)
 		return code;
-	ct = pyd_ctypes_find(r->ctypes, text, (int64_t)basicsize, &other);
+	code = pyd_ctypes_find(r->ctypes, text, (int64_t)basicsize, &ct, &other,
+			       err);
+	if (code)
+		return code;
 	if ((ct || other) && heap)
 		code = of_class_statement(r, at, name, &made, err);
 	if (code || made)

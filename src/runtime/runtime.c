@@ -219,6 +219,35 @@ static enum pyd_code try_version(struct pyd_target *t,
 	return first;
 }
 
+/* Asks each table that the file's name speaks for, or each other one. */
+static enum pyd_code ask(struct pyd_target *t, const struct pyd_layouts *tables,
+			 const struct pyd_candidate *c, bool named,
+			 size_t *tried, size_t *empty, struct pyd_runtime *rt,
+			 struct pyd_err *err)
+{
+	for (size_t i = 0; i < tables->n; i++) {
+		struct pyd_layout *lay;
+		enum pyd_code code;
+
+		if (pyd_layouts_is_named(tables, i, c->module) != named)
+			continue;
+		code = pyd_layouts_get(tables, i, &lay, err);
+		if (code)
+			return code;
+		/* Those have a cookie, or are not this one. */
+		if (lay->debug_size)
+			continue;
+		++*tried;
+		rt->lay = *lay;
+		rt->addr = c->addr;
+		code = check_table(t, rt, 0, err);
+		if (!code || is_fatal(code))
+			return code;
+		*empty += code == PYD_NOTPYTHON;
+	}
+	return PYD_NOTFOUND;
+}
+
 /* The version is not known (3.10 and older): each table is asked. */
 static enum pyd_code try_all(struct pyd_target *t,
 			     const struct pyd_layouts *tables,
@@ -230,23 +259,17 @@ static enum pyd_code try_all(struct pyd_target *t,
 
 	/* Without a pause between attempts first: most tables are wrong. */
 	for (int round = 0; round < ATTEMPTS; round++) {
-		empty = tried = 0;
-		for (size_t i = 0; i < tables->n; i++) {
-			enum pyd_code code;
+		enum pyd_code code;
 
-			/* Those have a cookie, or are not this one. */
-			if (tables->tables[i].debug_size)
-				continue;
-			tried++;
-			rt->lay = tables->tables[i];
-			rt->addr = c->addr;
-			code = check_table(t, rt, 0, err);
-			if (!code)
-				return try_table(t, c, rt, err);
-			if (is_fatal(code))
-				return code;
-			empty += code == PYD_NOTPYTHON;
-		}
+		empty = tried = 0;
+		code = ask(t, tables, c, true, &tried, &empty, rt, err);
+		if (code == PYD_NOTFOUND)
+			code = ask(t, tables, c, false, &tried, &empty, rt,
+				   err);
+		if (!code)
+			return try_table(t, c, rt, err);
+		if (code != PYD_NOTFOUND)
+			return code;
 		if (!t->pid || (empty == tried && tried))
 			break;
 		wait_a_moment(t);

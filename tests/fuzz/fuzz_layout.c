@@ -62,6 +62,7 @@ static void fuzz_debug(const struct pyd_layout *from, const uint8_t *data,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct pyd_layouts tables;
+	struct pyd_layout *lay;
 	struct pyd_err err;
 
 	if (!tables.n && pyd_layouts_load(NULL, &tables, &err))
@@ -70,8 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (data[0] & 1)
 		fuzz_text(data + 1, size - 1);
+	else if (pyd_layouts_get(&tables, data[0] / 2 % tables.n, &lay, &err))
+		abort();
 	else
-		fuzz_debug(&tables.tables[data[0] / 2 % tables.n], data + 1,
-			   size - 1);
+		fuzz_debug(lay, data + 1, size - 1);
 	return 0;
 }

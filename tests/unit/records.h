@@ -67,9 +67,11 @@ static inline void for_each_table(const char *text, void (*fn)(struct world *w))
 	cr_assert_geq(all.n, 9);
 	for (size_t i = 0; i < all.n; i++) {
 		struct world *w = malloc(sizeof(*w));
+		struct pyd_layout *lay;
 
 		cr_assert(w);
-		world_init(w, &all.tables[i], text);
+		cr_assert_eq(pyd_layouts_get(&all, i, &lay, &err), PYD_OK);
+		world_init(w, lay, text);
 		fn(w);
 		world_deinit(w);
 		free(w);

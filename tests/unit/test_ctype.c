@@ -110,6 +110,17 @@ ParameterizedTest(struct bad *bad, ctype, bad_text_is_named)
 	pyd_ctypes_deinit(&c);
 }
 
+static const struct pyd_ctype *find(const struct pyd_ctypes *c,
+				    const char *name, int64_t size, bool *other)
+{
+	const struct pyd_ctype *t;
+	struct pyd_err err = { 0 };
+
+	cr_assert_eq(pyd_ctypes_find(c, name, size, &t, other, &err), PYD_OK,
+		     "%s", err.msg);
+	return t;
+}
+
 Test(ctype, a_description_is_found_by_name_and_size)
 {
 	struct pyd_ctypes c = { 0 };
@@ -123,21 +134,28 @@ Test(ctype, a_description_is_found_by_name_and_size)
 			   "[my.T]\nbasicsize = 16\nc = i8 @ 0\n",
 			   &err),
 		     PYD_OK);
+	cr_assert_eq(parse(&c,
+			   "[list_iterator]\nbasicsize = 32\nmine = i8 @ 0\n",
+			   &err),
+		     PYD_OK);
 	cr_assert_eq(parse(&c, "hex_max = 0x03080000\n[my.U]\nbasicsize = 8\n",
 			   &err),
 		     PYD_OK);
 	cr_assert_eq(pyd_ctypes_select(&c, 0x030b02f0, 0, &err), PYD_OK, "%s",
 		     err.msg);
-	t = pyd_ctypes_find(&c, "my.T", 16, &other);
+	t = find(&c, "my.T", 16, &other);
 	cr_assert(t && !other);
 	cr_assert_str_eq(t->fields[0].name, "c", "the later one wins");
-	t = pyd_ctypes_find(&c, "my.T", 24, NULL);
+	t = find(&c, "my.T", 24, &other);
 	cr_assert_str_eq(t->fields[0].name, "b");
-	cr_assert_null(pyd_ctypes_find(&c, "my.T", 32, &other));
+	cr_assert_null(find(&c, "my.T", 32, &other));
 	cr_assert(other);
-	cr_assert_null(pyd_ctypes_find(&c, "my.U", 8, &other));
+	cr_assert_null(find(&c, "my.U", 8, &other));
 	cr_assert_not(other, "it is for another version");
-	cr_assert_null(pyd_ctypes_find(NULL, "my.T", 16, &other));
+	cr_assert_null(find(NULL, "my.T", 16, &other));
+	/* A user's own wins over the built-in one. */
+	cr_assert_str_eq(find(&c, "list_iterator", 32, &other)->fields[0].name,
+			 "mine");
 	pyd_ctypes_deinit(&c);
 }
 
@@ -152,6 +170,50 @@ Test(ctype, built_in_texts_parse)
 			pyd_ctypes_parse(&c, t->file, t->text, t->len, &err),
 			PYD_OK, "%s", err.msg);
 		cr_assert_gt(c.n, 0, "%s", t->file);
+		pyd_ctypes_deinit(&c);
+	}
+}
+
+/* One by one they are what they are in the whole text. */
+Test(ctype, built_in_types_are_found)
+{
+	for (size_t i = 0; i < pyd_ntype_texts; i++) {
+		const struct pyd_table_text *t = &pyd_type_texts[i];
+		struct pyd_ctypes all = { 0 }, c = { 0 };
+		struct pyd_err err = { 0 };
+		unsigned int flags;
+
+		cr_assert_eq(
+			pyd_ctypes_parse(&all, t->file, t->text, t->len, &err),
+			PYD_OK, "%s", err.msg);
+		flags = all.types[0].flags < 0
+				? 0
+				: (unsigned int)all.types[0].flags;
+		cr_assert_eq(pyd_ctypes_select(&c, all.types[0].hex_min, flags,
+					       &err),
+			     PYD_OK, "%s", err.msg);
+		for (size_t k = 0; k < all.n; k++) {
+			const struct pyd_ctype *want = &all.types[k], *got;
+			bool other;
+
+			/* Of equal ones the last is taken. */
+			for (size_t j = k + 1; j < all.n; j++)
+				if (!strcmp(all.types[j].name, want->name) &&
+				    all.types[j].basicsize == want->basicsize)
+					want = &all.types[j];
+			got = find(&c, want->name, want->basicsize, &other);
+			cr_assert(got, "%s: %s", t->file, want->name);
+			cr_assert_str_eq(got->reader, want->reader);
+			cr_assert_eq(got->nfields, want->nfields);
+			for (size_t f = 0; f < got->nfields; f++) {
+				cr_assert_str_eq(got->fields[f].name,
+						 want->fields[f].name);
+				cr_assert_arr_eq(got->fields[f].steps,
+						 want->fields[f].steps,
+						 sizeof(got->fields[f].steps));
+			}
+		}
+		pyd_ctypes_deinit(&all);
 		pyd_ctypes_deinit(&c);
 	}
 }

@@ -71,11 +71,20 @@ static void refused(const char *text, const char *message)
 	cr_assert_arr_eq(&lay, &before, sizeof(lay), "written to on failure");
 }
 
-static const struct pyd_layout *table(const char *name)
+static struct pyd_layout *nth(size_t i)
+{
+	struct pyd_layout *lay;
+
+	cr_assert_eq(pyd_layouts_get(&all, i, &lay, &err), PYD_OK, "%s",
+		     err.msg);
+	return lay;
+}
+
+static struct pyd_layout *table(const char *name)
 {
 	for (size_t i = 0; i < all.n; i++)
 		if (!strcmp(all.tables[i].name, name))
-			return &all.tables[i];
+			return nth(i);
 	cr_assert(false, "no table %s", name);
 	abort();
 }
@@ -87,8 +96,14 @@ Test(layout, every_table_is_valid)
 	cr_assert_eq(all.n, pyd_ntable_texts);
 	cr_assert_geq(all.n, 18);
 	for (size_t i = 0; i < all.n; i++) {
-		const struct pyd_layout *t = &all.tables[i];
+		const struct pyd_layout *t = nth(i);
+		const struct pyd_table *head = &all.tables[i];
 
+		/* What was known before it was parsed. */
+		cr_expect_str_eq(head->name, t->name);
+		cr_expect_eq(head->hex_min, t->hex_min);
+		cr_expect_eq(head->hex_max, t->hex_max);
+		cr_expect_eq(head->flags, t->flags);
 		cr_expect_eq(pyd_layout_validate(t, &err), PYD_OK, "%s: %s",
 			     t->name, err.msg);
 		cr_expect_gt(strlen(t->provenance), 10);
@@ -231,9 +246,7 @@ Test(layout, an_invalid_table_is_not_selected)
 {
 	struct pyd_layout lay;
 
-	for (size_t i = 0; i < all.n; i++)
-		if (!strcmp(all.tables[i].name, "cpython-3.9"))
-			PYD_OFF(&all.tables[i], type, tp_name) = 25;
+	PYD_OFF(table("cpython-3.9"), type, tp_name) = 25;
 	cr_expect_eq(pyd_layout_select(&all, 0x030902f0, 0, &lay, &err),
 		     PYD_FORMAT);
 	cr_expect(strstr(err.msg, "cpython-3.9: type.tp_name = 25"), "%s",
@@ -536,7 +549,7 @@ Test(layout, probe)
 Test(layout, overlay_agrees)
 {
 	for (size_t i = 0; i < all.n; i++) {
-		struct pyd_layout lay = all.tables[i];
+		struct pyd_layout lay = *nth(i);
 		uint8_t bytes[PYD_DEBUG_OFFSETS_MAX];
 		char notes[64] = "x";
 
@@ -546,7 +559,7 @@ Test(layout, overlay_agrees)
 				     sizeof(notes), &err),
 			     PYD_OK, "%s: %s", lay.name, err.msg);
 		cr_expect_str_eq(notes, "");
-		cr_expect_arr_eq(lay.off, all.tables[i].off, sizeof(lay.off));
+		cr_expect_arr_eq(lay.off, nth(i)->off, sizeof(lay.off));
 	}
 }
 

@@ -311,9 +311,14 @@ static void put(struct fake *f, pyd_addr at, uint64_t value)
 
 static const struct pyd_layout *table_of(const char *name)
 {
+	struct pyd_layout *lay;
+
 	for (size_t i = 0; i < tables.n; i++)
-		if (!strcmp(tables.tables[i].name, name))
-			return &tables.tables[i];
+		if (!strcmp(tables.tables[i].name, name)) {
+			cr_assert_eq(pyd_layouts_get(&tables, i, &lay, &err),
+				     PYD_OK);
+			return lay;
+		}
 	cr_assert(false, "no table %s", name);
 	abort();
 }

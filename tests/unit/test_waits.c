@@ -225,11 +225,13 @@ static void thousand(struct scene *s, bool circle)
 Test(waits, a_thousand)
 {
 	struct pyd_layouts all;
+	struct pyd_layout *lay;
 	struct pyd_err err;
 	struct scene *s;
 
 	cr_assert_eq(pyd_layouts_load(NULL, &all, &err), PYD_OK);
-	s = scene(&all.tables[0], THREADS, THREADS);
+	cr_assert_eq(pyd_layouts_get(&all, 0, &lay, &err), PYD_OK);
+	s = scene(lay, THREADS, THREADS);
 	thousand(s, true);
 	cr_assert_eq(s->waits.ndeadlocks, 1);
 	cr_assert_eq(s->waits.deadlocks[0].n, THREADS);
@@ -239,7 +241,7 @@ Test(waits, a_thousand)
 	end(s);
 
 	/* For one mutex: one lock, no circle. */
-	s = scene(&all.tables[0], THREADS, THREADS);
+	s = scene(lay, THREADS, THREADS);
 	thousand(s, false);
 	cr_assert_eq(s->waits.ndeadlocks, 0);
 	cr_assert_eq(s->waits.nlocks, 1);
@@ -293,11 +295,13 @@ Test(waits, words)
 		{ -1, -1, PYD_WAIT_NOTHING, "", "" },
 	};
 	struct pyd_layouts tables;
+	struct pyd_layout *lay;
 	struct pyd_err err;
 	struct scene *s;
 
 	cr_assert_eq(pyd_layouts_load(NULL, &tables, &err), PYD_OK);
-	s = scene(&tables.tables[0], 2, 2);
+	cr_assert_eq(pyd_layouts_get(&tables, 0, &lay, &err), PYD_OK);
+	s = scene(lay, 2, 2);
 	s->waits.locks = locks;
 	s->waits.nlocks = sizeof(locks) / sizeof(*locks);
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
