@@ -211,16 +211,18 @@ static enum pyd_code try_pattern(struct pyd_matcher *m, size_t i,
 				 struct pyd_err *err)
 {
 	struct pyd_rules *r = m->rules;
-	const struct pyd_pattern *p = &r->patterns[i];
+	struct pyd_pattern *p = &r->patterns[i];
+	enum pyd_code code = pyd_pattern_compile(p, err);
 	int got;
 
+	if (code)
+		return code;
 	while (start <= limit && start < n) {
 		const PCRE2_SIZE *at;
 		size_t from, to;
-		enum pyd_code code;
 
 		pcre2_set_offset_limit(r->context, limit);
-		got = pcre2_match(p->code, s, n, start, 0, r->match,
+		got = pcre2_match(p->regex.code, s, n, start, 0, r->match,
 				  r->context);
 		if (got == PCRE2_ERROR_NOMATCH) {
 			/* Nothing begins up to there: the next literal does

@@ -26,6 +26,7 @@ struct line {
 	struct pyd_rules *r;
 	const char *file;
 	unsigned int number;
+	bool builtin; /* known to be right (tests/unit/test_secrets.c) */
 	const char *start, *at, *end;
 };
 
@@ -87,28 +88,38 @@ static enum pyd_code append(void *list, size_t *n, void *element,
 	return PYD_OK;
 }
 
-static enum pyd_code compile(const struct line *l, const char *regex,
-			     size_t len, uint32_t options, pcre2_code **ret,
-			     struct pyd_err *err)
+/* What a user's file has is compiled at once: what is wrong is said now. */
+static enum pyd_code check(const struct line *l, struct pyd_regex *x,
+			   uint32_t options, const char *where,
+			   struct pyd_err *err)
 {
-	int number;
-	size_t offset;
-	pcre2_code *code = pcre2_compile((PCRE2_SPTR)regex, len,
-					 options | PCRE2_NEVER_BACKSLASH_C |
-						 PCRE2_NEVER_UTF,
-					 &number, &offset, NULL);
+	struct pyd_err why;
+	size_t at;
 
-	if (!code) {
-		PCRE2_UCHAR text[160] = "";
+	if (l->builtin || !pyd_regex_compile(x, options, &at, &why))
+		return PYD_OK;
+	return bad(l, where + at, err, why.msg);
+}
 
-		pcre2_get_error_message(number, text, sizeof(text));
-		return bad(l, regex + (offset < len ? offset : len), err,
-			   (const char *)text);
-	}
-	/* Without the compiler it is slower and matches the same. */
-	pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-	*ret = code;
-	return PYD_OK;
+static void about_code(struct pyd_pattern *p)
+{
+	p->group = pcre2_substring_number_from_name(p->regex.code,
+						    (PCRE2_SPTR) "secret");
+	if (p->group < 0)
+		p->group = 0;
+	pcre2_pattern_info(p->regex.code, PCRE2_INFO_MINLENGTH, &p->min_len);
+}
+
+enum pyd_code pyd_pattern_compile(struct pyd_pattern *p, struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	if (p->regex.fast)
+		return PYD_OK;
+	code = pyd_regex_ready(&p->regex, PYD_REGEX_INSIDE, err);
+	if (!code)
+		about_code(p);
+	return code;
 }
 
 static enum pyd_code add_literals(struct line *l, size_t pattern,
@@ -152,7 +163,6 @@ static enum pyd_code parse_pattern(struct line *l, struct pyd_err *err)
 	const char *id = word(l, &id_len), *lit = word(l, &lit_len);
 	const char *regex = rest(l, &len);
 	struct pyd_pattern p = { 0 }, *v;
-	uint32_t min_len = 0;
 	enum pyd_code code;
 
 	if (!len)
@@ -167,34 +177,30 @@ static enum pyd_code parse_pattern(struct line *l, struct pyd_err *err)
 	for (size_t i = 0; i < pyd_rules_count(r); i++)
 		if (is(id, id_len, pyd_rules_id(r, i)))
 			return bad(l, id, err, "this id is taken");
-	code = compile(l, regex, len, PCRE2_USE_OFFSET_LIMIT, &p.code, err);
+	code = pyd_regex_init(&p.regex, regex, len, err);
 	if (code)
 		return code;
-	p.group =
-		pcre2_substring_number_from_name(p.code, (PCRE2_SPTR) "secret");
-	if (p.group < 0)
-		p.group = 0;
-	pcre2_pattern_info(p.code, PCRE2_INFO_MINLENGTH, &min_len);
-	p.min_len = min_len;
+	code = check(l, &p.regex, PYD_REGEX_INSIDE, regex, err);
+	if (!code && !l->builtin) {
+		about_code(&p);
+		/* It would match between any two characters. */
+		if (!p.min_len)
+			code = bad(l, regex, err,
+				   "the expression matches an empty text");
+	}
+	if (code) {
+		pyd_regex_deinit(&p.regex);
+		return code;
+	}
 	p.anywhere = is(lit, lit_len, "-");
 	p.id = strndup(id, id_len);
-	p.regex = strndup(regex, len);
 	v = reallocarray(r->patterns, r->npatterns + 1, sizeof(*v));
 	if (v)
 		r->patterns = v;
-	if (!v || !p.id || !p.regex) {
-		pcre2_code_free(p.code);
+	if (!v || !p.id) {
+		pyd_regex_deinit(&p.regex);
 		free(p.id);
-		free(p.regex);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
-	}
-	if (!min_len) {
-		/* It would match between any two characters. */
-		pcre2_code_free(p.code);
-		free(p.id);
-		free(p.regex);
-		return bad(l, regex, err,
-			   "the expression matches an empty text");
 	}
 	v[r->npatterns++] = p;
 	if (p.anywhere)
@@ -207,19 +213,28 @@ static enum pyd_code parse_allow(struct line *l, struct pyd_err *err)
 	struct pyd_rules *r = l->r;
 	size_t len;
 	const char *regex = rest(l, &len);
-	pcre2_code *re;
+	struct pyd_regex x = { 0 }, *v;
 	enum pyd_code code;
 
 	if (!len)
 		return bad(l, l->end, err, "allow takes an expression");
-	code = compile(l, regex, len, PCRE2_ANCHORED | PCRE2_ENDANCHORED, &re,
-		       err);
-	if (code)
+	if (r->nallow >= ENTRIES_MAX)
+		return bad(l, l->at, err, "too many entries");
+	code = pyd_regex_init(&x, regex, len, err);
+	if (!code)
+		code = check(l, &x, PYD_REGEX_WHOLE, regex, err);
+	if (code) {
+		pyd_regex_deinit(&x);
 		return code;
-	code = append(&r->allow, &r->nallow, re, l, err);
-	if (code)
-		pcre2_code_free(re);
-	return code;
+	}
+	v = reallocarray(r->allow, r->nallow + 1, sizeof(*v));
+	if (!v) {
+		pyd_regex_deinit(&x);
+		return pyd_err_set(err, PYD_NOMEM, "out of memory for rules");
+	}
+	r->allow = v;
+	v[r->nallow++] = x;
+	return PYD_OK;
 }
 
 static enum pyd_code parse_env(struct line *l, struct pyd_err *err)
@@ -290,9 +305,8 @@ static enum pyd_code parse_off(struct line *l, struct pyd_err *err)
 static void forget_patterns(struct pyd_rules *r)
 {
 	for (size_t i = 0; i < r->npatterns; i++) {
-		pcre2_code_free(r->patterns[i].code);
+		pyd_regex_deinit(&r->patterns[i].regex);
 		free(r->patterns[i].id);
-		free(r->patterns[i].regex);
 		free(r->literal_texts[i]);
 		r->literal_texts[i] = NULL;
 	}
@@ -306,7 +320,7 @@ static void forget_patterns(struct pyd_rules *r)
 static void forget_allow(struct pyd_rules *r)
 {
 	for (size_t i = 0; i < r->nallow; i++)
-		pcre2_code_free(r->allow[i]);
+		pyd_regex_deinit(&r->allow[i]);
 	free(r->allow);
 	r->allow = NULL;
 	r->nallow = 0;
@@ -379,11 +393,11 @@ static enum pyd_code parse_line(struct line *l, struct pyd_err *err)
 		   "off, forget");
 }
 
-enum pyd_code pyd_rules_parse(struct pyd_rules *r, const char *name,
-			      const char *text, size_t len, struct pyd_err *err)
+static enum pyd_code parse(struct pyd_rules *r, const char *name, bool builtin,
+			   const char *text, size_t len, struct pyd_err *err)
 {
 	const char *end = text + len;
-	struct line l = { .r = r, .file = name };
+	struct line l = { .r = r, .file = name, .builtin = builtin };
 
 	for (l.start = text; l.start < end; l.start = l.end + 1) {
 		const char *nl = memchr(l.start, '\n', (size_t)(end - l.start));
@@ -401,6 +415,12 @@ enum pyd_code pyd_rules_parse(struct pyd_rules *r, const char *name,
 			return code;
 	}
 	return PYD_OK;
+}
+
+enum pyd_code pyd_rules_parse(struct pyd_rules *r, const char *name,
+			      const char *text, size_t len, struct pyd_err *err)
+{
+	return parse(r, name, false, text, len, err);
 }
 
 /* -- files -- */
@@ -476,8 +496,8 @@ enum pyd_code pyd_rules_create(struct pyd_rules **ret, struct pyd_err *err)
 	}
 	set_limits(r->context);
 	set_limits(r->plain);
-	code = pyd_rules_parse(r, "built-in rules", pyd_rules_builtin,
-			       pyd_rules_builtin_len, err);
+	code = parse(r, "built-in rules", true, pyd_rules_builtin,
+		     pyd_rules_builtin_len, err);
 	if (code) {
 		pyd_rules_destroy(r);
 		return code;
@@ -586,10 +606,15 @@ bool pyd_rules_allow(const struct pyd_rules *r, const uint8_t *s, size_t n)
 		return false;
 	if (pyd_names_is_name(&r->names, (const char *)s, n))
 		return true;
-	for (size_t i = 0; i < r->nallow; i++)
-		if (pcre2_match(r->allow[i], s, n, 0, 0, r->match, r->plain) >=
-		    0)
+	for (size_t i = 0; i < r->nallow; i++) {
+		struct pyd_err ignored;
+
+		/* Where memory ends nothing is allowed. */
+		if (!pyd_regex_ready(&r->allow[i], PYD_REGEX_WHOLE, &ignored) &&
+		    pcre2_match(r->allow[i].code, s, n, 0, 0, r->match,
+				r->plain) >= 0)
 			return true;
+	}
 	return false;
 }
 

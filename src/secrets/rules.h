@@ -6,10 +6,8 @@
 #ifndef PYD_SECRETS_RULES_H
 #define PYD_SECRETS_RULES_H
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "secrets/names.h"
+#include "secrets/regex.h"
 
 /* Rules that are no patterns; their numbers come first. */
 /* clang-format off */
@@ -43,12 +41,12 @@ struct pyd_literal {
 
 struct pyd_pattern {
 	char *id;
-	char *regex;
-	pcre2_code *code;
-	int group;     /* the part that is secret; 0: all */
+	struct pyd_regex regex;
 	bool anywhere; /* without a literal: tried on every text */
-	uint32_t min_len;
 	bool off;
+	/* Known once it is compiled. */
+	int group; /* the part that is secret; 0: all */
+	uint32_t min_len;
 };
 
 struct pyd_rules {
@@ -58,8 +56,7 @@ struct pyd_rules {
 	struct pyd_literal *literals;
 	size_t nliterals;
 	struct pyd_names names;
-	pcre2_code **allow;
-	char **allow_texts;
+	struct pyd_regex *allow;
 	size_t nallow;
 	char **env;
 	size_t nenv;
@@ -94,6 +91,9 @@ static inline size_t pyd_rules_count(const struct pyd_rules *r)
 {
 	return PYD_RULE_PATTERNS + r->npatterns;
 }
+/* Makes the pattern ready to match. PYD_NOMEM. */
+PYD_MUST_CHECK enum pyd_code pyd_pattern_compile(struct pyd_pattern *p,
+						 struct pyd_err *err);
 /* "name", "github", ... */
 const char *pyd_rules_id(const struct pyd_rules *r, size_t rule);
 bool pyd_rules_is_on(const struct pyd_rules *r, size_t rule);

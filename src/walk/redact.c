@@ -392,7 +392,7 @@ void pyd_redact_pack_header(const struct pyd_redact *rd, struct pyd_pack *p)
 		if (pattern)
 			pyd_pack_kv_text(
 				p, "pattern",
-				r->patterns[i - PYD_RULE_PATTERNS].regex);
+				r->patterns[i - PYD_RULE_PATTERNS].regex.text);
 	}
 	pyd_pack_text(p, "files");
 	pyd_pack_array(p, r->nfiles);

@@ -39,6 +39,27 @@ Test(secrets, siphash_is_what_its_authors_say)
 	cr_assert_eq(pyd_siphash(&key, in, 15), 0xa129ca6149be45e5ULL);
 }
 
+/* They are compiled as they are used: all of them must compile, and match no
+ * empty text, as it is asked of a user's. */
+Test(secrets, built_in_rules_are_right)
+{
+	struct pyd_rules *r = rules();
+	struct pyd_err err = { 0 };
+	const char *forget = "forget names patterns allow env\n";
+
+	cr_assert_eq(pyd_rules_parse(r, "t", forget, strlen(forget), &err),
+		     PYD_OK);
+	cr_assert_eq(pyd_rules_parse(r, "built-in", pyd_rules_builtin,
+				     pyd_rules_builtin_len, &err),
+		     PYD_OK, "%s", err.msg);
+	cr_assert_gt(r->npatterns, 20);
+	for (size_t i = 0; i < r->npatterns; i++)
+		cr_assert_not_null(r->patterns[i].regex.code);
+	for (size_t i = 0; i < r->nallow; i++)
+		cr_assert_not_null(r->allow[i].code);
+	pyd_rules_destroy(r);
+}
+
 Test(secrets, names_by_their_words)
 {
 	static const struct {
