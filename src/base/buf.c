@@ -37,7 +37,8 @@ void pyd_buf_deinit(struct pyd_buf *b)
 	*b = (struct pyd_buf) { 0 };
 }
 
-enum pyd_code pyd_buf_large(struct pyd_buf *b, size_t cap, struct pyd_err *err)
+enum pyd_code pyd_buf_large(struct pyd_buf *b, size_t cap, size_t small,
+			    struct pyd_err *err)
 {
 	size_t size =
 		(cap + PYD_LARGE_PAGE - 1) & ~((size_t)PYD_LARGE_PAGE - 1);
@@ -47,7 +48,9 @@ enum pyd_code pyd_buf_large(struct pyd_buf *b, size_t cap, struct pyd_err *err)
 		return pyd_err_set(err, PYD_NOMEM,
 				   "out of memory for %zu bytes", cap);
 	/* Pages of any size do. */
-	(void)madvise(b->data, size, MADV_HUGEPAGE);
+	small &= ~((size_t)PYD_LARGE_PAGE - 1);
+	if (small < size)
+		(void)madvise(b->data + small, size - small, MADV_HUGEPAGE);
 	b->cap = cap;
 	return PYD_OK;
 }

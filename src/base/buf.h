@@ -46,9 +46,11 @@ static inline void pyd_buf_clear(struct pyd_buf *b)
 }
 void pyd_buf_deinit(struct pyd_buf *b);
 /* Makes an empty buffer of cap bytes in large pages, where the kernel has some:
- * memory that is written once costs half, and what is read all over less. */
+ * memory that is written once costs half, and what is read all over less. The
+ * first `small` bytes, which are all that a small dump uses, stay in small
+ * pages: to clear a large one takes as long as some hundreds of these. */
 PYD_MUST_CHECK enum pyd_code pyd_buf_large(struct pyd_buf *b, size_t cap,
-					   struct pyd_err *err);
+					   size_t small, struct pyd_err *err);
 /* Bytes of a large page. */
 enum { PYD_LARGE_PAGE = 2 << 20 };
 

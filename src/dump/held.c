@@ -134,7 +134,7 @@ static enum pyd_code open_chunk(struct pyd_held *h, struct pyd_err *err)
 	if (!v)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	h->chunks = v;
-	code = pyd_buf_large(&v[h->n], CHUNK, err);
+	code = pyd_buf_large(&v[h->n], CHUNK, h->n ? 0 : CHUNK, err);
 	if (!code)
 		h->n++;
 	return code;

@@ -278,7 +278,8 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 	if (max_bytes && max_bytes < DEFAULT_BYTES)
 		code = pyd_buf_reserve(&c->data, c->nblocks * BLOCK, err);
 	else
-		code = pyd_buf_large(&c->data, c->nblocks * BLOCK, err);
+		code = pyd_buf_large(&c->data, c->nblocks * BLOCK,
+				     PYD_LARGE_PAGE, err);
 	if (code) {
 		cache_destroy(&c->base);
 		return code;

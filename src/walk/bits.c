@@ -30,7 +30,7 @@ static enum pyd_code add_chunk(struct pyd_bits *b, struct pyd_err *err)
 		if (!v[0])
 			return nomem(err);
 	} else {
-		code = pyd_buf_large(&large, CHUNK_BYTES, err);
+		code = pyd_buf_large(&large, CHUNK_BYTES, 0, err);
 		if (code)
 			return code;
 		v[b->nchunks] = (uint64_t *)(void *)large.data;
