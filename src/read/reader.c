@@ -115,11 +115,19 @@ enum pyd_code pyd_read_dict_each(struct pyd_reader *r, pyd_addr dict,
 	return code;
 }
 
-/* True when the object is a str that equals text. */
+/* True when the object is a str that equals text, which is ASCII. */
 static bool str_equals(struct pyd_reader *r, pyd_addr addr, const char *text)
 {
 	char buf[128];
+	uint64_t length;
 
+	/* Most others have another length, or none. */
+	if (pyd_target_read_u64(
+		    r->target,
+		    addr + (uint64_t)PYD_OFF(r->lay, unicode, length), &length,
+		    NULL) ||
+	    length != strlen(text))
+		return false;
 	return !pyd_read_str(r, addr, buf, sizeof(buf), NULL) &&
 	       !strcmp(buf, text);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "layout/layout.h"
+#include "target/capture.h"
 
 #define SCAN_LIMIT ((uint64_t)256 << 20)
 
@@ -163,12 +164,20 @@ enum pyd_code pyd_candidates_find(struct pyd_target *t,
 				  struct pyd_err *err)
 {
 	struct pyd_candidates c = { 0 };
+	struct pyd_target *brief;
 	struct pyd_modules m;
 	uint64_t budget = SCAN_LIMIT;
-	enum pyd_code code = pyd_modules_load(t, p, &m, err);
+	enum pyd_code code = pyd_target_cache_brief(t, &brief, err);
 
 	if (code)
 		return code;
+	code = pyd_modules_load(brief, p, &m, err);
+	if (code) {
+		pyd_target_destroy(brief);
+		return code;
+	}
+	if (depth == PYD_LOOK_LAST)
+		m.target = t; /* all of it is read, once */
 	c.nmodules = m.n;
 	for (size_t i = 0; i < m.n && !code; i++) {
 		size_t first = c.n;
@@ -185,6 +194,7 @@ enum pyd_code pyd_candidates_find(struct pyd_target *t,
 	if (!c.n)
 		snprintf(c.other, sizeof(c.other), "%s", name_other(&m));
 	pyd_modules_deinit(&m);
+	pyd_target_destroy(brief);
 	if (code) {
 		pyd_candidates_deinit(&c);
 		return code;

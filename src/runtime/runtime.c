@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "runtime/interp.h"
+#include "target/capture.h"
 
 /* The target runs: what is read in the middle of a change is read again. */
 enum { ATTEMPTS = 4 };
@@ -88,8 +89,8 @@ static enum pyd_code check_sys(struct pyd_reader *r, struct pyd_runtime *rt,
 	return PYD_OK;
 }
 
-static enum pyd_code check_table(struct pyd_target *t, struct pyd_runtime *rt,
-				 uint32_t probed, struct pyd_err *err)
+static enum pyd_code check_in(struct pyd_target *t, struct pyd_runtime *rt,
+			      uint32_t probed, struct pyd_err *err)
 {
 	struct pyd_reader r;
 	enum pyd_code code = pyd_interps_list(t, rt, err);
@@ -106,6 +107,19 @@ static enum pyd_code check_table(struct pyd_target *t, struct pyd_runtime *rt,
 	if (!code)
 		code = check_sys(&r, rt, probed, err);
 	pyd_reader_deinit(&r);
+	return code;
+}
+
+static enum pyd_code check_table(struct pyd_target *t, struct pyd_runtime *rt,
+				 uint32_t probed, struct pyd_err *err)
+{
+	struct pyd_target *brief;
+	enum pyd_code code = pyd_target_cache_brief(t, &brief, err);
+
+	if (code)
+		return code;
+	code = check_in(brief, rt, probed, err);
+	pyd_target_destroy(brief);
 	return code;
 }
 

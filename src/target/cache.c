@@ -13,6 +13,7 @@ enum {
 	ALL_PAGES = (1 << PAGES) - 1,
 	NONE = -1,
 	DEFAULT_BYTES = 16 << 20,
+	BRIEF_BYTES = 64 * BLOCK,
 };
 
 struct block {
@@ -85,9 +86,11 @@ static enum pyd_code fill(struct cache *c, struct block *b, struct pyd_err *err)
 	return PYD_OK;
 }
 
+/* NULL: it has none. */
 static struct pyd_window *window_of(struct cache *c, uint64_t number)
 {
-	return &c->base.windows[number & (PYD_WINDOWS - 1)];
+	return c->base.windows ? &c->base.windows[number & (PYD_WINDOWS - 1)]
+			       : NULL;
 }
 
 /* A block to fill: a new one, or one that was not read for the longest time,
@@ -116,15 +119,17 @@ static void take(struct cache *c, int32_t *ret)
 	unchain(c, *ret);
 	b->used = 0;
 	w = window_of(c, b->number);
-	if (w->data == b->data)
+	if (w && w->data == b->data)
 		w->data = NULL;
 }
 
 static void show(struct cache *c, struct block *b)
 {
+	struct pyd_window *w = window_of(c, b->number);
+
 	b->recent = 1;
-	if (b->valid == ALL_PAGES)
-		*window_of(c, b->number) = (struct pyd_window) {
+	if (w && b->valid == ALL_PAGES)
+		*w = (struct pyd_window) {
 			.number = b->number,
 			.data = b->data,
 			.recent = &b->recent,
@@ -234,18 +239,12 @@ static const struct pyd_target_ops cache_ops = {
 	.destroy = cache_destroy,
 };
 
-enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
-				      size_t max_bytes, struct pyd_target **ret,
-				      struct pyd_err *err)
+static enum pyd_code create(struct pyd_target *inner, size_t max_bytes,
+			    bool windows, struct pyd_target **ret,
+			    struct pyd_err *err)
 {
-	/* Of a process: it stands now, and what was read of its maps before
-	 * is old. PYD_USAGE: it is something else. */
-	enum pyd_code code = pyd_target_process_refresh(inner, err);
-
-	if (code && code != PYD_USAGE)
-		return code;
-
 	struct cache *c = calloc(1, sizeof(*c));
+	enum pyd_code code;
 
 	if (!c)
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
@@ -268,8 +267,9 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 		c->nbuckets *= 2;
 	c->blocks = calloc(c->nblocks, sizeof(*c->blocks));
 	c->buckets = calloc(c->nbuckets, sizeof(*c->buckets));
-	c->base.windows = calloc(PYD_WINDOWS, sizeof(*c->base.windows));
-	if (!c->blocks || !c->buckets || !c->base.windows) {
+	if (windows)
+		c->base.windows = calloc(PYD_WINDOWS, sizeof(*c->base.windows));
+	if (!c->blocks || !c->buckets || (windows && !c->base.windows)) {
 		cache_destroy(&c->base);
 		return pyd_err_set(err, PYD_NOMEM, "out of memory");
 	}
@@ -288,4 +288,24 @@ enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 		c->buckets[i] = NONE;
 	*ret = &c->base;
 	return PYD_OK;
+}
+
+enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
+				      size_t max_bytes, struct pyd_target **ret,
+				      struct pyd_err *err)
+{
+	/* Of a process: it stands now, and what was read of its maps before
+	 * is old. PYD_USAGE: it is something else. */
+	enum pyd_code code = pyd_target_process_refresh(inner, err);
+
+	if (code && code != PYD_USAGE)
+		return code;
+	return create(inner, max_bytes, true, ret, err);
+}
+
+enum pyd_code pyd_target_cache_brief(struct pyd_target *inner,
+				     struct pyd_target **ret,
+				     struct pyd_err *err)
+{
+	return create(inner, BRIEF_BYTES, false, ret, err);
 }

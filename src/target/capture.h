@@ -83,5 +83,11 @@ PYD_MUST_CHECK enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 						     size_t max_bytes,
 						     struct pyd_target **ret,
 						     struct pyd_err *err);
+/* For a moment's look at one that may run: what lies near to what was read is
+ * not asked for again. A few blocks; regions are those of inner, which is not
+ * to be refreshed meanwhile. */
+PYD_MUST_CHECK enum pyd_code pyd_target_cache_brief(struct pyd_target *inner,
+						    struct pyd_target **ret,
+						    struct pyd_err *err);
 
 #endif
