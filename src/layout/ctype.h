@@ -96,12 +96,9 @@ void pyd_ctypes_deinit(struct pyd_ctypes *c);
 /* The description of the type with that tp_name and tp_basicsize, or NULL;
  * owned by c (may be NULL), and stays where it is. *ret_other is true when
  * there is one of another size. */
-PYD_MUST_CHECK enum pyd_code pyd_ctypes_find(const struct pyd_ctypes *c,
-					     const char *name,
-					     int64_t basicsize,
-					     const struct pyd_ctype **ret,
-					     bool *ret_other,
-					     struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_ctypes_find(
+	const struct pyd_ctypes *c, const char *name, int64_t basicsize,
+	const struct pyd_ctype **ret, bool *ret_other, struct pyd_err *err);
 
 /* Parses one text and adds its types; where is what messages call it. */
 PYD_MUST_CHECK enum pyd_code pyd_ctypes_parse(struct pyd_ctypes *c,

@@ -631,9 +631,14 @@ enum pyd_name_class pyd_rules_class(const struct pyd_rules *r, const char *name,
 
 bool pyd_rules_allow_env(const struct pyd_rules *r, const char *name)
 {
-	for (size_t i = 0; i < r->nenv; i++)
-		if (!fnmatch(r->env[i], name, 0))
+	for (size_t i = 0; i < r->nenv; i++) {
+		const char *glob = r->env[i];
+
+		/* Most begin otherwise. */
+		if ((*glob == *name || strchr("*?[\\", *glob)) &&
+		    !fnmatch(glob, name, 0))
 			return true;
+	}
 	return false;
 }
 

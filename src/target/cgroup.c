@@ -13,13 +13,22 @@ static const struct flavour {
 	const char *folders[2]; /* below the mount */
 	const char *limit, *used;
 	const char *cache; /* line of memory.stat */
+	const char *all;   /* whether the kernel ends all of a group */
 } flavours[] = {
 	{ { "/memory", NULL },
 	  "memory.limit_in_bytes",
 	  "memory.usage_in_bytes",
-	  "total_inactive_file" },
-	{ { "", "/unified" }, "memory.max", "memory.current", "inactive_file" },
+	  "total_inactive_file",
+	  NULL },
+	{ { "", "/unified" },
+	  "memory.max",
+	  "memory.current",
+	  "inactive_file",
+	  "memory.oom.group" },
 };
+
+/* Version 1 has a number for "no limit", of about so much. */
+#define NO_LIMIT ((uint64_t)1 << 60)
 
 /* False: there is no such file, or it says "max". */
 static bool read_number(const char *dir, const char *name, const char *key,
@@ -47,7 +56,7 @@ static uint64_t left_in(const char *dir, const struct flavour *f)
 {
 	uint64_t limit, used, cache;
 
-	if (!read_number(dir, f->limit, "", &limit) ||
+	if (!read_number(dir, f->limit, "", &limit) || limit >= NO_LIMIT ||
 	    !read_number(dir, f->used, "", &used))
 		return UINT64_MAX;
 	if (read_number(dir, "memory.stat", f->cache, &cache))
@@ -76,8 +85,7 @@ static uint64_t least_above(const char *mount, const char *folder,
 		/* The kernel goes up from the group of the one that it chose
 		 * to the one whose limit was hit. */
 		*kills_all |=
-			read_number(dir, "memory.oom.group", "", &value) &&
-			value;
+			f->all && read_number(dir, f->all, "", &value) && value;
 		if (!slash)
 			break;
 		*slash = '\0';

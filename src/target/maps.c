@@ -44,9 +44,11 @@ static bool lit(const char **at, const char *end, char c)
 /* The kernel writes a newline in a name as \012 and nothing else escaped. */
 static char *unescape(char *path)
 {
-	char *to = path;
+	char *to = strchr(path, '\\');
 
-	for (char *from = path; *from; to++) {
+	if (!to)
+		return path + strlen(path);
+	for (char *from = to; *from; to++) {
 		if (!strncmp(from, "\\012", 4)) {
 			*to = '\n';
 			from += 4;
@@ -119,8 +121,12 @@ static int by_start(const void *a, const void *b)
 static size_t disentangle(struct pyd_region *r, size_t n)
 {
 	size_t out = 0;
+	bool sorted = true;
 
-	qsort(r, n, sizeof(*r), by_start);
+	for (size_t i = 1; i < n && sorted; i++)
+		sorted = r[i - 1].start <= r[i].start;
+	if (!sorted)
+		qsort(r, n, sizeof(*r), by_start);
 	for (size_t i = 0; i < n; i++) {
 		if (out && r[i].start < r[out - 1].end)
 			continue;
@@ -135,8 +141,9 @@ enum pyd_code pyd_maps_parse(const char *text, size_t len, struct pyd_maps *ret,
 	struct pyd_maps m = { 0 };
 	size_t lines = 0;
 
-	for (size_t i = 0; i < len; i++)
-		lines += text[i] == '\n';
+	for (const char *at = text, *end = text + len;
+	     len && (at = memchr(at, '\n', (size_t)(end - at))); at++)
+		lines++;
 
 	m.text = malloc(len + 1);
 	m.regions = calloc(lines + 1, sizeof(*m.regions));
