@@ -75,6 +75,8 @@ static void be_program(const struct guard *g, char **argv, int go_fd,
 	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
 	if (read(go_fd, &byte, 1) != 1)
 		_exit(STATUS_FAILED);
+	/* What it runs would keep it: traced now, it needs it no more. */
+	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
 	sigprocmask(SIG_SETMASK, &g->old_mask, NULL);
 	execvp(argv[0], argv);
 	e = errno;
