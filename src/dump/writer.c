@@ -14,7 +14,7 @@
 /* Batches in one run: their list stands in each of its frames. */
 #define RUN_BATCHES 8192
 /* An object that weighs more is written before anything else is done. */
-#define ALONE_BYTES ((size_t)16 * PYD_FORMAT_FRAME_TARGET)
+#define ALONE_BYTES ((size_t)4 * PYD_FORMAT_FRAME_TARGET)
 /* Objects of one batch, whose columns have PYD_BATCH_REC_BYTES of each. */
 #define BATCH_OBJECTS (PYD_FORMAT_FRAME_TARGET / PYD_BATCH_REC_BYTES + 1)
 

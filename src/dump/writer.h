@@ -67,7 +67,7 @@ PYD_MUST_CHECK enum pyd_code pyd_writer_frame(
  * shape identifies node->names: equal ids mean equal lists of names; 0 is the
  * empty one. shape_map is the packed msgpack list of [origin, name] for it;
  * it is copied into each batch that uses it. Of a node of 2 MiB and more the
- * references and value are taken over: it has none of them afterwards. From 16
+ * references and value are taken over: it has none of them afterwards. From 4
  * MiB on the call waits until they are written.
  */
 PYD_MUST_CHECK enum pyd_code pyd_writer_object(struct pyd_writer *w,

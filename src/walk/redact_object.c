@@ -76,6 +76,13 @@ static enum pyd_code read_longer(struct pyd_redact *rd, struct pyd_reader *r,
 	return PYD_OK;
 }
 
+/* What that read is not kept where it is large. */
+static void forget_longer(struct pyd_redact *rd)
+{
+	if (rd->node.value.cap > MARGIN)
+		pyd_buf_deinit(&rd->node.value);
+}
+
 /* What becomes of a text. */
 struct verdict {
 	bool redacted;
@@ -175,6 +182,7 @@ static enum pyd_code apply_text(struct pyd_redact *rd, struct pyd_reader *r,
 		return code;
 	code = judge(rd, n->addr, n->kind == PYD_KIND_str, cut, n->value.data,
 		     own, s, len, &v, err);
+	forget_longer(rd);
 	if (code || !v.redacted)
 		return code;
 	n->mark_total = cut ? n->mark_total : v.total;
@@ -269,15 +277,19 @@ static enum pyd_code learn_text(struct pyd_redact *rd, struct pyd_reader *r,
 	if (n->mark == PYD_MARK_TRUNCATED)
 		code = read_longer(rd, r, n, &s, &len, err);
 	if (code || rd->only_reads ||
-	    !pyd_redact_is_worth(rd, n->kind == PYD_KIND_str, s, len))
+	    !pyd_redact_is_worth(rd, n->kind == PYD_KIND_str, s, len)) {
+		forget_longer(rd);
 		return code;
+	}
 	rd->spans.n = 0;
 	code = pyd_match(&rd->matcher, s, len, PYD_MATCH_ALL, &rd->spans, err);
-	if (code || !rd->spans.n)
-		return code;
-	pyd_spans_merge(&rd->spans);
-	*ret_look = true;
-	return pyd_redact_learn_spans(rd, s, err);
+	if (!code && rd->spans.n) {
+		pyd_spans_merge(&rd->spans);
+		*ret_look = true;
+		code = pyd_redact_learn_spans(rd, s, err);
+	}
+	forget_longer(rd);
+	return code;
 }
 
 static enum pyd_code learn_fields(struct pyd_redact *rd,
