@@ -84,7 +84,7 @@ static void load(struct pyd_cfis *c, const struct pyd_nmodule *m,
 		pyd_log_debug("no unwind tables out of the file of %s: %s",
 			      m->mod.path, why.msg);
 	if (table_open(t, fd) ||
-	    table_open(t, pyd_debuginfo_open(&m->mod, c->modules->elf.process)))
+	    table_open(t, pyd_debuginfo_open(&c->modules->elf, &m->mod)))
 		pyd_log_debug("%s is unwound by .debug_frame", m->mod.path);
 }
 

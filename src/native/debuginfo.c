@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "target/debuginfod.h"
+#include "target/open_as.h"
 
 /* Takes fd. */
 static int verified(int fd, const struct pyd_module *mod)
@@ -28,20 +29,25 @@ static int open_verified(const char *path, const struct pyd_module *mod)
 	return verified(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), mod);
 }
 
-static int open_in_root(const char *path, const struct pyd_module *mod,
-			const struct pyd_process *p)
+static int open_in_root(const char *path, const struct pyd_modules *all,
+			const struct pyd_module *mod)
 {
 	const struct pyd_region r = { .path = path };
+	const struct pyd_process *p = all->process;
 	struct pyd_err ignored;
 	int fd;
 
+	if (!p && all->target->root)
+		return verified(pyd_open_as(all->target->root, path, geteuid(),
+					    getegid()),
+				mod);
 	if (!p || pyd_region_open_path(p, &r, &fd, &ignored))
 		return -1;
 	return verified(fd, mod);
 }
 
-int pyd_debuginfo_open(const struct pyd_module *mod,
-		       const struct pyd_process *p)
+int pyd_debuginfo_open(const struct pyd_modules *all,
+		       const struct pyd_module *mod)
 {
 	char id[2 * sizeof(mod->build_id) + 1];
 	char path[256];
@@ -61,6 +67,6 @@ int pyd_debuginfo_open(const struct pyd_module *mod,
 			fd = open_verified(cached, mod);
 	}
 	if (fd < 0)
-		fd = open_in_root(path, mod, p);
+		fd = open_in_root(path, all, mod);
 	return fd;
 }

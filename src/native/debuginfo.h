@@ -8,10 +8,10 @@
 
 /*
  * Opens it: below /usr/lib/debug/.build-id, in debuginfod's cache, or below
- * the same folder in the root of p (may be NULL), if its build id is the
- * module's. -1: there is none.
+ * the same folder in the root of the process, or the one given for a core, if
+ * its build id is the module's. -1: there is none.
  */
-int pyd_debuginfo_open(const struct pyd_module *mod,
-		       const struct pyd_process *p);
+int pyd_debuginfo_open(const struct pyd_modules *all,
+		       const struct pyd_module *mod);
 
 #endif

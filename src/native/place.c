@@ -115,7 +115,7 @@ static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
 	if (o->own.elf)
 		code = pyd_symtab_add(&o->symtab, o->own.elf, err);
 	if (!code && !o->symtab.whole && !m->vdso) {
-		file_open(pyd_debuginfo_open(&m->mod, p->modules->elf.process),
+		file_open(pyd_debuginfo_open(&p->modules->elf, &m->mod),
 			  &o->split);
 		if (o->split.elf)
 			code = pyd_symtab_add(&o->symtab, o->split.elf, err);
@@ -136,7 +136,7 @@ static void load_lines(struct pyd_places *p, const struct pyd_nmodule *m,
 	if (o->dwarf || m->vdso)
 		return;
 	if (o->split.fd < 0)
-		file_open(pyd_debuginfo_open(&m->mod, p->modules->elf.process),
+		file_open(pyd_debuginfo_open(&p->modules->elf, &m->mod),
 			  &o->split);
 	o->dwarf = pyd_dwarf_open(o->split.elf, o->split.fd, max);
 }

@@ -253,6 +253,7 @@ static enum pyd_code create(struct pyd_target *inner, size_t max_bytes,
 		.pid = inner->pid,
 		.regions = inner->regions,
 		.nregions = inner->nregions,
+		.root = inner->root,
 		.in_exe = inner->in_exe,
 	};
 	c->inner = inner;

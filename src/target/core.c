@@ -493,6 +493,7 @@ enum pyd_code pyd_target_core_create(const struct pyd_core_options *opts,
 	c->base.ops = &core_ops;
 	c->fd = -1;
 	c->info.uid = c->info.gid = -1;
+	c->base.root = opts->sysroot;
 	code = load(c, opts, err);
 	if (code) {
 		core_destroy(&c->base);

@@ -452,6 +452,7 @@ void pyd_target_kept_open(struct pyd_target *t, struct pyd_target *inner,
 	k->base.pid = inner->pid;
 	k->base.regions = inner->regions;
 	k->base.nregions = inner->nregions;
+	k->base.root = inner->root;
 	k->base.in_exe = inner->in_exe;
 	k->inner = inner;
 	k->until_ns = until_ns;

@@ -76,6 +76,9 @@ struct pyd_target {
 	size_t nregions;
 	/* PYD_WINDOWS of them, the target's own; NULL: it has none. */
 	struct pyd_window *windows;
+	/* Folder that its files are below, of a process that is not here; NULL.
+	 * Not owned. */
+	const char *root;
 	pyd_addr in_exe; /* some address in the executable; 0: not known, or
 			  * there is a process to ask */
 };
