@@ -466,7 +466,7 @@ static enum pyd_code find_one(struct pyd_waits *w, size_t i,
 {
 	struct pyd_waiter *t = &w->v[i];
 	struct pyd_obj *o = NULL;
-	struct pyd_lock l = { 0 };
+	struct pyd_lock l = { 0 }, mutex;
 	pyd_addr word = t->call.args[0], park = 0;
 	bool found = false;
 	enum pyd_code code;
@@ -497,6 +497,12 @@ static enum pyd_code find_one(struct pyd_waits *w, size_t i,
 		l.word = word;
 		t->wait = PYD_WAIT_LOCK;
 		t->object = l.object;
+		/* An extension's object may have one in it, which says more. */
+		if (l.kind == PYD_LOCK_OBJECT && !park &&
+		    find_mutex(w, &t->call, &mutex)) {
+			l = mutex;
+			t->wait = PYD_WAIT_MUTEX;
+		}
 	} else if (!park && find_mutex(w, &t->call, &l)) {
 		t->wait = PYD_WAIT_MUTEX;
 	} else if (park) {

@@ -797,6 +797,44 @@ def test_native_mutexes(shared_root: Interpreter, library: Path, tmp_path: Path)
     assert sorted(map(sorted, told.circles())) == [["%d.0" % k, "%d.1" % k] for k in range(4)]
 
 
+MIXED = """
+import ctypes, os, sys, threading
+libc, mutex = ctypes.CDLL(None), ctypes.create_string_buffer(40)
+python_lock, met = threading.Lock(), threading.Barrier(2)
+
+def outer():
+    with python_lock:
+        met.wait()
+        libc.pthread_mutex_lock(mutex)
+
+def inner():
+    libc.pthread_mutex_lock(mutex)
+    met.wait()
+    with python_lock:
+        pass
+
+for target in (outer, inner):
+    thread = threading.Thread(target=target, name=target.__name__)
+    thread.daemon = True
+    thread.start()
+print("ready", flush=True)
+sys.stdin.readline()
+os._exit(0)
+"""
+
+
+def test_python_lock_and_mutex(interpreter: Interpreter, tmp_path: Path) -> None:
+    """One circle through both, also where the mutex lies in an object."""
+    with start_code(interpreter, MIXED) as target:
+        assert target.line() == "ready"
+        until_asleep(target, 3)
+        attach(target, tmp_path / "d", "--max-objects=1000", "--native=off")
+    told = Told(tmp_path / "d")
+    assert told.circles() == [{"outer", "inner"}]
+    (circle,) = told.waits.deadlocks
+    assert "Lock python_lock" in circle.text and "native mutex at 0x" in circle.text
+
+
 SPIN = """
 import ctypes, sys, threading
 library = ctypes.PyDLL(sys.argv[1])  # calls it with the GIL held
