@@ -8,7 +8,7 @@ import struct
 from typing import Any, Iterator, List, Optional
 
 from ..marks import NotDumpedError
-from ..refs import Ref, ref_of
+from ..refs import Ref, find_ref, ref_of
 from . import REAL_SHOWN, Absent, Shown, Standard, class_name, fields, otherwise, real, surrogate
 
 _CODES = {code: array.array(code).itemsize for code in "bBhHiIlLqQfdu"}
@@ -289,7 +289,10 @@ class Random(Standard):
 def _placed(value: Any) -> str:
     """The repr that is not told by the value: where it was."""
     from ..render import graph_of
+    from ..surrogates import header
 
+    if find_ref(value) is not None:
+        return header(value)
     graph = graph_of(value)
     rec = graph.record(graph.address(value)) if graph is not None else None
     if rec is None:
