@@ -14,6 +14,8 @@
 /* Beyond the stacks that a thread uses: what the compiler may put below the
  * stack pointer, and of a stack of which the end is not known. */
 enum { RED_ZONE = 256, UNKNOWN_STACK = 256 << 10 };
+/* Each may find what has the dump written anew. */
+enum { LOOKS_MAX = 2 };
 /* All stacks together. More is unwound while the process stands. */
 #define STACKS_MAX ((uint64_t)16 << 20)
 
@@ -309,7 +311,8 @@ void pyd_collect_walk(struct pyd_snapshot *s)
 	struct pyd_walk *w = &s->walk;
 
 	w->only_reads = c->on;
-	w->few_ahead = c->on || s->subject->kept;
+	/* What an owner lets go ends. */
+	w->few_ahead = c->on || (s->subject->kept && s->opts->stop.owner);
 	if (c->on) {
 		pyd_node_deinit(&w->node);
 		w->node = c->node;
@@ -323,6 +326,54 @@ void pyd_collect_walk(struct pyd_snapshot *s)
 	w->deadline_ns = s->reader.deadline_ns = 0;
 	w->ends = c->ended;
 	w->ends_at = c->objects;
+}
+
+static enum pyd_code look_ahead(struct pyd_snapshot *s, struct pyd_reader *r,
+				struct pyd_err *err)
+{
+	struct pyd_walk *w = &s->walk;
+	struct pyd_reader *kept = w->reader;
+	struct pyd_shapes shapes = w->shapes;
+	size_t found = pyd_redact_found(s->redact);
+	enum pyd_code code;
+
+	r->ctypes = &s->ctypes;
+	r->max_string = kept->max_string;
+	r->max_items = kept->max_items;
+	r->max_blob = kept->max_blob;
+	w->reader = r;
+	w->shapes = (struct pyd_shapes) { .redact = s->redact };
+	code = pyd_snapshot_ahead(s, err);
+	if (!code)
+		code = pyd_redact_take(s->redact, r, found, err);
+	pyd_shapes_deinit(&w->shapes);
+	w->shapes = shapes;
+	w->reader = kept;
+	return code;
+}
+
+enum pyd_code pyd_collect_ahead(struct pyd_snapshot *s, struct pyd_err *err)
+{
+	struct pyd_err why = { 0 };
+	struct pyd_reader r;
+	enum pyd_code code;
+
+	if (s->opts->stop.owner)
+		return pyd_snapshot_ahead(s, err);
+	if (s->collect.looks++ == LOOKS_MAX)
+		return PYD_OK;
+	code = pyd_reader_init(&r, s->subject->target, &s->runtime.lay, err);
+	if (code)
+		return code;
+	code = look_ahead(s, &r, &why);
+	pyd_reader_deinit(&r);
+	if (code == PYD_NOMEM || code == PYD_INTERRUPTED) {
+		*err = why;
+		return code;
+	}
+	if (code)
+		pyd_log_debug("secrets: not all was looked at: %s", why.msg);
+	return PYD_OK;
 }
 
 void pyd_collect_deinit(struct pyd_snapshot *s)

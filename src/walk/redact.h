@@ -90,6 +90,12 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_collect(struct pyd_redact *rd,
 						struct pyd_reader *r,
 						const struct pyd_runtime *rt,
 						struct pyd_err *err);
+/* How far what is under secret names was found; and the part of
+ * pyd_redact_collect() for what was found since then. */
+size_t pyd_redact_found(const struct pyd_redact *rd);
+PYD_MUST_CHECK enum pyd_code pyd_redact_take(struct pyd_redact *rd,
+					     struct pyd_reader *r, size_t from,
+					     struct pyd_err *err);
 /* Files of the program's own code that the walk met; not the libraries'. */
 const struct pyd_vec *pyd_redact_files(const struct pyd_redact *rd);
 /* Takes the literals of a source that are secrets. */

@@ -167,7 +167,8 @@ enum pyd_code pyd_snapshot_ahead(struct pyd_snapshot *s, struct pyd_err *err)
 static enum pyd_code learn(struct pyd_snapshot *s, struct pyd_err *err)
 {
 	const struct pyd_vec *files = pyd_redact_files(s->redact);
-	enum pyd_code code = pyd_snapshot_ahead(s, err);
+	enum pyd_code code = s->subject->kept ? pyd_collect_ahead(s, err)
+					      : pyd_snapshot_ahead(s, err);
 
 	if (!code)
 		code = pyd_snapshot_files(s, pyd_sources_learn, err);

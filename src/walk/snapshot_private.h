@@ -45,6 +45,7 @@ struct pyd_snapshot {
 		/* The walk is to end after that many objects, as it did. */
 		bool ended;
 		uint64_t objects;
+		int looks; /* of pyd_collect_ahead() */
 	} collect;
 };
 
@@ -77,6 +78,11 @@ PYD_MUST_CHECK enum pyd_code pyd_collect_begin(struct pyd_snapshot *s,
 void pyd_collect_end(struct pyd_snapshot *s);
 /* Sets up s->walk, that it reads as much as it did then. */
 void pyd_collect_walk(struct pyd_snapshot *s);
+/* In the place of pyd_snapshot_ahead() where the memory was kept: looks for the
+ * names of secrets in the process, which runs. It has most of what the limits
+ * leave out where it was, and nothing of that is dumped. */
+PYD_MUST_CHECK enum pyd_code pyd_collect_ahead(struct pyd_snapshot *s,
+					       struct pyd_err *err);
 void pyd_collect_deinit(struct pyd_snapshot *s);
 
 #endif

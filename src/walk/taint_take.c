@@ -205,16 +205,18 @@ static enum pyd_code take_one(struct pyd_redact *rd, struct pyd_reader *r,
 	}
 }
 
-enum pyd_code pyd_redact_collect(struct pyd_redact *rd, struct pyd_reader *r,
-				 const struct pyd_runtime *rt,
-				 struct pyd_err *err)
+size_t pyd_redact_found(const struct pyd_redact *rd)
 {
-	enum pyd_code code = pyd_redact_environ(rd, r, rt, err);
+	return rd->todo.len;
+}
 
-	if (!code)
-		code = pyd_redact_defaults(rd, r, err);
+enum pyd_code pyd_redact_take(struct pyd_redact *rd, struct pyd_reader *r,
+			      size_t from, struct pyd_err *err)
+{
+	enum pyd_code code = PYD_OK;
+
 	/* The list grows while we go. */
-	for (size_t i = 0; i + 1 < rd->todo.len && !code; i += 2) {
+	for (size_t i = from; i + 1 < rd->todo.len && !code; i += 2) {
 		uint64_t what = rd->todo.data[i + 1];
 
 		code = take_one(rd, r, rd->todo.data[i],
@@ -223,4 +225,15 @@ enum pyd_code pyd_redact_collect(struct pyd_redact *rd, struct pyd_reader *r,
 				(unsigned int)(what >> 32), err);
 	}
 	return code;
+}
+
+enum pyd_code pyd_redact_collect(struct pyd_redact *rd, struct pyd_reader *r,
+				 const struct pyd_runtime *rt,
+				 struct pyd_err *err)
+{
+	enum pyd_code code = pyd_redact_environ(rd, r, rt, err);
+
+	if (!code)
+		code = pyd_redact_defaults(rd, r, err);
+	return code ? code : pyd_redact_take(rd, r, 0, err);
 }

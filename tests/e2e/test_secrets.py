@@ -231,7 +231,7 @@ hold(1)
         assert repr(values["second"]).startswith("'text and then ******'")
 
 
-@pytest.mark.parametrize("limit", ["--depth=3", "--max-objects=3000", "--no-globals"])
+@pytest.mark.parametrize("limit", ["--depth=1", "--depth=3", "--max-objects=3000", "--no-globals"])
 def test_names_beyond_a_limit(one: Interpreter, tmp_path: Path, limit: str) -> None:
     """What tells that a text is a secret may not be in the dump itself."""
     path = tmp_path / "small.pydump"
