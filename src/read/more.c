@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "read/more.h"
 
-#include "target/target.h"
+#include "read/object.h"
 
 /* Has the references of n entries stand one behind the other in their place.
  * Returns how many. */
@@ -62,6 +62,9 @@ enum pyd_code pyd_more_count(struct pyd_more *m, struct pyd_err *err)
 	uint64_t n = 0, all = UINT64_MAX, any = 0;
 	size_t got;
 
+	if (!pyd_is_mapped(m->target, m->at, m->entries * m->words * 8))
+		return pyd_err_at(err, PYD_FAULT, m->at,
+				  "items are not mapped");
 	for (;;) {
 		enum pyd_code code = pyd_more_next(m, &at, words, &got, err);
 
