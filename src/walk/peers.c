@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
+#include "base/say.h"
 #include "target/procfs.h"
 
 enum {
@@ -22,25 +22,6 @@ enum {
 	FDS_MAX = 4096, /* of one of them */
 	LOCKS_MAX = 4 << 20,
 };
-
-struct text {
-	char *buf;
-	size_t cap, len;
-};
-
-static void __attribute__((format(printf, 2, 3)))
-say(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, t->cap - t->len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < t->cap - t->len ? (size_t)n
-						      : t->cap - t->len - 1;
-}
 
 /* -- processes -- */
 
@@ -88,24 +69,24 @@ static void add_children(struct pids *s, pid_t pid)
 		closedir(dir);
 }
 
-static void say_process(struct text *t, pid_t pid)
+static void say_process(struct pyd_say *t, pid_t pid)
 {
 	struct pyd_proc_stat stat;
 	struct pyd_err ignored;
 
-	say(t, "process %d", pid);
+	pyd_say(t, "process %d", pid);
 	if (!pyd_procfs_stat(pid, pid, &stat, &ignored))
-		say(t, " (%s)", stat.comm);
+		pyd_say(t, " (%s)", stat.comm);
 }
 
-static void say_processes(struct text *t, const struct pids *s)
+static void say_processes(struct pyd_say *t, const struct pids *s)
 {
 	for (size_t i = 0; i < s->n && i < NAMED_MAX; i++) {
-		say(t, i ? ", " : "");
+		pyd_say(t, i ? ", " : "");
 		say_process(t, s->v[i]);
 	}
 	if (s->n > NAMED_MAX)
-		say(t, " and %zu more", s->n - NAMED_MAX);
+		pyd_say(t, " and %zu more", s->n - NAMED_MAX);
 }
 
 /* -- children -- */
@@ -144,7 +125,7 @@ static pid_t pid_of_fd(const struct pyd_process *p, int fd)
 }
 
 static void say_child(const struct pyd_process *p, const struct pyd_syscall *c,
-		      struct text *t)
+		      struct pyd_say *t)
 {
 	struct pids children = { 0 };
 	int id = (int)c->args[0];
@@ -163,8 +144,8 @@ static void say_child(const struct pyd_process *p, const struct pyd_syscall *c,
 	if (any) {
 		if (!children.n)
 			return;
-		say(t, children.n == 1 ? "the end of its only child, "
-				       : "the end of any child: ");
+		pyd_say(t, children.n == 1 ? "the end of its only child, "
+					   : "the end of any child: ");
 		say_processes(t, &children);
 		return;
 	}
@@ -176,7 +157,7 @@ static void say_child(const struct pyd_process *p, const struct pyd_syscall *c,
 	}
 	if (child <= 0)
 		return;
-	say(t, "the end of ");
+	pyd_say(t, "the end of ");
 	say_process(t, child);
 }
 
@@ -241,7 +222,7 @@ static bool read_wanted(struct pyd_target *t, pyd_addr at, struct wanted *ret)
 }
 
 static void say_lock(const struct pyd_process *p, struct pyd_target *mem,
-		     const struct pyd_syscall *c, struct text *t)
+		     const struct pyd_syscall *c, struct pyd_say *t)
 {
 	struct wanted w = { .end = INT64_MAX };
 	char name[64], path[96], target[4096];
@@ -265,7 +246,7 @@ static void say_lock(const struct pyd_process *p, struct pyd_target *mem,
 	}
 	if (!held.n)
 		return;
-	say(t, "a lock on %s, held by ", target);
+	pyd_say(t, "a lock on %s, held by ", target);
 	say_processes(t, &held);
 }
 
@@ -309,7 +290,7 @@ static bool has_end(pid_t pid, const char *pipe, bool writes)
 
 /* Those that a pipe is shared with: by whom it was started, and who was. */
 static void say_pipe(const struct pyd_process *p, const struct pyd_syscall *c,
-		     struct text *t)
+		     struct pyd_say *t)
 {
 	bool reads = c->nr == SYS_read || c->nr == SYS_readv;
 	struct pids near = { 0 }, with = { 0 };
@@ -332,10 +313,10 @@ static void say_pipe(const struct pyd_process *p, const struct pyd_syscall *c,
 			add(&with, near.v[i]);
 	if (!with.n)
 		return;
-	say(t, reads ? "data of a pipe, to be written by "
-		     : "room in a pipe, to be read by ");
+	pyd_say(t, reads ? "data of a pipe, to be written by "
+			 : "room in a pipe, to be read by ");
 	if (with.n == 1 && with.v[0] == p->pid)
-		say(t, "this process itself");
+		pyd_say(t, "this process itself");
 	else
 		say_processes(t, &with);
 }
@@ -343,7 +324,7 @@ static void say_pipe(const struct pyd_process *p, const struct pyd_syscall *c,
 void pyd_peers_text(const struct pyd_process *p, struct pyd_target *mem,
 		    const struct pyd_syscall *c, char *buf, size_t cap)
 {
-	struct text t = { buf, cap, 0 };
+	struct pyd_say t = { buf, cap, 0 };
 
 	buf[0] = '\0';
 	if (c->state != PYD_CALL_WAITS)

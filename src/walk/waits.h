@@ -11,6 +11,7 @@
 #ifndef PYD_WALK_WAITS_H
 #define PYD_WALK_WAITS_H
 
+#include "base/say.h"
 #include "read/frame.h"
 #include "runtime/runtime.h"
 #include "target/syscall.h"
@@ -184,9 +185,9 @@ pyd_addr pyd_waits_var(struct pyd_reader *r, const struct pyd_frame *f,
 /* Packs the system call of a thread: a map, or nil. */
 void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 			 struct pyd_redact *redact, struct pyd_pack *p);
-/* "sits in read(3, ...)", at *len of buf. */
+/* "sits in read(3, ...)". */
 void pyd_waits_say_call(const struct pyd_waits *w, const struct pyd_waiter *t,
-			char *buf, size_t cap, size_t *len);
+			struct pyd_say *out);
 /* Whether the call ends by a time that was given. */
 bool pyd_waits_is_timed(const struct pyd_syscall *c);
 

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <linux/futex.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -85,27 +84,11 @@ static const struct shape *shape_of(long nr)
 struct saying {
 	const struct pyd_waits *w;
 	const struct pyd_syscall *c;
-	char text[PYD_WAITS_TEXT];
-	size_t len;
+	struct pyd_say text;
 	int fds[FDS_SHOWN];
 	size_t nfds;
 	uint64_t left_ns; /* NO_TIME: no end, or not known */
 };
-
-static void __attribute__((format(printf, 2, 3)))
-say(struct saying *s, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(s->text + s->len, sizeof(s->text) - s->len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		s->len += (size_t)n < sizeof(s->text) - s->len
-				  ? (size_t)n
-				  : sizeof(s->text) - s->len - 1;
-}
 
 static void add_fd(struct saying *s, int64_t fd)
 {
@@ -143,7 +126,7 @@ static uint64_t until(const struct saying *s, uint64_t at, bool realtime)
 static void say_time(struct saying *s, const char *what)
 {
 	if (s->left_ns != NO_TIME)
-		say(s, "%s%.3f s", what, (double)s->left_ns / 1e9);
+		pyd_say(&s->text, "%s%.3f s", what, (double)s->left_ns / 1e9);
 }
 
 static void say_futex(struct saying *s)
@@ -168,12 +151,12 @@ static void say_futex(struct saying *s)
 	unsigned int op = (unsigned int)a[1] & (unsigned int)FUTEX_CMD_MASK;
 
 	if (op < sizeof(names) / sizeof(names[0]))
-		say(s, ", %s", names[op]);
+		pyd_say(&s->text, ", %s", names[op]);
 	else
-		say(s, ", %u", op);
+		pyd_say(&s->text, ", %u", op);
 	if (a[1] & FUTEX_PRIVATE_FLAG)
-		say(s, "_PRIVATE");
-	say(s, ", %u", (unsigned int)a[2]);
+		pyd_say(&s->text, "_PRIVATE");
+	pyd_say(&s->text, ", %u", (unsigned int)a[2]);
 	if (!a[3] || (op != FUTEX_WAIT && op != FUTEX_WAIT_BITSET))
 		return;
 	s->left_ns = time_at(s, a[3], 1);
@@ -245,10 +228,10 @@ static void say_sleep(struct saying *s)
 			    ? until(s, t, a[0] == CLOCK_REALTIME)
 			    : NO_TIME;
 	s->left_ns = t;
-	say(s, "%s",
-	    a[0] == CLOCK_MONOTONIC  ? "CLOCK_MONOTONIC"
-	    : a[0] == CLOCK_REALTIME ? "CLOCK_REALTIME"
-				     : "clock");
+	pyd_say(&s->text, "%s",
+		a[0] == CLOCK_MONOTONIC	 ? "CLOCK_MONOTONIC"
+		: a[0] == CLOCK_REALTIME ? "CLOCK_REALTIME"
+					 : "clock");
 	if (!(a[1] & TIMER_ABSTIME))
 		say_time(s, ", ");
 	else
@@ -261,27 +244,28 @@ static void say_arg(struct saying *s, enum arg kind, uint64_t v)
 	case ARG_END:
 		break;
 	case ARG_FD:
-		say(s, "%d", (int)v);
+		pyd_say(&s->text, "%d", (int)v);
 		add_fd(s, (int)v);
 		break;
 	case ARG_NUMBER:
 		/* The upper half of an int's register is anything. */
-		say(s, "%lld",
-		    v >> 32 == 0xffffffff || v >> 31 == 1 ? (long long)(int)v
-							  : (long long)v);
+		pyd_say(&s->text, "%lld",
+			v >> 32 == 0xffffffff || v >> 31 == 1
+				? (long long)(int)v
+				: (long long)v);
 		break;
 	case ARG_HEX:
-		say(s, v ? "0x%" PRIx64 : "%" PRIu64, v);
+		pyd_say(&s->text, v ? "0x%" PRIx64 : "%" PRIu64, v);
 		break;
 	case ARG_TIMESPEC:
 	case ARG_TIMEVAL:
 		s->left_ns = time_at(s, v, kind == ARG_TIMEVAL ? 1000 : 1);
-		say(s, "%s", v ? "" : "no timeout");
+		pyd_say(&s->text, "%s", v ? "" : "no timeout");
 		say_time(s, "timeout ");
 		break;
 	case ARG_MS:
 		if ((int)v < 0)
-			say(s, "no timeout");
+			pyd_say(&s->text, "no timeout");
 		else
 			s->left_ns = (uint64_t)(uint32_t)v * 1000000;
 		say_time(s, "timeout ");
@@ -305,14 +289,14 @@ static void describe(struct saying *s)
 	long nr = s->c->nr;
 
 	pyd_call_name(nr, name, sizeof(name));
-	say(s, "%s(", name);
+	pyd_say(&s->text, "%s(", name);
 	for (size_t i = 0; shape && i < 6 && shape->args[i]; i++) {
 		if (i)
-			say(s, ", ");
+			pyd_say(&s->text, ", ");
 		say_arg(s, shape->args[i], s->c->args[i]);
 	}
 	for (size_t i = 0; !shape && i < 6 && nr != SYS_clock_nanosleep; i++)
-		say(s, "%s0x%" PRIx64, i ? ", " : "", s->c->args[i]);
+		pyd_say(&s->text, "%s0x%" PRIx64, i ? ", " : "", s->c->args[i]);
 	if (nr == SYS_futex)
 		say_futex(s);
 	else if (nr == SYS_clock_nanosleep)
@@ -331,13 +315,19 @@ static void describe(struct saying *s)
 	else if (nr == SYS_select)
 		add_select(s);
 #endif
-	say(s, ")");
+	pyd_say(&s->text, ")");
 }
 
 void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 			 struct pyd_redact *redact, struct pyd_pack *p)
 {
-	struct saying s = { .w = w, .c = &t->call, .left_ns = NO_TIME };
+	char text[PYD_WAITS_TEXT];
+	struct saying s = {
+		.w = w,
+		.c = &t->call,
+		.text = { .buf = text, .cap = sizeof(text) },
+		.left_ns = NO_TIME,
+	};
 	struct pyd_subject *subject = (struct pyd_subject *)w->subject;
 	char name[64], target[1024] = "";
 
@@ -354,7 +344,7 @@ void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 	pyd_pack_array(p, 6);
 	for (size_t i = 0; i < 6; i++)
 		pyd_pack_u64(p, t->call.args[i]);
-	pyd_pack_kv_text(p, "text", s.text);
+	pyd_pack_kv_text(p, "text", text);
 	pyd_pack_kv_bool(p, "sure", !t->call.guessed);
 	pyd_pack_kv_opt(p, "left_ns",
 			s.left_ns <= INT64_MAX ? (int64_t)s.left_ns : -1);
@@ -378,13 +368,16 @@ void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 }
 
 void pyd_waits_say_call(const struct pyd_waits *w, const struct pyd_waiter *t,
-			char *buf, size_t cap, size_t *len)
+			struct pyd_say *out)
 {
-	struct saying s = { .w = w, .c = &t->call, .left_ns = NO_TIME };
-	int n;
+	char text[PYD_WAITS_TEXT];
+	struct saying s = {
+		.w = w,
+		.c = &t->call,
+		.text = { .buf = text, .cap = sizeof(text) },
+		.left_ns = NO_TIME,
+	};
 
 	describe(&s);
-	n = snprintf(buf + *len, cap - *len, "sits in %s", s.text);
-	if (n > 0)
-		*len += (size_t)n < cap - *len ? (size_t)n : cap - *len - 1;
+	pyd_say(out, "sits in %s", text);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is known of waits, in words. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,43 +39,24 @@ void pyd_waits_lock_text(const struct pyd_lock *l, char *buf, size_t cap)
 			 (unsigned long long)(l->object ? l->object : l->word));
 }
 
-struct text {
-	char *buf;
-	size_t cap, len;
-};
-
-static void __attribute__((format(printf, 2, 3)))
-say(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->buf + t->len, t->cap - t->len, fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		t->len += (size_t)n < t->cap - t->len ? (size_t)n
-						      : t->cap - t->len - 1;
-}
-
 /* "Lock ledger_lock", "the end of thread 2 (x)": after "waits for". */
 static void say_object(const struct pyd_waits *w, const struct pyd_waiter *t,
-		       struct text *out)
+		       struct pyd_say *out)
 {
 	char text[PYD_WAITS_TEXT];
 
 	if (*t->what) {
-		say(out, "%s", t->what);
+		pyd_say(out, "%s", t->what);
 	} else if (t->lock != PYD_WAITS_NONE &&
 		   w->locks[t->lock].kind != PYD_LOCK_END) {
 		pyd_waits_lock_text(&w->locks[t->lock], text, sizeof(text));
-		say(out, "%s", text);
+		pyd_say(out, "%s", text);
 	} else if (t->on != PYD_WAITS_NONE) {
 		pyd_waits_thread_text(w, t->on, text, sizeof(text));
-		say(out, "the end of %s", text);
+		pyd_say(out, "the end of %s", text);
 	} else {
-		say(out, "a futex at 0x%llx, of which nothing is known",
-		    (unsigned long long)t->call.args[0]);
+		pyd_say(out, "a futex at 0x%llx, of which nothing is known",
+			(unsigned long long)t->call.args[0]);
 	}
 }
 
@@ -94,7 +74,7 @@ static const char *relation(const struct pyd_waiter *t)
 }
 
 /* All of it in one sentence without a subject; "" for nothing to say. */
-static void say_wait(const struct pyd_waits *w, size_t i, struct text *out)
+static void say_wait(const struct pyd_waits *w, size_t i, struct pyd_say *out)
 {
 	const struct pyd_waiter *t = &w->v[i];
 	const struct pyd_lock *l =
@@ -103,28 +83,29 @@ static void say_wait(const struct pyd_waits *w, size_t i, struct text *out)
 
 	if (t->wait == PYD_WAIT_NOTHING || t->wait == PYD_WAIT_SYSCALL)
 		return;
-	say(out, "waits for ");
+	pyd_say(out, "waits for ");
 	say_object(w, t, out);
 	if (t->on == (int)i) {
-		say(out, ", which it holds itself");
+		pyd_say(out, ", which it holds itself");
 	} else if (t->on != PYD_WAITS_NONE && t->wait != PYD_WAIT_JOIN) {
 		pyd_waits_thread_text(w, t->on, text, sizeof(text));
-		say(out, ", %s %s", relation(t), text);
+		pyd_say(out, ", %s %s", relation(t), text);
 	} else if (l && !*t->what && l->kind <= PYD_LOCK_OBJECT) {
-		say(out, l->many     ? ", held by one of several threads"
-			 : l->orphan ? ", held by a thread that is not there "
+		pyd_say(out, l->many ? ", held by one of several threads"
+			     : l->orphan
+				     ? ", held by a thread that is not there "
 				       "(it ended, or was left by a fork)"
-			 : l->locked ? ", holder not known"
-				     : ", which is free by now");
+			     : l->locked ? ", holder not known"
+					 : ", which is free by now");
 	}
 	if (t->timed)
-		say(out, ", with a timeout");
+		pyd_say(out, ", with a timeout");
 }
 
 void pyd_waits_say_wait(const struct pyd_waits *w, size_t i, char *buf,
 			size_t cap)
 {
-	struct text out = { buf, cap, 0 };
+	struct pyd_say out = { buf, cap, 0 };
 
 	buf[0] = '\0';
 	say_wait(w, i, &out);
@@ -132,71 +113,71 @@ void pyd_waits_say_wait(const struct pyd_waits *w, size_t i, char *buf,
 
 /* "all threads of a pool ...: thread 1 (a), thread 2 (b)" */
 static void say_pool(const struct pyd_waits *w, const struct pyd_deadlock *d,
-		     struct text *out)
+		     struct pyd_say *out)
 {
 	char name[256];
 
-	say(out, d->n == 1 ? "the only thread of a pool, "
-			   : "all threads of a pool wait for work that "
-			     "waits for one of them: ");
+	pyd_say(out, d->n == 1 ? "the only thread of a pool, "
+			       : "all threads of a pool wait for work that "
+				 "waits for one of them: ");
 	for (size_t k = 0; k < d->n && k < NAMED_MAX; k++) {
 		pyd_waits_thread_text(w, d->threads[k], name, sizeof(name));
-		say(out, "%s%s", k ? ", " : "", name);
+		pyd_say(out, "%s%s", k ? ", " : "", name);
 	}
 	if (d->n > NAMED_MAX)
-		say(out, " and %zu more", d->n - NAMED_MAX);
+		pyd_say(out, " and %zu more", d->n - NAMED_MAX);
 	if (d->n > 1)
 		return;
-	say(out, ", waits for ");
+	pyd_say(out, ", waits for ");
 	say_object(w, &w->v[d->threads[0]], out);
-	say(out, ", which waits for a thread of the pool");
+	pyd_say(out, ", which waits for a thread of the pool");
 }
 
 /* "thread 1 (a) holds L and waits for M, held by thread 2 (b), which ..." */
 static void say_circle(const struct pyd_waits *w, const struct pyd_deadlock *d,
-		       struct text *out)
+		       struct pyd_say *out)
 {
 	const struct pyd_waiter *last = &w->v[d->threads[d->n - 1]];
 	char name[256];
 
 	pyd_waits_thread_text(w, d->threads[0], name, sizeof(name));
-	say(out, "%s ", name);
+	pyd_say(out, "%s ", name);
 	/* What the last one waits for. */
 	if (d->n > 1 && last->lock != PYD_WAITS_NONE && !*last->what) {
-		say(out, "holds ");
+		pyd_say(out, "holds ");
 		say_object(w, last, out);
-		say(out, " and ");
+		pyd_say(out, " and ");
 	}
 	for (size_t k = 0; k < d->n; k++) {
 		const struct pyd_waiter *t = &w->v[d->threads[k]];
 		const bool goes_on = k + 1 < d->n;
 
-		say(out, "waits for ");
+		pyd_say(out, "waits for ");
 		say_object(w, t, out);
 		if (d->n == 1) {
-			say(out, ", which it holds itself");
+			pyd_say(out, ", which it holds itself");
 			break;
 		}
 		pyd_waits_thread_text(w, d->threads[(k + 1) % d->n], name,
 				      sizeof(name));
 		if (t->wait != PYD_WAIT_JOIN)
-			say(out, ", %s %s", relation(t), name);
+			pyd_say(out, ", %s %s", relation(t), name);
 		if (goes_on && k + 1 >= NAMED_MAX) {
-			say(out,
-			    ", and so on, through %zu more threads back "
-			    "to the first",
-			    d->n - 1 - k);
+			pyd_say(out,
+				", and so on, through %zu more threads back "
+				"to the first",
+				d->n - 1 - k);
 			break;
 		}
 		if (goes_on)
-			say(out, ", which ");
+			pyd_say(out, ", which ");
 	}
 }
 
 void pyd_waits_say_deadlock(const struct pyd_waits *w,
 			    const struct pyd_deadlock *d, char *buf, size_t cap)
 {
-	struct text out = { buf, cap, 0 };
+	struct pyd_say out = { buf, cap, 0 };
 
 	buf[0] = '\0';
 	(d->pool ? say_pool : say_circle)(w, d, &out);
@@ -205,7 +186,7 @@ void pyd_waits_say_deadlock(const struct pyd_waits *w,
 bool pyd_waits_say_gil(const struct pyd_waits *w, size_t k, char *buf,
 		       size_t cap)
 {
-	struct text all = { buf, cap, 0 }, *out = &all;
+	struct pyd_say all = { buf, cap, 0 }, *out = &all;
 	const struct pyd_lock *l = &w->locks[k];
 	const struct pyd_region *region = NULL;
 	const struct pyd_waiter *t;
@@ -220,11 +201,11 @@ bool pyd_waits_say_gil(const struct pyd_waits *w, size_t k, char *buf,
 		n += w->v[i].lock == (int)k;
 	pyd_waits_thread_text(w, l->owner, text, sizeof(text));
 	if (t->call.state == PYD_CALL_WAITS) {
-		say(out, "%s holds the GIL while it ", text);
+		pyd_say(out, "%s holds the GIL while it ", text);
 		if (t->wait != PYD_WAIT_SYSCALL && t->wait != PYD_WAIT_FUTEX)
 			say_wait(w, (size_t)l->owner, out);
 		else
-			pyd_waits_say_call(w, t, out->buf, out->cap, &out->len);
+			pyd_waits_say_call(w, t, out);
 	} else if (t->call.state == PYD_CALL_NONE && t->os->regs.pc) {
 		region = pyd_target_region(w->r->target, t->os->regs.pc);
 		if (!region || !*region->path || region->path[0] != '/' ||
@@ -236,11 +217,12 @@ bool pyd_waits_say_gil(const struct pyd_waits *w, size_t k, char *buf,
 		    !strncmp(base, "libpthread", 10) ||
 		    !strncmp(base, "ld-", 3))
 			return false;
-		say(out, "%s holds the GIL and runs code of %s", text, base);
+		pyd_say(out, "%s holds the GIL and runs code of %s", text,
+			base);
 	} else {
 		return false;
 	}
-	say(out, "; %zu thread%s wait%s for the GIL", n, n == 1 ? "" : "s",
-	    n == 1 ? "s" : "");
+	pyd_say(out, "; %zu thread%s wait%s for the GIL", n, n == 1 ? "" : "s",
+		n == 1 ? "s" : "");
 	return true;
 }
