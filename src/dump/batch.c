@@ -218,6 +218,24 @@ static enum pyd_code grow(struct pyd_batch *b, size_t words, size_t bytes,
 	return code ? code : pyd_buf_reserve(&b->values, bytes, err);
 }
 
+/* There is room for it. In place, member by member: to make it elsewhere and
+ * copy it waits for each of its stores. */
+static inline void add_rec(struct pyd_batch *b, const struct pyd_node *node,
+			   uint16_t type, uint16_t shape)
+{
+	struct pyd_batch_rec *rec = &b->recs[b->n++];
+
+	rec->addr = node->addr;
+	rec->size =
+		(uint32_t)(node->size < UINT32_MAX ? node->size : UINT32_MAX);
+	rec->refcnt = node->refcnt;
+	rec->nrefs = (uint32_t)node->refs.len;
+	rec->vlen = (uint32_t)node->value.len;
+	rec->type = type;
+	rec->shape = shape;
+	rec->node = (uint32_t)node->kind;
+}
+
 enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 			    uint32_t shape, const msgpack_sbuffer *shape_map,
 			    struct pyd_err *err)
@@ -226,7 +244,6 @@ enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 	size_t nattrs = node->attrs.len;
 	size_t words = nrefs + nattrs;
 	size_t vlen = node->value.len;
-	struct pyd_batch_rec *rec;
 	uint16_t type, own_shape;
 	uint64_t *refs;
 	enum pyd_code code = type_index(b, node->type, &type, err);
@@ -243,18 +260,7 @@ enum pyd_code pyd_batch_add(struct pyd_batch *b, const struct pyd_node *node,
 				node->mark_text, err);
 	if (code)
 		return code;
-	/* In place, member by member: to make it elsewhere and copy it waits
-	 * for each of its stores. */
-	rec = &b->recs[b->n++];
-	rec->addr = node->addr;
-	rec->size =
-		(uint32_t)(node->size < UINT32_MAX ? node->size : UINT32_MAX);
-	rec->refcnt = node->refcnt;
-	rec->nrefs = (uint32_t)nrefs;
-	rec->vlen = (uint32_t)vlen;
-	rec->type = type;
-	rec->shape = own_shape;
-	rec->node = (uint32_t)node->kind;
+	add_rec(b, node, type, own_shape);
 	if (vlen)
 		copy(b->values.data + b->values.len, node->value.data, vlen,
 		     node->value.cap, SHORT);
@@ -276,26 +282,17 @@ enum pyd_code pyd_batch_add_leaf(struct pyd_batch *b,
 				 struct pyd_err *err)
 {
 	size_t vlen = node->value.len;
-	struct pyd_batch_rec *rec;
-	uint16_t type;
+	uint16_t type = 0;
 	enum pyd_code code = type_index(b, node->type, &type, err);
 
-	assert(vlen <= PYD_BATCH_LEAF && node->value.cap >= PYD_BATCH_LEAF);
+	assert(!node->refs.len && vlen <= PYD_BATCH_LEAF &&
+	       node->value.cap >= PYD_BATCH_LEAF);
 	if (!code &&
 	    (b->n == b->cap || PYD_BATCH_LEAF > b->values.cap - b->values.len))
 		code = grow(b, 0, PYD_BATCH_LEAF, err);
 	if (code)
 		return code;
-	rec = &b->recs[b->n++];
-	rec->addr = node->addr;
-	rec->size =
-		(uint32_t)(node->size < UINT32_MAX ? node->size : UINT32_MAX);
-	rec->refcnt = node->refcnt;
-	rec->nrefs = 0;
-	rec->vlen = (uint32_t)vlen;
-	rec->type = type;
-	rec->shape = 0;
-	rec->node = (uint32_t)node->kind;
+	add_rec(b, node, type, 0);
 	memcpy(b->values.data + b->values.len, node->value.data,
 	       PYD_BATCH_LEAF);
 	b->values.len += vlen;

@@ -27,9 +27,11 @@ static int32_t clamp32(int64_t v)
 	return v > INT32_MAX ? INT32_MAX : v < -1 ? -1 : (int32_t)v;
 }
 
-/* Values, stack and the numbers of a frame or generator node. */
+/* The fields of a frame or generator node, then its values, stack and
+ * numbers. */
 static enum pyd_code append_frame(const struct pyd_reader *r,
-				  struct pyd_node *n, const struct pyd_frame *f,
+				  struct pyd_node *n, const uint64_t *fields,
+				  size_t nfields, const struct pyd_frame *f,
 				  struct pyd_err *err)
 {
 	const int32_t numbers[] = {
@@ -42,16 +44,17 @@ static enum pyd_code append_frame(const struct pyd_reader *r,
 		(int32_t)f->vars.len,
 		f->stack_known ? (int32_t)f->stack.len : -1,
 	};
-	enum pyd_code code = push_all(&n->refs, f->vars.data, f->vars.len, err);
+	enum pyd_code code = push_all(&n->refs, fields, nfields, err);
 
 	/* An interpreter frame has no ob_size that tells of its items. */
 	if (f->code && PYD_OFF(r->lay, iframe, localsplus) != PYD_ABSENT &&
 	    f->state != PYD_FRAME_FINISHED)
 		n->size += (f->code->nvars + (uint64_t)f->code->stacksize) * 8;
 
-	if (code)
-		return code;
-	code = push_all(&n->refs, f->stack.data, f->stack.len, err);
+	if (!code)
+		code = push_all(&n->refs, f->vars.data, f->vars.len, err);
+	if (!code)
+		code = push_all(&n->refs, f->stack.data, f->stack.len, err);
 	if (code)
 		return code;
 	return pyd_buf_append(&n->value, numbers, sizeof(numbers), err);
@@ -102,10 +105,8 @@ enum pyd_code pyd_read_frameobj(struct pyd_reader *r, const struct pyd_obj *o,
 		f.locals, f.function,  f.generator, trace,
 	};
 
-	code = push_all(&n->refs, fields, sizeof(fields) / sizeof(fields[0]),
-			err);
-	if (!code)
-		code = append_frame(r, n, &f, err);
+	code = append_frame(r, n, fields, sizeof(fields) / sizeof(fields[0]),
+			    &f, err);
 out:
 	pyd_frame_deinit(&f);
 	return code;
@@ -311,10 +312,8 @@ enum pyd_code pyd_read_generator(struct pyd_reader *r, const struct pyd_obj *o,
 		f.function,
 	};
 
-	code = push_all(&n->refs, fields, sizeof(fields) / sizeof(fields[0]),
-			err);
-	if (!code)
-		code = append_frame(r, n, &f, err);
+	code = append_frame(r, n, fields, sizeof(fields) / sizeof(fields[0]),
+			    &f, err);
 out:
 	pyd_frame_deinit(&f);
 	return code;

@@ -228,9 +228,8 @@ static enum pyd_code read_late(struct pyd_kept *k, pyd_addr addr, void *buf,
 	}
 	k->missed++;
 	if (k->notes)
-		pyd_kept_want(
-			k, addr / PYD_KEPT_BLOCK,
-			pyd_kept_pages_of((size_t)(addr % PYD_KEPT_BLOCK), n));
+		pyd_kept_want(k, addr / PYD_KEPT_BLOCK,
+			      pyd_kept_first(addr, n).pages);
 	return pyd_err_at(err, PYD_FAULT, addr,
 			  "0x%llx was not read while the process stood still, "
 			  "and may have changed since; --capture=fork has it",
@@ -254,11 +253,18 @@ static enum pyd_code check(struct pyd_kept *k, uint64_t number, pyd_addr addr,
 	return PYD_OK;
 }
 
-/* The pages of a block that a range has. */
-unsigned int pyd_kept_pages_of(size_t at, size_t n)
+struct pyd_kept_part pyd_kept_first(pyd_addr addr, size_t len)
 {
-	return (2U << (at + n - 1) / PYD_KEPT_PAGE) -
-	       (1U << at / PYD_KEPT_PAGE);
+	size_t at = (size_t)(addr % PYD_KEPT_BLOCK);
+	size_t n = len < PYD_KEPT_BLOCK - at ? len : PYD_KEPT_BLOCK - at;
+
+	return (struct pyd_kept_part) {
+		.number = addr / PYD_KEPT_BLOCK,
+		.at = at,
+		.n = n,
+		.pages = (2U << (at + n - 1) / PYD_KEPT_PAGE) -
+			 (1U << at / PYD_KEPT_PAGE),
+	};
 }
 
 /* Keeps some pages of a block, and of those behind it that a long range has. Of
@@ -292,38 +298,35 @@ static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 	uint8_t *to = buf;
 
 	while (len) {
-		uint64_t number = addr / PYD_KEPT_BLOCK;
-		size_t at = (size_t)(addr % PYD_KEPT_BLOCK);
-		size_t n =
-			len < PYD_KEPT_BLOCK - at ? len : PYD_KEPT_BLOCK - at;
-		unsigned int pages = pyd_kept_pages_of(at, n);
+		struct pyd_kept_part p = pyd_kept_first(addr, len);
 		enum pyd_code code = PYD_OK;
 		int32_t i;
 
 		if (!k->closed)
-			code = keep(k, number, pages,
-				    (at + (len - 1)) / PYD_KEPT_BLOCK + 1, err);
+			code = keep(k, p.number, p.pages,
+				    (p.at + (len - 1)) / PYD_KEPT_BLOCK + 1,
+				    err);
 		if (code)
 			return code;
-		i = pyd_kept_lookup(k, number);
+		i = pyd_kept_lookup(k, p.number);
 		if (i == PYD_KEPT_NONE ||
-		    pages & ~(unsigned int)k->blocks[i].tried) {
-			code = read_late(k, addr, to, n, err);
+		    p.pages & ~(unsigned int)k->blocks[i].tried) {
+			code = read_late(k, addr, to, p.n, err);
 		} else {
 			show(k, i);
-			if (pages & ~(unsigned int)k->blocks[i].valid)
-				code = check(k, number, addr, n, err);
+			if (p.pages & ~(unsigned int)k->blocks[i].valid)
+				code = check(k, p.number, addr, p.n, err);
 			else
 				memcpy(to,
 				       k->data + (size_t)i * PYD_KEPT_BLOCK +
-					       at,
-				       n);
+					       p.at,
+				       p.n);
 		}
 		if (code)
 			return code;
-		addr += n;
-		to += n;
-		len -= n;
+		addr += p.n;
+		to += p.n;
+		len -= p.n;
 	}
 	return PYD_OK;
 }
@@ -339,28 +342,25 @@ static enum pyd_code kept_touch(struct pyd_target *t, pyd_addr addr, size_t len,
 	if (len - 1 > UINT64_MAX - addr)
 		return pyd_err_at(err, PYD_FAULT, addr, "it wraps around");
 	while (len) {
-		uint64_t number = addr / PYD_KEPT_BLOCK;
-		size_t at = (size_t)(addr % PYD_KEPT_BLOCK);
-		size_t n =
-			len < PYD_KEPT_BLOCK - at ? len : PYD_KEPT_BLOCK - at;
-		unsigned int pages = pyd_kept_pages_of(at, n);
+		struct pyd_kept_part p = pyd_kept_first(addr, len);
 		enum pyd_code code = PYD_OK;
 		int32_t i;
 
 		if (!k->closed)
-			code = keep(k, number, pages,
-				    (at + (len - 1)) / PYD_KEPT_BLOCK + 1, err);
+			code = keep(k, p.number, p.pages,
+				    (p.at + (len - 1)) / PYD_KEPT_BLOCK + 1,
+				    err);
 		if (code)
 			return code;
-		i = pyd_kept_lookup(k, number);
+		i = pyd_kept_lookup(k, p.number);
 		if (i == PYD_KEPT_NONE ||
-		    pages & ~(unsigned int)k->blocks[i].tried)
-			code = read_late(k, addr, NULL, n, err);
-		else if (!worst && pages & ~(unsigned int)k->blocks[i].valid)
-			code = check(k, number, addr, n, err);
+		    p.pages & ~(unsigned int)k->blocks[i].tried)
+			code = read_late(k, addr, NULL, p.n, err);
+		else if (!worst && p.pages & ~(unsigned int)k->blocks[i].valid)
+			code = check(k, p.number, addr, p.n, err);
 		worst = worst ? worst : code;
-		addr += n;
-		len -= n;
+		addr += p.n;
+		len -= p.n;
 	}
 	return worst;
 }

@@ -172,18 +172,14 @@ bool pyd_target_kept_add(struct pyd_target *t, pyd_addr addr, size_t len)
 	    n > k->nblocks - k->used || !reserve(k, n))
 		return false;
 	while (len) {
-		uint64_t number = addr / PYD_KEPT_BLOCK;
-		size_t at = (size_t)(addr % PYD_KEPT_BLOCK);
-		size_t part =
-			len < PYD_KEPT_BLOCK - at ? len : PYD_KEPT_BLOCK - at;
-		unsigned int pages = pyd_kept_pages_of(at, part);
-		int32_t i = pyd_kept_lookup(k, number);
+		struct pyd_kept_part p = pyd_kept_first(addr, len);
+		int32_t i = pyd_kept_lookup(k, p.number);
 
 		if (i != PYD_KEPT_NONE)
-			pages &= ~(unsigned int)k->blocks[i].tried;
-		plan_pages(k, number, pages, &likely);
-		addr += part;
-		len -= part;
+			p.pages &= ~(unsigned int)k->blocks[i].tried;
+		plan_pages(k, p.number, p.pages, &likely);
+		addr += p.n;
+		len -= p.n;
 	}
 	return true;
 }

@@ -74,8 +74,13 @@ int32_t pyd_kept_add_block(struct pyd_kept *k, uint64_t number);
 PYD_MUST_CHECK enum pyd_code pyd_kept_complete(struct pyd_kept *k, int32_t i,
 					       unsigned int wanted,
 					       struct pyd_err *err);
-/* The pages of a block that n bytes at an offset have. */
-unsigned int pyd_kept_pages_of(size_t at, size_t n);
+/* What of a range, len bytes at addr, is in the first of its blocks. */
+struct pyd_kept_part {
+	uint64_t number;    /* of the block */
+	size_t at, n;	    /* bytes in it */
+	unsigned int pages; /* one bit a page */
+};
+struct pyd_kept_part pyd_kept_first(pyd_addr addr, size_t len);
 /* Of this opening. */
 void pyd_kept_forget(struct pyd_kept *k);
 
