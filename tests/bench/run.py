@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import guarded  # noqa: E402
 import measure  # noqa: E402
 import peers  # noqa: E402
 from processes import Failed, Target  # noqa: E402
@@ -52,6 +53,8 @@ WORKLOADS = {
         modes=("auto", "locals"), memory=10 << 30, quick=0, peers=("gcore",), fork="auto"
     ),
 }
+#: What is asked for like a workload: what "pydumpd run" costs.
+GUARDED = "run"
 #: Seconds after which a quick run begins nothing more.
 QUICK = 95.0
 #: What several runs are put together of: all but these.
@@ -119,6 +122,18 @@ class Bench:
             out["notes"].append(f"failed: {e}")
         if self.env is not None:
             self._peers(name, what, scale, out)
+        return out
+
+    def guarded(self) -> Row:
+        out: Row = {"workload": GUARDED, "scale": self.args.scale, "programs": {}, "notes": []}
+        for name in guarded.PROGRAMS:
+            progress(f"{GUARDED}: {name}")
+            try:
+                out["programs"][name] = guarded.measure(
+                    self.args.pydumpd, self.python, name, self.runs, self.args.scale
+                )
+            except Failed as e:
+                out["notes"].append(f"failed: {name}: {e}")
         return out
 
     def _modes(self, name: str, what: Workload, target: Target, out: Row) -> None:
@@ -265,10 +280,17 @@ def _spread(value: Row, digits: int = 1) -> str:
 def shown(out: Row) -> str:
     """One workload as text."""
     lines = [f"== {out['workload']}" + (f", scale {out['scale']:g}" if out["scale"] != 1 else "")]
+    for name, p in out.get("programs", {}).items():
+        lines.append(
+            f"{name:18} {p['cpu_ratio']:.3f} times its processor time alone "
+            f"({p['alone_s']:.2f} s), {p['time_ratio']:.3f} times its time; "
+            f"{p['us_each']:.0f} us more for each of {p['times']}, "
+            f"{p['start_s'] * 1e3:.0f} ms to start [{p['runs']} runs]"
+        )
     if "rss_mb" in out:
         lines[0] += f": {out['rss_mb']:,.0f} MB resident"
     columns = "{:7} {:7} {:>21} {:>18} {:>9} {:>9} {:>8} {:>10} {:>7} {:>8} {:>8} {:>10}"
-    if out["modes"]:
+    if out.get("modes"):
         lines.append(
             columns.format(
                 "asked",
@@ -285,7 +307,7 @@ def shown(out: Row) -> str:
                 "pass, ms",
             )  # fmt: skip
         )
-    for asked, m in out["modes"].items():
+    for asked, m in out.get("modes", {}).items():
         lines.append(
             columns.format(
                 asked,
@@ -359,6 +381,7 @@ def machine(args: argparse.Namespace) -> Row:
 
 
 def main() -> int:
+    known = [*WORKLOADS, GUARDED]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pydumpd", required=True)
     parser.add_argument("--python", default=sys.executable, help="that the targets run with")
@@ -370,14 +393,15 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=0, help="of each mode")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
-    parser.add_argument("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)}")
+    parser.add_argument("workloads", nargs="*", help=f"of {', '.join(known)}")
     args = parser.parse_args()
     for name in args.workloads:
-        if name not in WORKLOADS:
-            parser.error(f"no workload {name!r}: one of {', '.join(WORKLOADS)}")
+        if name not in known:
+            parser.error(f"no workload {name!r}: one of {', '.join(known)}")
     args.pydumpd = str(Path(args.pydumpd).resolve())
     args.peers_env = args.peers_env or str(Path(args.pydumpd).parent / "bench-env")
-    chosen = args.workloads or [name for name, w in WORKLOADS.items() if w.quick or not args.quick]
+    all_of_them = [name for name, w in WORKLOADS.items() if w.quick] if args.quick else known
+    chosen = args.workloads or all_of_them
     about = machine(args)
     if not args.json:
         print(f"{about['python']}, {about['cpus']} CPUs, load {about['load']:.1f} at the start")
@@ -393,7 +417,7 @@ def main() -> int:
                 p: bench.env.version(p) for p in peers.PEERS[:3] if p not in bench.env.missing
             }
         for name in chosen:
-            rows.append(bench.workload(name))
+            rows.append(bench.guarded() if name == GUARDED else bench.workload(name))
             progress("")
             if not args.json:
                 print("\n" + shown(rows[-1]), flush=True)
