@@ -348,6 +348,7 @@ def test_damaged(sample: dict[str, Any], suffix: str, tmp_path: Path) -> None:
     command = COMPRESSORS[suffix]
     if shutil.which(command[0]) is None:
         pytest.skip(f"no {command[0]}")
+    whole = Path(sample["core"]).read_bytes()
     done = subprocess.run([*command, "-c", str(sample["core"])], capture_output=True)
     rng, made = random.Random(SEED), 0
     for i in range(CUTS // 3):
@@ -355,6 +356,9 @@ def test_damaged(sample: dict[str, Any], suffix: str, tmp_path: Path) -> None:
         at = len(data) - 1 - int((rng.random() if i else 0) * 0.2 * len(data))
         data[at] ^= 1 << rng.randrange(8)
         (tmp_path / "core").write_bytes(data)
+        back = subprocess.run([command[0], "-dcq"], input=data, capture_output=True)
+        if not back.returncode and back.stdout == whole:
+            continue  # a bit that means nothing
         path = tmp_path / f"{i}.pydump"
         done_ = pydumpd("core", tmp_path / "core", "-o", path, "--max-objects=99", *sample["args"])
         where = (SEED, i, at, done_.stderr)
