@@ -282,9 +282,9 @@ def shown(out: Row) -> str:
     lines = [f"== {out['workload']}" + (f", scale {out['scale']:g}" if out["scale"] != 1 else "")]
     for name, p in out.get("programs", {}).items():
         lines.append(
-            f"{name:18} {p['cpu_ratio']:.3f} times its processor time alone "
-            f"({p['alone_s']:.2f} s), {p['time_ratio']:.3f} times its time; "
-            f"{p['us_each']:.0f} us more for each of {p['times']}, "
+            f"{name:14} {p['cpu_ratio']:.3f} times its processor time alone, "
+            f"{p['time_ratio']:.3f} times its time; {p['us_each']:.0f} us more for each of "
+            f"{p['times']} of {p['alone_s'] / p['times'] * 1e3:.1f} ms, "
             f"{p['start_s'] * 1e3:.0f} ms to start [{p['runs']} runs]"
         )
     if "rss_mb" in out:
