@@ -291,6 +291,20 @@ static enum pyd_code keep(struct pyd_kept *k, uint64_t number,
 	return pyd_kept_complete(k, pyd_kept_add_block(k, number), pages, err);
 }
 
+/* The block of the first part of a range of len bytes, or PYD_KEPT_NONE; while
+ * it is open, with its pages kept. */
+static enum pyd_code find(struct pyd_kept *k, const struct pyd_kept_part *p,
+			  size_t len, int32_t *ret, struct pyd_err *err)
+{
+	enum pyd_code code = PYD_OK;
+
+	if (!k->closed)
+		code = keep(k, p->number, p->pages,
+			    (p->at + (len - 1)) / PYD_KEPT_BLOCK + 1, err);
+	*ret = pyd_kept_lookup(k, p->number);
+	return code;
+}
+
 static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 			       size_t len, struct pyd_err *err)
 {
@@ -299,16 +313,11 @@ static enum pyd_code kept_read(struct pyd_target *t, pyd_addr addr, void *buf,
 
 	while (len) {
 		struct pyd_kept_part p = pyd_kept_first(addr, len);
-		enum pyd_code code = PYD_OK;
 		int32_t i;
+		enum pyd_code code = find(k, &p, len, &i, err);
 
-		if (!k->closed)
-			code = keep(k, p.number, p.pages,
-				    (p.at + (len - 1)) / PYD_KEPT_BLOCK + 1,
-				    err);
 		if (code)
 			return code;
-		i = pyd_kept_lookup(k, p.number);
 		if (i == PYD_KEPT_NONE ||
 		    p.pages & ~(unsigned int)k->blocks[i].tried) {
 			code = read_late(k, addr, to, p.n, err);
@@ -343,16 +352,11 @@ static enum pyd_code kept_touch(struct pyd_target *t, pyd_addr addr, size_t len,
 		return pyd_err_at(err, PYD_FAULT, addr, "it wraps around");
 	while (len) {
 		struct pyd_kept_part p = pyd_kept_first(addr, len);
-		enum pyd_code code = PYD_OK;
 		int32_t i;
+		enum pyd_code code = find(k, &p, len, &i, err);
 
-		if (!k->closed)
-			code = keep(k, p.number, p.pages,
-				    (p.at + (len - 1)) / PYD_KEPT_BLOCK + 1,
-				    err);
 		if (code)
 			return code;
-		i = pyd_kept_lookup(k, p.number);
 		if (i == PYD_KEPT_NONE ||
 		    p.pages & ~(unsigned int)k->blocks[i].tried)
 			code = read_late(k, addr, NULL, p.n, err);
