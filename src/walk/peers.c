@@ -165,7 +165,8 @@ static void say_child(const struct pyd_process *p, const struct pyd_syscall *c,
 
 /* A lock that is asked for. */
 struct wanted {
-	struct stat st;
+	dev_t device;
+	uint64_t inode;
 	bool shared;	     /* others may have shared ones */
 	uint64_t start, end; /* bytes of the file, both included */
 };
@@ -191,8 +192,8 @@ static void holders(const struct wanted *w, const char *kind, pid_t self,
 		if (sscanf(line, "%*d: %15s %*s %15s %d %x:%x:%llu %llu %31s",
 			   what, how, &pid, &major_, &minor_, &inode, &start,
 			   end) != 8 ||
-		    strcmp(what, kind) != 0 || inode != w->st.st_ino ||
-		    makedev(major_, minor_) != w->st.st_dev ||
+		    strcmp(what, kind) != 0 || inode != w->inode ||
+		    makedev(major_, minor_) != w->device ||
 		    (w->shared && !strcmp(how, "READ")) || start > w->end ||
 		    (strcmp(end, "EOF") != 0 &&
 		     strtoull(end, NULL, 10) < w->start))
@@ -227,13 +228,18 @@ static void say_lock(const struct pyd_process *p, struct pyd_target *mem,
 	struct wanted w = { .end = INT64_MAX };
 	char name[64], path[96], target[4096];
 	struct pyd_err ignored;
+	struct statx st;
 	struct pids held = { 0 };
 
 	snprintf(name, sizeof(name), "fd/%d", (int)c->args[0]);
 	snprintf(path, sizeof(path), "/proc/%d/%s", p->pid, name);
-	if (stat(path, &w.st) ||
+	/* As it is known here: a file system of the network may not answer,
+	 * which may be why the process waits. */
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &st) ||
 	    pyd_procfs_link(p->pid, name, target, sizeof(target), &ignored))
 		return;
+	w.device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	w.inode = st.stx_ino;
 	if (c->nr == SYS_flock) {
 		w.shared = c->args[1] & LOCK_SH;
 		holders(&w, "FLOCK", p->pid, &held);

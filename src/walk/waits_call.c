@@ -282,11 +282,21 @@ bool pyd_waits_is_timed(const struct pyd_syscall *c)
 			FUTEX_WAIT_BITSET);
 }
 
-static void describe(struct saying *s)
+/* Of a call that waits, in text. */
+static struct saying describe(const struct pyd_waits *w,
+			      const struct pyd_syscall *c, char *text,
+			      size_t cap)
 {
-	const struct shape *shape = shape_of(s->c->nr);
+	struct saying said = {
+		.w = w,
+		.c = c,
+		.text = { .buf = text, .cap = cap },
+		.left_ns = NO_TIME,
+	};
+	struct saying *s = &said;
+	const struct shape *shape = shape_of(c->nr);
 	char name[64];
-	long nr = s->c->nr;
+	long nr = c->nr;
 
 	pyd_call_name(nr, name, sizeof(name));
 	pyd_say(&s->text, "%s(", name);
@@ -316,18 +326,14 @@ static void describe(struct saying *s)
 		add_select(s);
 #endif
 	pyd_say(&s->text, ")");
+	return said;
 }
 
 void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 			 struct pyd_redact *redact, struct pyd_pack *p)
 {
 	char text[PYD_WAITS_TEXT];
-	struct saying s = {
-		.w = w,
-		.c = &t->call,
-		.text = { .buf = text, .cap = sizeof(text) },
-		.left_ns = NO_TIME,
-	};
+	struct saying s;
 	struct pyd_subject *subject = (struct pyd_subject *)w->subject;
 	char name[64], target[1024] = "";
 
@@ -335,7 +341,7 @@ void pyd_waits_pack_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 		pyd_pack_nil(p);
 		return;
 	}
-	describe(&s);
+	s = describe(w, &t->call, text, sizeof(text));
 	pyd_call_name(t->call.nr, name, sizeof(name));
 	pyd_pack_map(p, 8);
 	pyd_pack_kv_opt(p, "number", t->call.nr);
@@ -371,13 +377,7 @@ void pyd_waits_say_call(const struct pyd_waits *w, const struct pyd_waiter *t,
 			struct pyd_say *out)
 {
 	char text[PYD_WAITS_TEXT];
-	struct saying s = {
-		.w = w,
-		.c = &t->call,
-		.text = { .buf = text, .cap = sizeof(text) },
-		.left_ns = NO_TIME,
-	};
 
-	describe(&s);
+	(void)describe(w, &t->call, text, sizeof(text));
 	pyd_say(out, "sits in %s", text);
 }
