@@ -50,6 +50,24 @@ static bool has_breaks(const struct pyd_watched *p)
 	return false;
 }
 
+/* May the thread meet it at all? Each one costs whenever the processor goes
+ * from thread to thread. */
+static bool concerns(const struct pyd_watched_thread *th, unsigned int i)
+{
+	const struct pyd_watched *p = th->p;
+
+	switch (p->python.kinds[i]) {
+	case PYD_SLOT_PROGRESS:
+		return p->hang.tid == th->e.t.tid;
+	case PYD_SLOT_HOOKARGS:
+	case PYD_SLOT_UNRAISABLE:
+		/* They are for threads that Python has started. */
+		return th->e.t.tid != p->pid || p->by_thread;
+	default:
+		return true;
+	}
+}
+
 static void set_registers(struct pyd_tracing *w, struct pyd_watched_thread *th)
 {
 	struct pyd_watched *p = th->p;
@@ -59,9 +77,9 @@ static void set_registers(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	if (w->no_breaks || (!has_breaks(p) && !th->rearm))
 		return;
 	memcpy(v, p->python.breaks, sizeof(v));
-	if (p->python.kinds[3] == PYD_SLOT_PROGRESS &&
-	    p->hang.tid != th->e.t.tid)
-		v[3].addr = 0;
+	for (unsigned int i = 0; i < PYD_HWBREAKS; i++)
+		if (!concerns(th, i))
+			v[i].addr = 0;
 	th->rearm = false;
 	pyd_armed_mark(w, p->pid, true);
 	if (pyd_arch_set_hwbreaks(th->e.t.tid, v, &err) == PYD_UNSUPPORTED)
@@ -74,9 +92,7 @@ static enum pyd_code open_event(struct pyd_tracing *w,
 {
 	const struct pyd_watched *p = th->p;
 
-	if (!p->python.breaks[i].addr ||
-	    (p->python.kinds[i] == PYD_SLOT_PROGRESS &&
-	     p->hang.tid != th->e.t.tid))
+	if (!p->python.breaks[i].addr || !concerns(th, i))
 		return PYD_OK;
 	return pyd_hwbreak_open(&w->breaker, th->e.t.tid, &p->python.breaks[i],
 				&th->events[i], err);

@@ -162,7 +162,7 @@ static void on_exec(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	pyd_armed_mark(w, p->pid, false);
 	pyd_tree_close_events(th);
 	p->hang = (struct pyd_hang) { 0 };
-	p->reported = p->crashed = p->borrows = false;
+	p->reported = p->crashed = p->borrows = p->by_thread = false;
 	p->looks = 0;
 	pyd_python_deinit(&p->python);
 	if (pyd_tracing_wants_python(w))
@@ -181,16 +181,22 @@ static struct pyd_watched *process_of(const struct pyd_tracing *w, pid_t tid)
 	return NULL;
 }
 
-/* parent: NULL when it is not known; it is alive then. */
+/* maker: the thread that made it; NULL when it is not known. Its process is
+ * alive then. */
 static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid,
-				       const struct pyd_watched *parent)
+				       const struct pyd_watched_thread *maker)
 {
+	const struct pyd_watched *parent = maker ? maker->p : NULL;
 	struct pyd_watched *p = pyd_tree_add(&w->tree, pid);
 	struct pyd_proc_stat stat;
 	struct pyd_regs regs;
 	struct pyd_err ignored;
 
-	if (!p || pyd_arch_get_regs(pid, &regs, &ignored))
+	if (!p)
+		return p;
+	p->by_thread =
+		!maker || maker->e.t.tid != parent->pid || parent->by_thread;
+	if (pyd_arch_get_regs(pid, &regs, &ignored))
 		return p;
 	p->borrows = pyd_arch_is_vfork(&regs);
 	if (p->borrows)
@@ -205,7 +211,7 @@ static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid,
 /* The first stop of a thread or process that a tracee made. */
 static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
 					 int status,
-					 const struct pyd_watched *parent)
+					 const struct pyd_watched_thread *maker)
 {
 	struct pyd_watched *p = process_of(w, tid);
 	const bool process = !p;
@@ -213,7 +219,7 @@ static struct pyd_watched_thread *on_new(struct pyd_tracing *w, pid_t tid,
 
 	/* The first thread of a process has its id. */
 	if (process)
-		p = new_process(w, tid, parent);
+		p = new_process(w, tid, maker);
 	th = p ? pyd_tree_add_thread(&w->tree, p, tid) : NULL;
 	if (!th)
 		return NULL;
@@ -242,7 +248,7 @@ static void await_child(struct pyd_tracing *w, struct pyd_watched_thread *th)
 	while (got < 0 && errno == EINTR);
 	if (got < 0 || !WIFSTOPPED(status))
 		return;
-	child = on_new(w, got, status, th->p);
+	child = on_new(w, got, status, th);
 	if (child)
 		pyd_tracing_go_on(child);
 	else

@@ -45,6 +45,7 @@ struct pyd_watched {
 	unsigned int looks;	 /* for Python, where nothing tells of it */
 	bool ended;		 /* it is kept for its job alone */
 	bool borrows;	      /* its memory is its parent's, until it execs */
+	bool by_thread;	      /* its main thread may be a copy of another one */
 	bool reported;	      /* why it ends has been dumped */
 	bool crashed;	      /* a signal that ends it has been dumped */
 	bool rss_over;	      /* it was too large when last looked at */

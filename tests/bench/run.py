@@ -130,8 +130,9 @@ class Bench:
             progress(f"{GUARDED}: {name}")
             try:
                 out["programs"][name] = guarded.measure(
-                    self.args.pydumpd, self.python, name, self.runs, self.args.scale
-                )
+                    self.args.pydumpd, self.python, name,
+                    guarded.PAIRS_OF_A_RUN * self.runs, guarded.PHASE * self.args.scale,
+                )  # fmt: skip
             except Failed as e:
                 out["notes"].append(f"failed: {name}: {e}")
         return out
@@ -277,15 +278,20 @@ def _spread(value: Row, digits: int = 1) -> str:
     return f"{value['median']:,.{digits}f} ({value['min']:,.{digits}f}-{value['max']:,.{digits}f})"
 
 
+def _percent(ratio: Row) -> str:
+    more = [f"{100 * (ratio[k] - 1):+.2f}" for k in ("median", "min", "max")]
+    return f"{more[0]} % ({more[1]} to {more[2]})"
+
+
 def shown(out: Row) -> str:
     """One workload as text."""
     lines = [f"== {out['workload']}" + (f", scale {out['scale']:g}" if out["scale"] != 1 else "")]
     for name, p in out.get("programs", {}).items():
         lines.append(
-            f"{name:14} {p['cpu_ratio']:.3f} times its processor time alone, "
-            f"{p['time_ratio']:.3f} times its time; {p['us_each']:.0f} us more for each of "
-            f"{p['times']} of {p['alone_s'] / p['times'] * 1e3:.1f} ms, "
-            f"{p['start_s'] * 1e3:.0f} ms to start [{p['runs']} runs]"
+            f"{name:14} processor time {_percent(p['cpu_ratio'])}, "
+            f"time {_percent(p['time_ratio'])}; "
+            f"{_spread(p['us_each'])} us more for each {p['unit']} ({p['unit_ms']:.2f} ms alone), "
+            f"{p['watchdog_us_each']:.1f} of them the watchdog's [{p['pairs']} pairs]"
         )
     if "rss_mb" in out:
         lines[0] += f": {out['rss_mb']:,.0f} MB resident"

@@ -153,12 +153,14 @@ UNCAUGHT = {
     "in_asyncio": 1,
     "in_daemon": 0,
     "in_fork": 1,
+    "fork_in_thread": 0,
     "in_forkserver": 0,
     "in_spawn": 1,
     "in_subprocess": 1,
 }
 # It is a process of theirs that ends.
-ELSEWHERE = {"in_daemon", "in_fork", "in_forkserver", "in_spawn", "in_subprocess"}
+ELSEWHERE = {"in_daemon", "in_fork", "fork_in_thread", "in_forkserver", "in_spawn"}
+ELSEWHERE |= {"in_subprocess"}
 # The status of by_interrupt differs between versions.
 CAUGHT = {"caught": 0, "by_exit": 1, "by_interrupt": None}
 COMPARED = ("in_main", "in_thread", "in_subprocess", "by_exit", "by_interrupt")

@@ -101,6 +101,20 @@ def in_daemon():
     os.read(reader, 1)
 
 
+def fork_in_thread():
+    """Its main thread is a copy of a thread of threading."""
+
+    def run():
+        child = os.fork()
+        if not child:
+            work(1)
+        os.waitpid(child, 0)
+
+    thread = threading.Thread(target=run, name="worker")
+    thread.start()
+    thread.join()
+
+
 def in_spawn():
     in_process("spawn")
 
