@@ -83,44 +83,60 @@ static pyd_addr instruction_slot(const struct pyd_reader *r, pyd_addr frame)
 	return off == PYD_ABSENT ? 0 : (frame + (uint64_t)off) & ~7ULL;
 }
 
-/* False: it cannot be read. No frame at all is f->addr 0. */
-static bool newest(struct pyd_reader *r, pyd_addr tstate, struct pyd_frame *f)
+/* The newest frame is of Python code. False: it cannot be read. */
+static bool check(struct pyd_reader *r, pyd_addr frame, bool *ret_python)
 {
+	struct pyd_frame f = { 0 };
 	struct pyd_err ignored;
-	pyd_addr at = 0;
+	bool readable = !pyd_read_frame(r, frame, &f, &ignored);
 
-	f->addr = 0;
-	if (pyd_stack_newest(r, tstate, &at, &ignored))
-		return false;
-	return !at || !pyd_read_frame(r, at, f, &ignored);
+	*ret_python = readable && !f.shim;
+	pyd_frame_deinit(&f);
+	return readable;
 }
 
+/* Four words tell that a thread is elsewhere, as most are: that is all that a
+ * look costs then. */
 static bool same_place(struct pyd_hang *h, struct pyd_reader *r,
 		       pyd_addr tstate, uint64_t now, struct pyd_hwbreak *slot,
 		       bool *ret_readable)
 {
-	struct pyd_frame f = { 0 };
-	bool same = false;
+	int32_t off = PYD_OFF(r->lay, iframe, f_code);
+	pyd_addr frame = 0, code = 0;
+	uint64_t instruction = 0;
+	struct pyd_err ignored;
 
-	*ret_readable = newest(r, tstate, &f);
-	if (*ret_readable && f.addr && !f.shim) {
-		same = h->since_ns && h->frame == f.addr &&
-		       h->code == f.code_addr && h->lasti == f.lasti;
-		if (!same) {
-			h->frame = f.addr;
-			h->code = f.code_addr;
-			h->lasti = f.lasti;
-			h->since_ns = now;
-		}
-		*slot = (struct pyd_hwbreak) { instruction_slot(r, f.addr),
-					       true };
-	} else {
+	*ret_readable = !pyd_stack_newest(r, tstate, &frame, &ignored);
+	if (!*ret_readable || !frame) {
 		h->since_ns = 0;
+		return false;
 	}
-	pyd_frame_deinit(&f);
-	if (!same)
-		h->told = false;
-	return same;
+	if (off == PYD_ABSENT)
+		off = PYD_OFF(r->lay, frameobj, f_code);
+	*slot = (struct pyd_hwbreak) { instruction_slot(r, frame), true };
+	if (off == PYD_ABSENT || !slot->addr ||
+	    pyd_target_read_u64(r->target, frame + (uint64_t)off, &code,
+				&ignored) ||
+	    pyd_target_read_u64(r->target, slot->addr, &instruction,
+				&ignored)) {
+		*ret_readable = false;
+		h->since_ns = 0;
+		return false;
+	}
+	if (!h->since_ns || h->frame != frame || h->code != code ||
+	    h->instruction != instruction) {
+		h->frame = frame;
+		h->code = code;
+		h->instruction = instruction;
+		h->since_ns = now;
+		h->checked = false;
+		return false;
+	}
+	if (!h->checked)
+		*ret_readable = check(r, frame, &h->checked);
+	if (!h->checked)
+		h->since_ns = 0;
+	return h->checked;
 }
 
 /* Memory may have been mapped since the maps were read. */
@@ -164,6 +180,8 @@ enum pyd_hang_look pyd_hang_look(struct pyd_hang *h, struct pyd_python *y,
 
 	bool same = same_place_now(h, y, o, now, ret);
 
+	if (!same)
+		h->told = false;
 	if (!same || h->told)
 		return PYD_HANG_FINE;
 	if (!h->guarded && h->tid && ret->addr) {

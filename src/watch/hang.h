@@ -14,7 +14,8 @@ struct pyd_watch_options;
 
 struct pyd_hang {
 	pyd_addr frame, code;
-	int64_t lasti;
+	uint64_t instruction; /* what its slot holds; code: likewise */
+	bool checked;	      /* the frame is one of Python code */
 	uint64_t since_ns; /* at this place; 0: nowhere */
 	uint64_t looked_ns;
 	pid_t tid;    /* of the thread, 0: not known */
