@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "watch/core_pattern.h"
 
 #define PATTERN_FILE "/proc/sys/kernel/core_pattern"
@@ -57,7 +58,8 @@ static enum pyd_code cannot_set(const char *path, struct pyd_err *err)
 					     errnum == EROFS
 				     ? "; run as root on the host, outside of "
 				       "containers"
-				     : "");
+			     : errnum == ENOENT ? "; its folder has to be there"
+						: "");
 }
 
 static enum pyd_code can_set(const char *path, struct pyd_err *err)
@@ -348,7 +350,6 @@ static enum pyd_code write_all(const struct pyd_install *in,
 		code = write_file(in->etc, "pydumpd/handler.conf",
 				  (const char *)words.data, err);
 	pyd_buf_deinit(&words);
-	/* Before the pattern: no crash finds the one without the other. */
 	snprintf(text, sizeof(text), "%s\n%u\n", in->previous,
 		 in->previous_limit);
 	if (!code)
@@ -364,16 +365,57 @@ static enum pyd_code write_all(const struct pyd_install *in,
 	return code;
 }
 
+/* Others may have files in the folder. */
+static void remove_all(const char *etc)
+{
+	char dir[4096];
+
+	remove_file(etc, "sysctl.d/60-pydumpd.conf");
+	remove_file(etc, "pydumpd/handler.previous");
+	remove_file(etc, "pydumpd/handler.conf");
+	snprintf(dir, sizeof(dir), "%s/pydumpd", etc);
+	(void)rmdir(dir);
+}
+
+/* The files first: no crash finds the pattern without them. */
+static enum pyd_code put_in_place(struct pyd_install *in, const char *dir,
+				  const char *pattern, struct pyd_err *err)
+{
+	const bool made = !mkdir(dir, 0700);
+	const unsigned int before = pipe_limit();
+	char limit[16];
+	enum pyd_code code = made ? PYD_OK : make_dir(dir, 0700, err);
+
+	if (!code)
+		code = write_all(in, pattern, err);
+	snprintf(limit, sizeof(limit), "%u",
+		 in->previous_limit ? in->previous_limit : PIPE_LIMIT);
+	if (!code)
+		code = set(LIMIT_FILE, limit, err);
+	if (!code) {
+		struct pyd_err ignored;
+
+		code = set(PATTERN_FILE, pattern, err);
+		snprintf(limit, sizeof(limit), "%u", before);
+		if (code && set(LIMIT_FILE, limit, &ignored))
+			pyd_log_debug("%s", ignored.msg);
+	}
+	if (code && made)
+		(void)rmdir(dir);
+	return code;
+}
+
 enum pyd_code pyd_install_do(struct pyd_install *in, const char *dir,
 			     struct pyd_err *err)
 {
 	struct pyd_install old;
-	char now[256], ours[PYD_CORE_PATTERN_MAX], limit[16];
-	enum pyd_code code = our_pattern(in->etc, ours, sizeof(ours), err);
+	char now[256], ours[PYD_CORE_PATTERN_MAX];
+	bool again;
+	/* Whose the program is cannot be told in a container. */
+	enum pyd_code code = can_set(PATTERN_FILE, err);
 
-	/* Nothing is left behind where it cannot be set. */
 	if (!code)
-		code = can_set(PATTERN_FILE, err);
+		code = our_pattern(in->etc, ours, sizeof(ours), err);
 	if (!code)
 		code = pyd_core_pattern_read(now, sizeof(now), err);
 	if (!code)
@@ -387,26 +429,21 @@ enum pyd_code pyd_install_do(struct pyd_install *in, const char *dir,
 		memcpy(in->previous, now, sizeof(in->previous));
 		in->previous_limit = pipe_limit();
 	}
+	again = old.is_there;
 	pyd_install_deinit(&old);
 	/* One of ours whose files are gone: passing on to it would not end. */
 	if (pyd_core_pattern_is_ours(in->previous))
 		snprintf(in->previous, sizeof(in->previous), "core");
-	code = make_dir(dir, 0700, err);
-	if (!code)
-		code = write_all(in, ours, err);
-	snprintf(limit, sizeof(limit), "%u",
-		 in->previous_limit ? in->previous_limit : PIPE_LIMIT);
-	if (!code)
-		code = set(LIMIT_FILE, limit, err);
-	if (!code)
-		code = set(PATTERN_FILE, ours, err);
+	code = put_in_place(in, dir, ours, err);
+	if (code && !again)
+		remove_all(in->etc);
 	return code;
 }
 
 enum pyd_code pyd_install_undo(const struct pyd_install *in,
 			       struct pyd_err *err)
 {
-	char now[256], text[264], dir[4096];
+	char now[256], text[264];
 	enum pyd_code code = pyd_core_pattern_read(now, sizeof(now), err);
 
 	if (code)
@@ -426,11 +463,6 @@ enum pyd_code pyd_install_undo(const struct pyd_install *in,
 		if (code)
 			return code;
 	}
-	remove_file(in->etc, "sysctl.d/60-pydumpd.conf");
-	remove_file(in->etc, "pydumpd/handler.previous");
-	remove_file(in->etc, "pydumpd/handler.conf");
-	/* Others may have files there. */
-	snprintf(dir, sizeof(dir), "%s/pydumpd", in->etc);
-	(void)rmdir(dir);
+	remove_all(in->etc);
 	return PYD_OK;
 }

@@ -224,6 +224,56 @@ def test_install_and_uninstall(home: Path) -> None:
         assert original.read() == "other.%p"
 
 
+IN_A_CONTAINER = """mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
+exec "$@"
+"""
+#: Not as nobody: test_watch_around.py.
+WITHOUT_RIGHTS = {
+    "read-only": ["unshare", "--mount", "sh", "-ec", IN_A_CONTAINER, "sh"],
+    "namespace": ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+    + ["unshare", "--map-root-user"],
+}
+
+
+@needs_root
+@pytest.mark.parametrize("where", WITHOUT_RIGHTS)
+def test_without_rights(where: str, home: Path) -> None:
+    """Root is not enough in a container: what to do is told, and nothing done."""
+    if subprocess.run([*WITHOUT_RIGHTS[where], "true"]).returncode:
+        pytest.skip("no such namespace here")
+    home.chmod(0o777)
+    with core_pattern() as original:
+        before = original.read()
+        handler = Installed(home)
+        home.chmod(0o755)
+        argv = [*WITHOUT_RIGHTS[where], handler.binary, "handler", f"--etc={handler.etc}"]
+        argv += ["--install", f"--dir={handler.dumps}"]
+        done = pydumpd(*argv[1:], binary=argv[0], env={**os.environ, "HOME": str(home)})
+        assert done.returncode == 1, done.stderr
+        assert "core_pattern" in done.stderr and "as root on the host" in done.stderr, done.stderr
+        assert original.read() == before
+    assert not handler.dumps.exists() and not list(handler.etc.iterdir())
+
+
+@needs_root
+def test_nothing_half_installed(home: Path) -> None:
+    """What cannot be written undoes what was."""
+    limit = Path("/proc/sys/kernel/core_pipe_limit")
+    with core_pattern() as original:
+        before = original.read(), limit.read_text()
+        handler = Installed(home)
+        (handler.etc / "sysctl.d").write_text("no folder")
+        done = handler.call("--install", f"--dir={handler.dumps}")
+        assert done.returncode == 1 and "sysctl.d" in done.stderr, done.stderr
+        assert (original.read(), limit.read_text()) == before
+    assert not handler.dumps.exists()
+    assert [p.name for p in handler.etc.iterdir()] == ["sysctl.d"]
+    done = handler.call("--install", f"--etc={home}/none", f"--dir={handler.dumps}")
+    assert done.returncode == 1 and "has to be there" in done.stderr, done.stderr
+    assert not handler.dumps.exists()
+
+
 @needs_root
 def test_rules_that_do_not_parse(home: Path) -> None:
     """They are told at once, and not at a crash."""
@@ -389,15 +439,20 @@ def test_systemd_unit(tmp_path: Path) -> None:
     assert done.returncode == 0 and "pydumpd" not in done.stderr, done.stderr
 
 
+NOISE = "import os\nnoise = [os.urandom(1000) for _ in range(4000)]\n"
+
+
 @needs_root
-def test_full_disk(one: Interpreter) -> None:
-    """No dump, nothing left of one, a line that says why, and the same end."""
+@pytest.mark.parametrize("size", ["64k", "1m"])
+def test_full_disk(one: Interpreter, size: str) -> None:
+    """No dump, nothing left of one, a line that says why, and the same end; from
+    the beginning, and when a good part has been written."""
     with installed("--min-free=1") as handler:
         subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "none", handler.dumps], check=True
+            ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", handler.dumps], check=True
         )
         try:
-            assert crash(one) == signal.SIGSEGV
+            assert crash(one, NOISE + CRASH) == signal.SIGSEGV
             assert "No space left" in handler.log(), handler.log()
             names = sorted(p.name for p in handler.dumps.iterdir())
             assert names == ["handler.log", "handler.recent"]

@@ -206,16 +206,37 @@ def test_bad_input(one: Interpreter, tmp_path: Path) -> None:
     assert done.returncode == 9 and len(dumps_in(tmp_path)) == 1
 
 
+NOISE = """
+import os, sys
+noise = [os.urandom(1000) for _ in range(4000)]
+print("out", flush=True)
+print("err", file=sys.stderr, flush=True)
+"""
+#: How it ends, and its exit status.
+ENDS = {"os.abort()": -signal.SIGABRT, "raise ValueError(noise.pop)": 1}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
-def test_full_disk(one: Interpreter, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", ["16k", "1m"])
+def test_full_disk(one: Interpreter, tmp_path: Path, size: str) -> None:
+    """The program ends as without us, and a line says why there is no dump: when
+    the disk is full from the beginning, and when a good part has been written."""
     full = tmp_path / "full"
     full.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "none", full], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", full], check=True)
     try:
-        done = run("--dir", full, "--", *one.argv("-c", "import os; os.abort()"))
-        assert done.returncode == -signal.SIGABRT
-        assert "no dump" in done.stderr and "No space left" in done.stderr
-        assert not list(full.iterdir())
+        for end, status in ENDS.items():
+            argv = one.argv("-c", NOISE + end)
+            alone = harness.pydumpd(*argv[1:], binary=argv[0], env=environment())
+            done = run("--dir", full, "--", *argv)
+            assert done.returncode == alone.returncode == status
+            assert done.stdout == alone.stdout == "out\n"
+            lines = done.stderr.splitlines()
+            (ours,) = (n for n, line in enumerate(lines) if "no dump" in line)
+            assert "No space left" in lines.pop(ours)
+            assert len(lines) == len(alone.stderr.splitlines())
+            assert lines[0] == "err"
+            assert not list(full.iterdir())
     finally:
         subprocess.run(["umount", full], check=True)
 
