@@ -16,7 +16,7 @@ struct pyd_hang {
 	pyd_addr frame, code;
 	uint64_t instruction; /* what its slot holds; code: likewise */
 	bool checked;	      /* the frame is one of Python code */
-	uint64_t since_ns; /* at this place; 0: nowhere */
+	uint64_t since_ns;    /* at this place; 0: nowhere */
 	uint64_t looked_ns;
 	pid_t tid;    /* of the thread, 0: not known */
 	bool guarded; /* its breakpoint is set */
