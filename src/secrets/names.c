@@ -10,6 +10,8 @@ enum {
 	JOINED_MAX = 4,	      /* words of one entry */
 };
 
+#define HASH_OF_NONE 0xcbf29ce484222325ULL
+
 /* A name in lower case without what separates its words. */
 struct words {
 	char text[NAME_BYTES];
@@ -47,7 +49,7 @@ static bool split(const char *s, size_t len, struct words *w)
 		bool cut = false;
 
 		if (!is_lower(c) && !is_upper(c) && !is_digit(c)) {
-			if (!strchr("_-. :[]$", c) || !c)
+			if (c != '_' && (!strchr("-. :[]$", c) || !c))
 				return false;
 			spaced |= c == ' ' && out;
 			open = false;
@@ -70,13 +72,26 @@ static bool split(const char *s, size_t len, struct words *w)
 	return w->n && !(spaced && w->n > SPACED_WORDS_MAX);
 }
 
+/* Goes on from h, which is that of what stands behind; HASH_OF_NONE at the
+ * end of a name. */
+static uint64_t hash_before(uint64_t h, const char *s, size_t n)
+{
+	while (n)
+		h = (h ^ (uint8_t)s[--n]) * 0x100000001b3ULL;
+	return h;
+}
+
 static uint64_t hash(const char *s, size_t n)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	return hash_before(HASH_OF_NONE, s, n);
+}
 
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (uint8_t)s[i]) * 0x100000001b3ULL;
-	return h ? h : 1;
+/* The lists that have it, a bit each. */
+static uint64_t lists(const struct pyd_names *s, uint64_t h)
+{
+	uint64_t flags;
+
+	return pyd_map_get(&s->words, h ? h : 1, &flags) ? flags : 0;
 }
 
 enum pyd_code pyd_names_add(struct pyd_names *s, enum pyd_names_list list,
@@ -84,7 +99,7 @@ enum pyd_code pyd_names_add(struct pyd_names *s, enum pyd_names_list list,
 {
 	bool end = len && entry[0] == '*';
 	struct words w;
-	uint64_t flags = 0, h;
+	uint64_t flags, h;
 	enum pyd_code code;
 
 	if (!split(entry + end, len - end, &w))
@@ -103,44 +118,52 @@ enum pyd_code pyd_names_add(struct pyd_names *s, enum pyd_names_list list,
 		return code ? code : pyd_buf_append(&s->ends, "", 1, err);
 	}
 	h = hash(w.text, w.at[w.n]);
-	if (!pyd_map_get(&s->words, h, &flags))
-		flags = 0;
-	return pyd_map_put(&s->words, h, flags | 1ULL << list, err);
+	flags = lists(s, h) | 1ULL << list;
+	return pyd_map_put(&s->words, h ? h : 1, flags, err);
 }
 
 static bool in(const struct pyd_names *s, enum pyd_names_list list,
 	       const char *text, size_t n)
 {
-	uint64_t flags;
-
-	return pyd_map_get(&s->words, hash(text, n), &flags) &&
-	       flags >> list & 1;
+	return lists(s, hash(text, n)) >> list & 1;
 }
 
-static bool ends_so(const struct pyd_names *s, enum pyd_names_list list,
-		    const char *text, size_t n)
+/* Likewise, of "*word" entries. */
+static uint64_t lists_of_end(const struct pyd_names *s, const char *text,
+			     size_t n)
 {
-	for (size_t i = 0; i < s->ends.len;) {
-		const char *end = (const char *)s->ends.data + i + 1;
-		size_t len = strlen(end);
+	const char *end = (const char *)s->ends.data;
+	const char *stop = end + s->ends.len;
+	uint64_t flags = 0;
 
-		if (s->ends.data[i] == list && len <= n &&
+	for (size_t len; end < stop; end += len + 1) {
+		uint64_t flag = 1ULL << (uint8_t)*end++;
+
+		len = strlen(end);
+		/* Most differ in the last letter. */
+		if (len <= n && end[len - 1] == text[n - 1] &&
 		    !memcmp(text + n - len, end, len))
-			return true;
-		i += len + 2;
+			flags |= flag;
 	}
-	return false;
+	return flags;
 }
 
-static bool matches(const struct pyd_names *s, enum pyd_names_list list,
-		    const struct words *w, unsigned int n)
+/* The lists that have one of the last words of the first n, or some of them
+ * joined. */
+static uint64_t matches(const struct pyd_names *s, const struct words *w,
+			unsigned int n)
 {
-	size_t end = w->at[n];
+	const char *last = w->text + w->at[n - 1];
+	uint64_t flags =
+		lists_of_end(s, last, (size_t)(w->at[n] - w->at[n - 1]));
+	uint64_t h = HASH_OF_NONE;
 
-	for (unsigned int k = 1; k <= JOINED_MAX && k <= n; k++)
-		if (in(s, list, w->text + w->at[n - k], end - w->at[n - k]))
-			return true;
-	return ends_so(s, list, w->text + w->at[n - 1], end - w->at[n - 1]);
+	for (unsigned int k = n; k > 0 && n - k < JOINED_MAX; k--) {
+		h = hash_before(h, w->text + w->at[k - 1],
+				(size_t)(w->at[k] - w->at[k - 1]));
+		flags |= lists(s, h);
+	}
+	return flags;
 }
 
 static bool is_number(const struct words *w, unsigned int i)
@@ -182,9 +205,11 @@ enum pyd_name_class pyd_names_class(const struct pyd_names *s, const char *name,
 		}
 	/* The longest name that is one: a tail may be a part of it. */
 	for (;; n--) {
-		if (matches(s, PYD_NAMES_SECRET, &w, n))
+		uint64_t flags = matches(s, &w, n);
+
+		if (flags >> PYD_NAMES_SECRET & 1)
 			return PYD_CLASS_SECRET;
-		if (matches(s, PYD_NAMES_MAYBE, &w, n))
+		if (flags >> PYD_NAMES_MAYBE & 1)
 			return PYD_CLASS_MAYBE;
 		if (n == 1 || !(is_number(&w, n - 1) ||
 				in(s, PYD_NAMES_TAIL, w.text + w.at[n - 1],

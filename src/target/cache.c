@@ -14,6 +14,7 @@ enum {
 	NONE = -1,
 	DEFAULT_BYTES = 16 << 20,
 	BRIEF_BYTES = 64 * BLOCK,
+	LOOK_BYTES = 8 << 20,
 };
 
 struct block {
@@ -309,4 +310,11 @@ enum pyd_code pyd_target_cache_brief(struct pyd_target *inner,
 				     struct pyd_err *err)
 {
 	return create(inner, BRIEF_BYTES, false, ret, err);
+}
+
+enum pyd_code pyd_target_cache_look(struct pyd_target *inner,
+				    struct pyd_target **ret,
+				    struct pyd_err *err)
+{
+	return create(inner, LOOK_BYTES, true, ret, err);
 }

@@ -89,5 +89,10 @@ PYD_MUST_CHECK enum pyd_code pyd_target_cache_create(struct pyd_target *inner,
 PYD_MUST_CHECK enum pyd_code pyd_target_cache_brief(struct pyd_target *inner,
 						    struct pyd_target **ret,
 						    struct pyd_err *err);
+/* The same for a look at many objects: as many blocks as
+ * pyd_target_cache_create() has, which are read without a call. */
+PYD_MUST_CHECK enum pyd_code pyd_target_cache_look(struct pyd_target *inner,
+						   struct pyd_target **ret,
+						   struct pyd_err *err);
 
 #endif

@@ -93,11 +93,19 @@ static uint64_t at_most(uint64_t limit, uint64_t most)
 	return limit && limit < most ? limit : most;
 }
 
+/* Of the clock, and of this thread's processor time, if it is bounded. */
+static bool is_over(uint64_t end_ns, uint64_t own_end_ns)
+{
+	return pyd_now_ns() >= end_ns ||
+	       (own_end_ns && pyd_thread_ns() >= own_end_ns);
+}
+
 enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
 {
 	struct pyd_reader *r = w->reader;
 	const struct pyd_limits *l = &w->limits;
 	uint64_t end = pyd_now_ns() + (w->only_reads ? FEW_NS : AHEAD_NS);
+	uint64_t own_end = w->ahead_ns ? pyd_thread_ns() + w->ahead_ns : 0;
 	struct pyd_map seen = { 0 };
 	enum pyd_code code = beyond_all(w, &w->now, w->at, err);
 
@@ -113,7 +121,7 @@ enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
 		pyd_addr addr = w->beyond.data[i];
 		uint64_t found;
 
-		if (i % LOOK_EVERY == 0 && pyd_now_ns() >= end)
+		if (i % LOOK_EVERY == 0 && is_over(end, own_end))
 			break;
 		if (pyd_map_get(&seen, addr, &found))
 			continue;

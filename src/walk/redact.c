@@ -13,6 +13,7 @@ enum {
 	EARLY_MAX = 1 << 28,
 	LEARN_MAX = 64 << 10, /* of one secret */
 	BINARY_MIN = 64 << 10,
+	NAME_ROOM = 256, /* of names that are read quickly, at first */
 };
 
 enum pyd_code pyd_redact_create(struct pyd_rules *rules,
@@ -30,6 +31,8 @@ enum pyd_code pyd_redact_create(struct pyd_rules *rules,
 					"out of memory for secrets");
 	if (!code)
 		code = pyd_known_init(&rd->known, err);
+	if (!code)
+		code = pyd_buf_reserve(&rd->name.value, NAME_ROOM, err);
 	if (!code && getrandom(&rd->tag_key, sizeof(rd->tag_key), 0) !=
 			     sizeof(rd->tag_key))
 		code = pyd_err_errno(err, PYD_IO, errno,
@@ -93,6 +96,7 @@ void pyd_redact_destroy(struct pyd_redact *rd)
 	pyd_known_deinit(&rd->known);
 	pyd_spans_deinit(&rd->spans);
 	pyd_node_deinit(&rd->node);
+	pyd_node_deinit(&rd->name);
 	pyd_vec_deinit(&rd->items);
 	pyd_buf_deinit(&rd->text);
 	explicit_bzero(&rd->tag_key, sizeof(rd->tag_key));

@@ -71,6 +71,7 @@ struct pyd_redact {
 	uint64_t *counts; /* by rule */
 	struct pyd_spans spans;
 	struct pyd_node node; /* scratch */
+	struct pyd_node name; /* likewise */
 	struct pyd_vec items; /* likewise */
 	struct pyd_buf text;  /* likewise */
 	struct pyd_obj obj;   /* likewise */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "read/code.h"
+#include "read/quick.h"
 #include "walk/redact_state.h"
 
 enum {
@@ -58,6 +59,7 @@ enum pyd_code pyd_redact_short(struct pyd_redact *rd, struct pyd_reader *r,
 			       uint64_t ref, struct pyd_buf *out, bool *ret_is,
 			       struct pyd_err *err)
 {
+	struct pyd_node *name = &rd->name;
 	struct pyd_obj *o = &rd->obj;
 	struct pyd_err why = { 0 };
 	uint64_t total;
@@ -68,6 +70,14 @@ enum pyd_code pyd_redact_short(struct pyd_redact *rd, struct pyd_reader *r,
 	pyd_buf_clear(out);
 	if (!ref || (ref & 3))
 		return PYD_OK;
+	if (pyd_quick_read(r, ref, name)) {
+		*ret_is = (name->kind == PYD_KIND_str ||
+			   name->kind == PYD_KIND_bytes) &&
+			  name->value.len <= PYD_REDACT_NAME_BYTES;
+		return *ret_is ? pyd_buf_append(out, name->value.data,
+						name->value.len, err)
+			       : PYD_OK;
+	}
 	code = pyd_obj_read(r, ref, o, &why);
 	if (code)
 		return pyd_redact_only_fatal(code, &why, err);

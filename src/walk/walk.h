@@ -33,7 +33,9 @@ struct pyd_walk {
 	/* Nothing is written or counted: see struct pyd_subject, collect. */
 	bool only_reads;
 	bool few_ahead; /* less is looked at beyond the limits */
-	bool ends;	/* after ends_at objects, for want of time */
+	/* Processor time for that; 0: only the clock bounds it. */
+	uint64_t ahead_ns;
+	bool ends; /* after ends_at objects, for want of time */
 	uint64_t ends_at;
 	/* Called now and then; may be NULL. */
 	void (*progress)(void *ctx, const struct pyd_walk *w);

@@ -237,3 +237,36 @@ def test_names_beyond_a_limit(one: Interpreter, tmp_path: Path, limit: str) -> N
     path = tmp_path / "small.pydump"
     told = plant(one, path, limit)
     assert not found(path, told["secrets"])
+
+
+def test_names_far_beyond_a_limit(one: Interpreter, tmp_path: Path) -> None:
+    """One holder of a text among many objects, in none of the first places; what it holds is a
+    text of its own that is equal."""
+    path = tmp_path / "far.pydump"
+    secret = "far-7q-" + "xk2vq9"
+    code = """
+import sys
+
+class Box:
+    def __init__(self):
+        self.label = "plain"
+
+def wait():
+    shown = "".join(["far-7q-", "xk2vq9"])
+    boxes = [Box() for _ in range(400)]
+    boxes[390].inner = {"password": "".join(["far-7q", "-xk2vq9"])}
+    print("ready", flush=True)
+    sys.stdin.readline()
+
+wait()
+"""
+    with start_code(one, code) as target:
+        assert target.line() == "ready"
+        attach(target, path, "--depth=1", "--no-globals")
+    everything = raw(path)
+    assert secret.encode() not in everything
+    with open_dump(path) as dump:
+        frame = dump.threads[0].frames
+        values = next(f for f in frame if f.name == "wait").locals
+        assert len(values["boxes"]) == 400
+        assert secret not in repr(values["shown"])
