@@ -46,6 +46,51 @@ threading.Thread(target=churn, daemon=True).start()
 threading.Thread(target=end).start()
 """
 
+# All of it moves: objects are made and freed, frames come and go, and another
+# part of a heap is in reach each time. Whatever has `number` in it has the one
+# of its moment.
+MOVING = """
+import sys, threading
+
+SCALE = 1000003
+
+class Box:
+    pass
+
+heap = [[[[(i * SCALE, str(i), [i, -i], {"k": i}) for i in range(20000)]]]]
+
+def step(box, number, depth, seed, chain):
+    mine = number * SCALE
+    if depth:
+        return step(box, number, depth - 1, seed, chain + [mine])
+    for i in range(20):
+        seed = (seed * 1103515245 + 12345) % (1 << 31)
+        cell = heap[0][0][0][seed % 20000]
+        box.state = (mine, [mine] * (seed % 50), {str(j): mine for j in range(seed % 20)})
+        text, data = "%d " % mine * 40, b"%d " % mine * 40
+        items, power = {mine + j for j in range(seed % 30)}, mine ** 5
+    return seed
+
+def churn():
+    box, number, seed, told = Box(), 1000, 1, False
+    box.state = (number * SCALE, [], {})
+    places = [[number * SCALE] for _ in range(40)]
+    while True:
+        number += 1
+        for i in range(40):
+            places[i] = [number * SCALE, str(number * SCALE)]
+        seed = step(box, number, number % 12, seed, [])
+        if not told:
+            told = True
+            print("ready", flush=True)
+
+def end():
+    sys.stdin.read()
+
+threading.Thread(target=churn, daemon=True).start()
+threading.Thread(target=end).start()
+"""
+
 # Nothing in it changes. A secret is in reach under another name.
 STILL = """
 import sys, threading
@@ -142,6 +187,48 @@ def test_of_one_moment(interpreter: Interpreter, tmp_path: Path) -> None:
             assert places == sorted(places, reverse=True), places
             assert values["number"] - 1 <= places[-1] <= places[0] <= values["number"], places
             assert all(p * 1000003 % 1000003 == 0 for p in places)
+        assert target.unharmed()
+
+
+def check_step(values: dict[str, Any], mine: int) -> None:
+    """The frame of step() that changes things; what is half made is missing."""
+    assert values["mine"] == mine
+    assert all(c == mine for c in values["chain"])
+    cell = values.get("cell")
+    if cell is not None:
+        i = cell[0] // 1000003
+        assert cell == (i * 1000003, str(i), [i, -i], {"k": i})
+    for name, want in [("text", "%d " % mine * 40), ("data", b"%d " % mine * 40)]:
+        assert values.get(name, want) == want, name
+    # One that is being made may be in one of them.
+    assert values.get("power", mine**5) == mine**5
+    items = values.get("items", set())
+    assert items == {mine + j for j in range(len(items))}
+
+
+@pytest.mark.versions((3, 7), (3, 12), (3, 15))
+def test_of_one_moment_in_motion(interpreter: Interpreter, tmp_path: Path) -> None:
+    """What was read in two stops is never put together."""
+    with start_code(interpreter, MOVING) as target:
+        assert target.line() == "ready"
+        for number in range(4):
+            path = tmp_path / str(number)
+            limit = ["--depth=5", "--max-objects=3000"][number % 2]
+            verbose(target, path, limit, "--native=off", "--no-redact")
+            with open_dump(path) as dump:
+                frames = thread_with(dump, "churn").frames
+                churn = next(f for f in frames if f.name == "churn").locals
+                mine = churn["number"] * 1000003
+                places = [p[0] for p in churn["places"]]
+                assert places == sorted(places, reverse=True), places
+                assert mine - 1000003 <= places[-1] <= places[0] <= mine
+                assert all(str(p[0]) == p[1] for p in churn["places"] if len(p) > 1)
+                for frame in frames:
+                    if frame.name == "step":
+                        check_step(frame.locals, mine)
+                state = churn["box"].state
+                assert state[0] in (mine, mine - 1000003)
+                assert all(x == state[0] for x in [*state[1], *state[2].values()])
         assert target.unharmed()
 
 
