@@ -120,6 +120,8 @@ static enum pyd_code cannot_write(const struct pyd_file *f, int errnum,
 
 	if (errnum == EPIPE)
 		cure = "who reads it has ended";
+	else if (errnum == EBADF)
+		cure = "it is closed; name a file with -o";
 	else if (f->stream >= 0)
 		cure = "set TMPDIR to a directory with more room, or dump less "
 		       "with --max-bytes";

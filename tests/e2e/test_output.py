@@ -118,6 +118,18 @@ def test_full_output(sleeper: Target) -> None:
     assert sleeper.unharmed()
 
 
+def test_closed_output(sleeper: Target) -> None:
+    """Not a matter of space."""
+    dumper = [str(harness.PYDUMPD), "attach", str(sleeper.pid), "-o", "-"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *dumper],
+        stderr=subprocess.PIPE,
+        timeout=harness.PATIENCE,
+    )
+    assert done.returncode == 1 and b"closed; name a file with -o" in done.stderr, done.stderr
+    assert sleeper.unharmed()
+
+
 def test_no_terminal_gets_a_dump(sleeper: Target) -> None:
     ours, theirs = pty.openpty()
     try:
