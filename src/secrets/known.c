@@ -13,8 +13,10 @@ enum {
 	GRAM = 5,
 	WORD_MAX = 24,
 	ENTRIES_MAX = 1 << 22,
-	CHAIN_MAX = 8,	 /* grams that are looked for elsewhere instead */
-	TRIES = 16,	 /* places in a secret to choose from */
+	CHAIN_MAX = 8, /* grams that are looked for elsewhere instead */
+	TRIES = 16,    /* places in a secret to choose from */
+	/* No more of a secret is looked at for that. */
+	HEAD = TRIES * STRIDE + INSIDE_MIN,
 	FIRST_BITS = 16, /* of the filter: 8 kB */
 	BITS_A_GRAM = 32,
 };
@@ -191,17 +193,22 @@ static uint64_t hash_of(const struct pyd_known *k, const uint8_t *s, size_t n)
 	return h ? h : 1;
 }
 
-enum pyd_code pyd_known_add(struct pyd_known *k, const uint8_t *s, size_t n,
-			    struct pyd_err *err)
+/* What is added: n bytes with that hash, of which those at the begin are at
+ * head (HEAD of them, where there are as many). */
+struct news {
+	uint64_t hash;
+	size_t n;
+	const uint8_t *head;
+	uint8_t last;
+	bool plain; /* it is looked for alone */
+};
+
+static enum pyd_code add(struct pyd_known *k, const struct news *s,
+			 struct pyd_err *err)
 {
-	uint64_t h, found;
+	uint64_t len = s->n < PYD_KNOWN_LENGTHS ? s->n : 0;
 	enum pyd_code code;
 
-	if (n < 2 || n > UINT32_MAX || k->n >= ENTRIES_MAX)
-		return PYD_OK;
-	h = hash_of(k, s, n);
-	if (pyd_map_get(&k->by_hash, h, &found))
-		return PYD_OK;
 	if (k->n == k->cap) {
 		size_t cap = k->cap ? 2 * k->cap : 64;
 		struct pyd_known_entry *v = reallocarray(k->v, cap, sizeof(*v));
@@ -212,17 +219,85 @@ enum pyd_code pyd_known_add(struct pyd_known *k, const uint8_t *s, size_t n,
 		k->v = v;
 		k->cap = cap;
 	}
-	k->v[k->n] = (struct pyd_known_entry) {
-		.hash = h, .len = (uint32_t)n, .first = s[0], .last = s[n - 1]
-	};
-	code = pyd_map_put(&k->by_hash, h, ++k->n, err);
+	k->v[k->n] = (struct pyd_known_entry) { .hash = s->hash,
+						.len = (uint32_t)s->n,
+						.first = s->head[0],
+						.last = s->last };
+	code = pyd_map_put(&k->by_hash, s->hash, ++k->n, err);
 	if (code)
 		return code;
-	found = n < PYD_KNOWN_LENGTHS ? n : 0;
-	k->lengths[found / 64] |= 1ULL << (found & 63);
-	if (n < INSIDE_MIN || is_plain(s, n))
+	k->lengths[len / 64] |= 1ULL << (len & 63);
+	if (s->n < INSIDE_MIN || s->plain)
 		return PYD_OK;
-	return add_grams(k, (uint32_t)(k->n - 1), s, n, err);
+	return add_grams(k, (uint32_t)(k->n - 1), s->head,
+			 s->n < HEAD ? s->n : HEAD, err);
+}
+
+enum pyd_code pyd_known_add(struct pyd_known *k, const uint8_t *s, size_t n,
+			    struct pyd_err *err)
+{
+	struct news news = { .n = n, .head = s };
+	uint64_t found;
+
+	if (n < 2 || n > UINT32_MAX || k->n >= ENTRIES_MAX)
+		return PYD_OK;
+	news.hash = hash_of(k, s, n);
+	if (pyd_map_get(&k->by_hash, news.hash, &found))
+		return PYD_OK;
+	news.last = s[n - 1];
+	news.plain = is_plain(s, n);
+	return add(k, &news, err);
+}
+
+static enum pyd_code hash_in(const struct pyd_known *k,
+			     const struct pyd_pieces *p, uint64_t at,
+			     uint64_t len, uint64_t *ret, struct pyd_err *err)
+{
+	struct pyd_siphash_state hash;
+	enum pyd_code code;
+
+	pyd_siphash_begin(&hash, &k->key);
+	code = pyd_pieces_hash(p, at, len, &hash, err);
+	if (code)
+		return code;
+	*ret = pyd_siphash_end(&hash);
+	*ret = *ret ? *ret : 1;
+	return PYD_OK;
+}
+
+enum pyd_code pyd_known_add_in(struct pyd_known *k, const struct pyd_pieces *p,
+			       bool words, struct pyd_err *err)
+{
+	uint8_t head[HEAD];
+	struct news news = { .n = p->len, .head = head, .plain = words };
+	uint64_t found;
+	enum pyd_code code;
+
+	if (p->len < HEAD || p->len > UINT32_MAX || k->n >= ENTRIES_MAX)
+		return PYD_OK;
+	code = hash_in(k, p, 0, p->len, &news.hash, err);
+	if (code || pyd_map_get(&k->by_hash, news.hash, &found))
+		return code;
+	code = p->read(p->ctx, 0, head, HEAD, err);
+	if (!code)
+		code = p->read(p->ctx, p->len - 1, &news.last, 1, err);
+	return code ? code : add(k, &news, err);
+}
+
+enum pyd_code pyd_known_is_in(const struct pyd_known *k,
+			      const struct pyd_pieces *p, bool *ret,
+			      struct pyd_err *err)
+{
+	uint64_t hash = 0, found;
+	enum pyd_code code;
+
+	*ret = false;
+	/* It is longer than those of which the length is known. */
+	if (!k->n || !(k->lengths[0] & 1))
+		return PYD_OK;
+	code = hash_in(k, p, 0, p->len, &hash, err);
+	*ret = !code && pyd_map_get(&k->by_hash, hash, &found);
+	return code;
 }
 
 bool pyd_known_is(const struct pyd_known *k, const uint8_t *s, size_t n)
@@ -235,9 +310,45 @@ bool pyd_known_is(const struct pyd_known *k, const uint8_t *s, size_t n)
 	return pyd_map_get(&k->by_hash, hash_of(k, s, n), &found);
 }
 
+/* A text, or a piece of one. */
+struct place {
+	const uint8_t *s;
+	size_t n;
+	/* Of the piece: the text, and where in it the piece begins. */
+	const struct pyd_pieces *text;
+	uint64_t base;
+};
+
+/* Whether a secret is at s[from]. It may be longer than the piece is. */
+static enum pyd_code is_there(const struct pyd_known *k,
+			      const struct pyd_known_entry *e,
+			      const struct place *p, size_t from, bool *ret,
+			      struct pyd_err *err)
+{
+	uint64_t hash = 0, at = p->base + from;
+	uint8_t last = 0;
+	enum pyd_code code;
+
+	*ret = false;
+	if (p->s[from] != e->first)
+		return PYD_OK;
+	if (e->len <= p->n - from) {
+		*ret = p->s[from + e->len - 1] == e->last &&
+		       hash_of(k, p->s + from, e->len) == e->hash;
+		return PYD_OK;
+	}
+	if (!p->text || e->len > p->text->len - at)
+		return PYD_OK;
+	code = p->text->read(p->text->ctx, at + e->len - 1, &last, 1, err);
+	if (!code && last == e->last)
+		code = hash_in(k, p->text, at, e->len, &hash, err);
+	*ret = !code && hash == e->hash;
+	return code;
+}
+
 /* A gram was met at s[at]: the secrets that have it. */
 static enum pyd_code look(const struct pyd_known *k, uint64_t gram,
-			  const uint8_t *s, size_t n, size_t at, size_t rule,
+			  const struct place *p, size_t at, size_t rule,
 			  struct pyd_spans *out, struct pyd_err *err)
 {
 	uint64_t next = 0;
@@ -249,30 +360,32 @@ static enum pyd_code look(const struct pyd_known *k, uint64_t gram,
 		const struct pyd_known_entry *e = &k->v[g->entry];
 		size_t from = at - g->offset;
 		enum pyd_code code;
+		bool is;
 
 		next = g->next;
-		if (g->offset > at || e->len > n - from ||
-		    s[from] != e->first || s[from + e->len - 1] != e->last ||
-		    hash_of(k, s + from, e->len) != e->hash)
+		if (g->offset > at)
 			continue;
-		code = pyd_spans_add(out, from, e->len, rule, err);
+		code = is_there(k, e, p, from, &is, err);
+		if (!code && is)
+			code = pyd_spans_add(out, (size_t)p->base + from,
+					     e->len, rule, err);
 		if (code)
 			return code;
 	}
 	return PYD_OK;
 }
 
-enum pyd_code pyd_known_find(const struct pyd_known *k, const uint8_t *s,
-			     size_t n, size_t rule, struct pyd_spans *out,
-			     struct pyd_err *err)
+/* Looks at every fourth place from `from` on, and before `to`. */
+static enum pyd_code find(const struct pyd_known *k, const struct place *p,
+			  size_t from, size_t to, size_t rule,
+			  struct pyd_spans *out, struct pyd_err *err)
 {
 	const uint64_t *bloom = k->bloom;
 	unsigned int shift = 64 - k->bits;
-	size_t i = 0;
+	const uint8_t *s = p->s;
+	size_t n = p->n;
 
-	if (!k->ngrams || n < INSIDE_MIN)
-		return PYD_OK;
-	for (; i + GRAM <= n; i += STRIDE) {
+	for (size_t i = from; i < to && i + GRAM <= n; i += STRIDE) {
 		uint64_t gram = 0, h;
 		enum pyd_code code;
 
@@ -285,9 +398,52 @@ enum pyd_code pyd_known_find(const struct pyd_known *k, const uint8_t *s,
 		h = mix(gram) >> shift;
 		if (!(bloom[h >> 6] >> (h & 63) & 1))
 			continue;
-		code = look(k, gram, s, n, i, rule, out, err);
+		code = look(k, gram, p, i, rule, out, err);
 		if (code)
 			return code;
 	}
 	return PYD_OK;
+}
+
+enum pyd_code pyd_known_find(const struct pyd_known *k, const uint8_t *s,
+			     size_t n, size_t rule, struct pyd_spans *out,
+			     struct pyd_err *err)
+{
+	struct place p = { .s = s, .n = n };
+
+	if (!k->ngrams || n < INSIDE_MIN)
+		return PYD_OK;
+	return find(k, &p, 0, n, rule, out, err);
+}
+
+enum pyd_code pyd_known_find_in(const struct pyd_known *k,
+				const struct pyd_pieces *p, size_t rule,
+				struct pyd_spans *out, struct pyd_err *err)
+{
+	size_t first = out->n;
+	struct pyd_look w;
+	bool more;
+	enum pyd_code code;
+
+	if (!k->ngrams)
+		return PYD_OK;
+	code = pyd_look_open(&w, p, err);
+	while (!code) {
+		struct place at = { .text = p };
+
+		code = pyd_look_next(&w, &more, err);
+		if (code || !more)
+			break;
+		at.s = w.data;
+		at.n = w.n;
+		at.base = w.base;
+		code = find(k, &at, w.from, w.to, rule, out, err);
+		if (out->n - first <= PYD_MATCH_SPANS || code)
+			continue;
+		out->n = first;
+		code = pyd_spans_add(out, 0, p->len, rule, err);
+		break;
+	}
+	pyd_look_close(&w);
+	return code;
 }

@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "base/siphash.h"
 #include "secrets/match.h"
+#include "secrets/pieces.h"
 
 enum { PYD_KNOWN_LENGTHS = 4096 };
 
@@ -56,5 +57,19 @@ PYD_MUST_CHECK enum pyd_code pyd_known_find(const struct pyd_known *k,
 					    const uint8_t *s, size_t n,
 					    size_t rule, struct pyd_spans *out,
 					    struct pyd_err *err);
+
+/* The same for texts that are not in memory. More than PYD_MATCH_SPANS places
+ * are one that is all of it. */
+PYD_MUST_CHECK enum pyd_code pyd_known_add_in(struct pyd_known *k,
+					      const struct pyd_pieces *p,
+					      bool words, struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_known_is_in(const struct pyd_known *k,
+					     const struct pyd_pieces *p,
+					     bool *ret, struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_known_find_in(const struct pyd_known *k,
+					       const struct pyd_pieces *p,
+					       size_t rule,
+					       struct pyd_spans *out,
+					       struct pyd_err *err);
 
 #endif

@@ -14,8 +14,7 @@ enum {
 	BEHIND = 64 << 10,
 	/* Shorter runs of token characters hold nothing. */
 	RUN = 15,
-	SPANS_MAX = 1 << 20, /* of one text */
-	NEAR = 72,	     /* no name is longer */
+	NEAR = 72, /* no name is longer */
 };
 
 /* -- spans -- */
@@ -142,7 +141,7 @@ static inline uint64_t has(uint64_t w, uint8_t c)
 }
 
 /* A run of RUN token characters covers eight bytes that hold no other. */
-static bool has_run(const uint8_t *s, size_t n)
+bool pyd_match_has_run(const uint8_t *s, size_t n)
 {
 	size_t i = 7;
 
@@ -166,11 +165,27 @@ static bool has_run(const uint8_t *s, size_t n)
 	return false;
 }
 
-static bool starts_so(const uint8_t *s, size_t n)
+bool pyd_match_starts_so(const uint8_t *s, size_t n)
 {
 	return n > 6 && (s[0] == 'B' || s[0] == 'b') &&
 	       (!strncasecmp((const char *)s, "basic ", 6) ||
 		!strncasecmp((const char *)s, "bearer ", 7));
+}
+
+static inline bool worth8(uint64_t w)
+{
+	uint64_t dash = has(w, '-');
+
+	return (has(w, '=') | has(w, ':') | has(w, '<') | (dash & dash >> 8)) !=
+	       0;
+}
+
+bool pyd_match_worth8(const uint8_t *s)
+{
+	uint64_t w;
+
+	memcpy(&w, s, sizeof(w));
+	return worth8(w);
 }
 
 bool pyd_match_worth(const struct pyd_matcher *m, const uint8_t *s, size_t n)
@@ -183,22 +198,19 @@ bool pyd_match_worth(const struct pyd_matcher *m, const uint8_t *s, size_t n)
 	if (n < 6)
 		return false;
 	for (; i + 8 <= n; i += 8) {
-		uint64_t w, dash;
+		uint64_t w;
 
 		memcpy(&w, s + i, sizeof(w));
-		if (has(w, '=') | has(w, ':') | has(w, '<'))
-			return true;
-		dash = has(w, '-');
-		if (dash & dash >> 8)
+		if (worth8(w))
 			return true;
 		spaced &= has(w, ' ') != 0;
 	}
 	for (; i < n; i++)
 		if (s[i] == '=' || s[i] == ':' || s[i] == '-' || s[i] == '<')
 			return true;
-	if (starts_so(s, n))
+	if (pyd_match_starts_so(s, n))
 		return true;
-	return n >= RUN && !(spaced && n >= 8) && has_run(s, n);
+	return n >= RUN && !(spaced && n >= 8) && pyd_match_has_run(s, n);
 }
 
 /* -- patterns -- */
@@ -373,23 +385,57 @@ static const uint8_t separators[256] = {
 	['<'] = 1, ['>'] = 1, [' '] = 1,
 };
 
-enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s, size_t n,
-			enum pyd_match_what what, struct pyd_spans *out,
-			struct pyd_err *err)
+void pyd_scan_begin(struct pyd_matcher *m, struct pyd_scan *scan,
+		    enum pyd_match_what what, const struct pyd_spans *out)
 {
-	bool patterns = what & PYD_MATCH_PATTERNS;
-	bool random = patterns && !m->rules->off[PYD_RULE_RANDOM];
-	bool assign = what & PYD_MATCH_ASSIGNMENTS &&
-		      !m->rules->off[PYD_RULE_ASSIGNMENT];
-	size_t run = 0, first = out->n, dash = 0, angle = 0;
-	uint32_t three = 0;
-	enum pyd_code code = PYD_OK;
-
+	*scan = (struct pyd_scan) { .what = what, .first = out->n };
 	memset(m->done, 0, m->rules->npatterns * sizeof(*m->done));
 	m->bare = NULL;
-	if (m->anywhere && patterns)
-		code = anywhere(m, s, n, out, err);
-	for (size_t i = 0; i < n && !code; i++) {
+}
+
+/* The run ended in front of s[at]. */
+static enum pyd_code end_run(const struct pyd_scan *scan, const uint8_t *s,
+			     size_t at, struct pyd_spans *out,
+			     struct pyd_err *err)
+{
+	if (scan->dead)
+		return PYD_OK;
+	return take_run(s, scan->far ? scan->from : at - (size_t)scan->run, at,
+			out, err);
+}
+
+/* The run goes on behind s[to - 1], and what is before that is about to be
+ * forgotten: as take_run(), as far as it can be told. */
+static void keep_run(struct pyd_scan *scan, const uint8_t *s, size_t to)
+{
+	size_t from = scan->far ? scan->from : to - (size_t)scan->run;
+
+	/* So many characters away no "=" ends a name. */
+	const size_t name = 64, look = 8;
+
+	for (size_t i = from; i + look < to && !scan->dead; i++)
+		if (s[i] == '=' && s[i + 1] != '=' && i - from < name) {
+			scan->dead = tells_what(s, to, from);
+			from = i + 1;
+		}
+	scan->dead |= to - from > PYD_RANDOM_MAX + name + look;
+	scan->far = true;
+	scan->from = from;
+}
+
+enum pyd_code pyd_scan_piece(struct pyd_matcher *m, struct pyd_scan *scan,
+			     const uint8_t *s, size_t n, size_t from, size_t to,
+			     bool end, struct pyd_spans *out,
+			     struct pyd_err *err)
+{
+	bool patterns = scan->what & PYD_MATCH_PATTERNS;
+	bool random = patterns && !m->rules->off[PYD_RULE_RANDOM];
+	bool assign = scan->what & PYD_MATCH_ASSIGNMENTS &&
+		      !m->rules->off[PYD_RULE_ASSIGNMENT];
+	uint32_t three = scan->three;
+	enum pyd_code code = PYD_OK;
+
+	for (size_t i = from; i < to && !code; i++) {
 		uint8_t c = s[i];
 		uint16_t b;
 
@@ -398,22 +444,66 @@ enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s, size_t n,
 		if (b && i >= 2 && patterns)
 			code = try_literals(m, b, s, n, i - 2, out, err);
 		if (pyd_is_token(c)) {
-			run++;
-		} else {
-			if (run >= PYD_RANDOM_MIN && random && !code)
-				code = take_run(s, i - run, i, out, err);
-			run = 0;
+			scan->run++;
+		} else if (scan->run) {
+			if (scan->run >= PYD_RANDOM_MIN && random && !code)
+				code = end_run(scan, s, i, out, err);
+			scan->run = 0;
+			scan->far = false;
+			scan->dead = false;
 		}
 		if (!separators[c] || !assign || code)
 			continue;
-		if (is_separator(s, i, &dash, &angle) ||
+		if (is_separator(s, i, &scan->dash, &scan->angle) ||
 		    (c == '>' && i < NEAR && s[0] == '<'))
 			code = pyd_assign_at(m, s, n, i, out, err);
-		if (out->n - first > SPANS_MAX)
+		if (out->n - scan->first > PYD_MATCH_SPANS) {
 			/* No text has that many: all of it. */
-			return pyd_spans_add(out, 0, n, PYD_RULE_RANDOM, err);
+			scan->all = true;
+			return code;
+		}
 	}
-	if (!code && run >= PYD_RANDOM_MIN && random)
-		code = take_run(s, n - run, n, out, err);
+	scan->three = three;
+	if (code || scan->run < PYD_RANDOM_MIN || !random)
+		return code;
+	if (end)
+		return end_run(scan, s, to, out, err);
+	keep_run(scan, s, to);
+	return PYD_OK;
+}
+
+static size_t less(size_t at, size_t by)
+{
+	return at > by ? at - by : 0;
+}
+
+void pyd_scan_move(struct pyd_matcher *m, struct pyd_scan *scan, size_t by)
+{
+	for (size_t i = 0; i < m->rules->npatterns; i++)
+		m->done[i] = less(m->done[i], by);
+	scan->dash = less(scan->dash, by);
+	scan->angle = less(scan->angle, by);
+	/* That of a run that is dead does not matter. */
+	scan->from = less(scan->from, by);
+	if (m->bare_from < by)
+		m->bare = NULL;
+	m->bare_from -= by;
+	m->bare_end -= by;
+}
+
+enum pyd_code pyd_match(struct pyd_matcher *m, const uint8_t *s, size_t n,
+			enum pyd_match_what what, struct pyd_spans *out,
+			struct pyd_err *err)
+{
+	struct pyd_scan scan;
+	enum pyd_code code = PYD_OK;
+
+	pyd_scan_begin(m, &scan, what, out);
+	if (m->anywhere && what & PYD_MATCH_PATTERNS)
+		code = anywhere(m, s, n, out, err);
+	if (!code)
+		code = pyd_scan_piece(m, &scan, s, n, 0, n, true, out, err);
+	if (!code && scan.all)
+		code = pyd_spans_add(out, 0, n, PYD_RULE_RANDOM, err);
 	return code;
 }
