@@ -37,6 +37,8 @@ void pyd_batch_clear(struct pyd_batch *b)
 	pyd_vec_clear(&b->lens);
 	b->last_shape = 0;
 	b->more.n = 0;
+	if (b->text.raw)
+		pyd_long_deinit(&b->text);
 	b->nmarks = 0;
 	pyd_buf_clear(&b->texts);
 	b->raw = HEAD_BYTES;
@@ -52,6 +54,7 @@ void pyd_batch_destroy(struct pyd_batch *b)
 	free(b->recs);
 	pyd_vec_deinit(&b->refs);
 	pyd_buf_deinit(&b->values);
+	pyd_long_deinit(&b->text);
 	pyd_vec_deinit(&b->types);
 	pyd_buf_deinit(&b->shapes);
 	pyd_vec_deinit(&b->lens);
@@ -306,12 +309,15 @@ enum pyd_code pyd_batch_take(struct pyd_batch *b, struct pyd_node *node,
 {
 	struct pyd_vec refs = b->refs;
 	struct pyd_buf value = b->values;
-	size_t nrefs = node->refs.len + node->more.n, vlen = node->value.len;
+	size_t nrefs = node->refs.len + node->more.n;
+	size_t vlen = node->text.len + node->value.len;
 	enum pyd_code code;
 
 	assert(!b->n && (!node->more.n || !node->refs.len));
 	b->more = node->more;
 	node->more.n = 0;
+	b->text = node->text;
+	node->text = (struct pyd_long) { 0 };
 	b->refs = node->refs;
 	b->values = node->value;
 	node->refs = refs;
@@ -465,7 +471,7 @@ static void pack_columns(const struct pyd_batch *b, struct pyd_batch_scratch *s,
 	column(o, "addr", 8 * n, &addr);
 	if (holes) {
 		hole(o, "refs", 8 * pyd_batch_nrefs(b), &holes->refs_at);
-		hole(o, "values", b->values.len, &holes->values_at);
+		hole(o, "values", pyd_batch_nbytes(b), &holes->values_at);
 	} else {
 		column(o, "refs", 8 * b->refs.len, &refs);
 		column(o, "values", b->values.len, &values);
@@ -536,7 +542,8 @@ static enum pyd_code pack(const struct pyd_batch *b,
 			  struct pyd_err *err)
 {
 	size_t n = b->n;
-	size_t left_out = holes ? 8 * pyd_batch_nrefs(b) + b->values.len : 0;
+	size_t left_out =
+		holes ? 8 * pyd_batch_nrefs(b) + pyd_batch_nbytes(b) : 0;
 	struct order order = { 0 };
 	struct pyd_mp_out o = { .buf = out, .err = err };
 	enum pyd_code code = reserve(scratch, n, holes ? 0 : b->refs.len, err);

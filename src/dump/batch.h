@@ -51,6 +51,8 @@ struct pyd_batch {
 	size_t raw; /* upper bound of the packed size */
 	/* References of a huge object, in front of those in refs. */
 	struct pyd_more more;
+	/* Its value likewise, in front of that in values. */
+	struct pyd_long text;
 
 	/* address of the type, or id of the shape, to index + 1 */
 	struct pyd_map type_of;
@@ -93,7 +95,7 @@ static inline size_t pyd_batch_cost(const struct pyd_node *node,
 	/* A type of its own: 9 bytes; a mark: keys, numbers and text. */
 	return PYD_BATCH_REC_BYTES +
 	       8 * (node->refs.len + node->more.n + node->attrs.len) +
-	       node->value.len + 9 + shape_size +
+	       node->value.len + node->text.len + 9 + shape_size +
 	       (node->mark ? 48 + sizeof(node->mark_text) : 0);
 }
 /* True when the tables of the batch have no index left. */
@@ -128,7 +130,7 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_take(struct pyd_batch *b,
 #define PYD_BATCH_HUGE ((size_t)2 * PYD_FORMAT_FRAME_TARGET)
 static inline bool pyd_batch_is_huge(const struct pyd_batch *b)
 {
-	return b->raw > PYD_BATCH_HUGE;
+	return b->raw > PYD_BATCH_HUGE || b->text.len;
 }
 
 /* Packs the "objects" map into out, which is cleared first. */
@@ -140,6 +142,11 @@ PYD_MUST_CHECK enum pyd_code pyd_batch_pack(const struct pyd_batch *b,
 static inline size_t pyd_batch_nrefs(const struct pyd_batch *b)
 {
 	return b->more.n + b->refs.len;
+}
+/* How many value bytes. */
+static inline size_t pyd_batch_nbytes(const struct pyd_batch *b)
+{
+	return b->text.len + b->values.len;
 }
 /* Where the references (eight byte planes) and value bytes of a huge batch
  * belong in what was packed: they are left out, to be put there in steps. */

@@ -167,7 +167,7 @@ enum pyd_code pyd_held_add(struct pyd_held *h, const struct pyd_node *node,
 	enum pyd_code code;
 
 	*ret_done = false;
-	if (node->mark || node->attrs.len || node->refs.len ||
+	if (node->mark || node->attrs.len || node->refs.len || node->text.len ||
 	    node->value.len > LARGE || kind == sizeof(kinds) / sizeof(kinds[0]))
 		return PYD_OK;
 	if (!h->n || h->chunks[h->n - 1].cap - h->chunks[h->n - 1].len < need) {

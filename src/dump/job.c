@@ -48,6 +48,7 @@ uint32_t pyd_job_frames(const struct pyd_job *job)
 void pyd_made_clear(struct pyd_made *m)
 {
 	pyd_buf_clear(&m->data);
+	m->written = 0;
 	pyd_buf_clear(&m->extra);
 	m->n = 0;
 }

@@ -41,6 +41,8 @@ uint32_t pyd_job_frames(const struct pyd_job *job);
 /* Frames, one behind the other in data. */
 struct pyd_made {
 	struct pyd_buf data;
+	size_t written; /* bytes before data, of the first frame, that are in
+			 * the file already */
 	struct pyd_buf extra; /* packed elements for the toc, likewise */
 	struct pyd_made_frame {
 		uint32_t csize;

@@ -130,7 +130,7 @@ static void write_done(struct pyd_queue *q)
 		if (!code && !q->failed) {
 			code = pyd_toc_add(&q->toc, &s->made, s->job->kind,
 					   q->bytes, &err);
-			q->bytes += s->made.data.len;
+			q->bytes += s->made.written + s->made.data.len;
 		}
 		if (code)
 			fail(q, &err);
@@ -138,6 +138,35 @@ static void write_done(struct pyd_queue *q)
 		q->written++;
 		pthread_cond_broadcast(&q->room);
 	}
+}
+
+/* A part of a frame that is made goes to the file when all that belongs before
+ * it is there: those jobs were taken before, by threads that are at them. */
+static enum pyd_code spill(void *ctx, struct pyd_made *made,
+			   struct pyd_err *err)
+{
+	struct pyd_queue *q = ctx;
+	enum pyd_code code = PYD_OK;
+	struct slot *next;
+
+	pthread_mutex_lock(&q->lock);
+	next = &q->slots[q->written % q->nslots];
+	while (!q->failed && (q->writing || &next->made != made)) {
+		pthread_cond_wait(&q->room, &q->lock);
+		next = &q->slots[q->written % q->nslots];
+	}
+	if (q->failed) {
+		*err = q->err;
+		code = q->err.code;
+	}
+	pthread_mutex_unlock(&q->lock);
+	/* Nobody else writes: this one is next, and not done. */
+	if (!code)
+		code = pyd_file_write(q->file, made->data.data, made->data.len,
+				      err);
+	made->written += made->data.len;
+	pyd_buf_clear(&made->data);
+	return code;
 }
 
 /* Makes one job. Called with the lock, which is let go meanwhile. */
@@ -338,6 +367,8 @@ enum pyd_code pyd_queue_create(struct pyd_file *file, int level,
 	for (unsigned int i = 0; i < q->nworkers && !code; i++) {
 		q->threads[i].q = q;
 		code = pyd_worker_init(&q->threads[i].worker, level, err);
+		q->threads[i].worker.spill = spill;
+		q->threads[i].worker.spill_ctx = q;
 	}
 	if (code) {
 		pyd_queue_destroy(q);

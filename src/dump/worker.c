@@ -10,6 +10,8 @@
 
 /* Bytes of a column that are made at once for a huge object. */
 #define STEP_BYTES 16384U
+/* So much of a huge object's frame goes to the file before it is whole. */
+#define SPILL_BYTES ((size_t)4 << 20)
 /* Of columns of references that are read more than once. */
 #define KEPT_BYTES ((size_t)24 << 20)
 
@@ -41,6 +43,11 @@ static enum pyd_code feed(struct pyd_worker *w, struct pyd_made *m,
 		m->data.len = out.pos;
 		if (ZSTD_isError(n))
 			return cannot_compress(n, err);
+		if (m->data.len >= SPILL_BYTES && w->spill) {
+			code = w->spill(w->spill_ctx, m, err);
+			if (code)
+				return code;
+		}
 		/* Not 0 until all is out. */
 		if (end == ZSTD_e_end ? !n : in.pos == in.size)
 			return PYD_OK;
@@ -168,6 +175,25 @@ static enum pyd_code feed_refs(struct pyd_worker *w, struct pyd_made *m,
 	return code;
 }
 
+/* The value that is read in pieces, as it is written. */
+static enum pyd_code feed_text(struct pyd_worker *w, struct pyd_made *m,
+			       struct pyd_long *text, struct pyd_err *err)
+{
+	uint8_t step[PYD_LONG_STEP];
+	struct pyd_long_pos pos = { 0 };
+	size_t n = 0;
+	enum pyd_code code;
+
+	if (!text->len)
+		return PYD_OK;
+	do {
+		code = pyd_long_next(text, &pos, step, &n, err);
+		if (!code && n)
+			code = feed(w, m, step, n, ZSTD_e_continue, err);
+	} while (!code && n);
+	return code;
+}
+
 static enum pyd_code too_large(size_t len, struct pyd_err *err)
 {
 	return pyd_err_set(err, PYD_LIMIT, "a frame of %zu bytes is too large",
@@ -175,14 +201,15 @@ static enum pyd_code too_large(size_t len, struct pyd_err *err)
 }
 
 /* One object that is not copied. */
-static enum pyd_code make_huge(struct pyd_worker *w, const struct pyd_batch *b,
+static enum pyd_code make_huge(struct pyd_worker *w, struct pyd_batch *b,
 			       struct pyd_made *m, struct pyd_err *err)
 {
 	const struct pyd_buf *raw = &w->raw;
 	struct pyd_batch_holes at = { 0 };
 	enum pyd_code code =
 		pyd_batch_pack_huge(b, &w->scratch, &w->raw, &at, err);
-	size_t size = raw->len + 8 * pyd_batch_nrefs(b) + b->values.len, n;
+	size_t size = raw->len + 8 * pyd_batch_nrefs(b) + pyd_batch_nbytes(b);
+	size_t n;
 
 	if (!code && size > PYD_FORMAT_FRAME_MAX)
 		code = too_large(size, err);
@@ -198,12 +225,15 @@ static enum pyd_code make_huge(struct pyd_worker *w, const struct pyd_batch *b,
 		code = feed(w, m, raw->data + at.refs_at,
 			    at.values_at - at.refs_at, ZSTD_e_continue, err);
 	if (!code)
+		code = feed_text(w, m, &b->text, err);
+	if (!code)
 		code = feed(w, m, b->values.data, b->values.len,
 			    ZSTD_e_continue, err);
 	if (!code)
 		code = feed(w, m, raw->data + at.values_at,
 			    raw->len - at.values_at, ZSTD_e_end, err);
-	return code ? code : pyd_made_frame(m, m->data.len, size, err);
+	return code ? code
+		    : pyd_made_frame(m, m->written + m->data.len, size, err);
 }
 
 static enum pyd_code compress(struct pyd_worker *w, struct pyd_made *m,
@@ -253,7 +283,7 @@ static enum pyd_code make_index(struct pyd_worker *w, struct pyd_job *job,
 	return code;
 }
 
-static enum pyd_code make_batch(struct pyd_worker *w, const struct pyd_batch *b,
+static enum pyd_code make_batch(struct pyd_worker *w, struct pyd_batch *b,
 				struct pyd_made *m, struct pyd_err *err)
 {
 	struct pyd_mp_out o = { .buf = &m->extra, .err = err };

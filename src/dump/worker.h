@@ -15,6 +15,11 @@ struct pyd_worker {
 	struct pyd_batch_scratch scratch;
 	struct pyd_buf raw;
 	struct pyd_vec run; /* to sort an index in */
+	/* Has what m's data hold of a frame written, and clears them; or NULL.
+	 * It is not a whole frame yet. */
+	enum pyd_code (*spill)(void *ctx, struct pyd_made *m,
+			       struct pyd_err *err);
+	void *spill_ctx;
 };
 
 PYD_MUST_CHECK enum pyd_code pyd_worker_init(struct pyd_worker *w, int level,

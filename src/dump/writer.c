@@ -267,10 +267,15 @@ static enum pyd_code add(struct pyd_writer *w, struct pyd_node *node,
 			 size_t cost, uint32_t shape,
 			 const msgpack_sbuffer *shape_map, struct pyd_err *err)
 {
-	bool huge = cost > PYD_BATCH_HUGE;
 	struct pyd_batch *b;
 	enum pyd_code code = PYD_OK;
+	bool huge;
 
+	/* Its memory is read by whoever packs it, and by nobody else then,
+	 * whatever is left of it. */
+	if (node->text.len && cost <= ALONE_BYTES)
+		cost = ALONE_BYTES + 1;
+	huge = cost > PYD_BATCH_HUGE;
 	if (w->batch && is_full(w->batch->batch, cost))
 		code = submit_batch(w, err);
 	if (!code && !w->batch)
@@ -331,11 +336,15 @@ static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
 			     uint32_t shape, const msgpack_sbuffer *shape_map,
 			     struct pyd_err *err)
 {
-	struct pyd_node n = *node;
 	size_t half = w->frame_max / 2 - w->frame_max / 64;
+	bool cut_text = node->text.len > half;
+	enum pyd_code code =
+		cut_text ? pyd_long_cut(&node->text, half, err) : PYD_OK;
+	struct pyd_node n = *node;
 	size_t cost;
-	enum pyd_code code;
 
+	if (code)
+		return code;
 	if (is_text(n.kind) && n.value.len > half) {
 		uint64_t total = n.kind == PYD_KIND_str ? count_chars(&n.value)
 							: n.value.len;
@@ -346,6 +355,8 @@ static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
 				: half;
 		cut_mark(&n, total);
 	}
+	if (cut_text)
+		cut_mark(&n, n.text.units);
 	if (is_items(n.kind) && n.refs.len > half / 8) {
 		uint64_t unit = n.kind == PYD_KIND_dict ? 2 : 1;
 
@@ -364,6 +375,7 @@ static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
 		/* Perhaps others, by now. */
 		node->refs = n.refs;
 		node->value = n.value;
+		node->text = n.text;
 		node->more.n = 0;
 		return code;
 	}
@@ -380,6 +392,7 @@ static enum pyd_code add_cut(struct pyd_writer *w, struct pyd_node *node,
 	n.mark_text[0] = 0;
 	n.refs.len = 0;
 	n.more.n = 0;
+	n.text = (struct pyd_long) { 0 };
 	n.attrs.len = 0;
 	n.value = w->placeholder_text;
 	return add(w, &n, pyd_batch_cost(&n, 0), 0, NULL, err);

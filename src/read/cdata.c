@@ -3,6 +3,7 @@
  * ctypes' simple values: the text that c_char_p and c_wchar_p point to.
  * Modules/_ctypes/cfield.c, z_get and Z_get
  */
+#include "read/chars.h"
 #include "read/limit.h"
 #include "read/record.h"
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "read/chars.h"
 #include "read/dtype.h"
 #include "read/limit.h"
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "pydumpd/format.h"
+#include "read/long.h"
 #include "read/more.h"
 
 /* Where the name of an attribute is. */
@@ -40,6 +41,8 @@ struct pyd_node {
 	size_t names_cap; /* length is attrs.len */
 	/* What the kind says, then the bytes of attributes, in order. */
 	struct pyd_buf value;
+	/* In front of value; only where asked for, of texts. Owned. */
+	struct pyd_long text;
 	/* 0 or enum pyd_mark; mark_total counts characters, bytes or items. */
 	uint8_t mark;
 	uint64_t mark_total;

@@ -23,6 +23,8 @@ void pyd_node_clear(struct pyd_node *n)
 	n->more.n = 0;
 	pyd_vec_clear(&n->attrs);
 	pyd_buf_clear(&n->value);
+	if (n->text.raw)
+		pyd_long_deinit(&n->text);
 	n->mark = 0;
 	n->mark_total = 0;
 	n->mark_text[0] = '\0';
@@ -33,6 +35,7 @@ void pyd_node_deinit(struct pyd_node *n)
 	pyd_vec_deinit(&n->refs);
 	pyd_vec_deinit(&n->attrs);
 	pyd_buf_deinit(&n->value);
+	pyd_long_deinit(&n->text);
 	free(n->names);
 	*n = (struct pyd_node) { 0 };
 }
@@ -472,6 +475,7 @@ fail:
 	n->more.n = 0;
 	pyd_vec_clear(&n->attrs);
 	pyd_buf_clear(&n->value);
+	pyd_long_deinit(&n->text);
 	n->kind = PYD_KIND_placeholder;
 	n->mark = 0;
 	return code;

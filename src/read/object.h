@@ -120,8 +120,6 @@ PYD_MUST_CHECK enum pyd_code pyd_obj_utf8(struct pyd_reader *r,
 					  struct pyd_buf *out,
 					  uint64_t *ret_total, bool *ret_cut,
 					  struct pyd_err *err);
-/* Puts a character (a lone surrogate too) and gives its length: 1 to 4. */
-size_t pyd_utf8_put(uint8_t *p, uint32_t c);
 /* Key, value, key, value... of a dict, in order, appended to out. *ret_used
  * is ma_used. */
 PYD_MUST_CHECK enum pyd_code pyd_obj_dict_pairs(struct pyd_reader *r,

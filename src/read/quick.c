@@ -524,6 +524,8 @@ bool pyd_quick_read(struct pyd_reader *r, pyd_addr addr, struct pyd_node *n)
 	n->size = (uint64_t)type->basicsize;
 	n->refs.len = n->attrs.len = 0;
 	n->more.n = 0;
+	if (n->text.raw)
+		pyd_long_deinit(&n->text);
 	n->value.len = 0;
 	n->mark = 0;
 	n->mark_total = 0;

@@ -40,6 +40,9 @@ struct pyd_reader {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	/* From so many references on a node has them as `more`. 0: never. */
 	uint64_t pieces_min;
+	/* Likewise the value of a str, bytes or bytearray as `text`, from so
+	 * many bytes on. 0: never. */
+	uint64_t long_min;
 	bool whole; /* the object that is read next is not cut */
 	/* Scratch of pyd_read_node(). */
 	struct pyd_obj *obj;

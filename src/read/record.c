@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "read/chars.h"
 #include "read/limit.h"
 
 enum {

@@ -3,6 +3,7 @@
  * io.StringIO: its text, which is an array of UCS4 or, as long as it was only
  * appended to, in an accumulator. Modules/_io/stringio.c
  */
+#include "read/chars.h"
 #include "read/limit.h"
 #include "read/record.h"
 

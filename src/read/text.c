@@ -1,35 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* str, bytes, bytearray. Include/cpython/unicodeobject.h */
+#include "read/chars.h"
 #include "read/family.h"
 #include "read/limit.h"
 
 /* Characters read at once. */
 enum { CHUNK = 1 << 16 };
-
-size_t pyd_utf8_put(uint8_t *p, uint32_t c)
-{
-	if (c < 0x80) {
-		p[0] = (uint8_t)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		p[0] = (uint8_t)(0xc0 | c >> 6);
-		p[1] = (uint8_t)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		/* Lone surrogates too: "surrogatepass". */
-		p[0] = (uint8_t)(0xe0 | c >> 12);
-		p[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-		p[2] = (uint8_t)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	p[0] = (uint8_t)(0xf0 | c >> 18);
-	p[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-	p[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	p[3] = (uint8_t)(0x80 | (c & 0x3f));
-	return 4;
-}
 
 /* Where a str keeps its characters. */
 struct text {
@@ -81,44 +57,11 @@ static enum pyd_code locate(struct pyd_reader *r, const struct pyd_obj *o,
 	if (t->length > (1ULL << 40))
 		return pyd_err_at(err, PYD_CORRUPT, o->addr,
 				  "impossible length of a str");
-	t->limit = ascii	   ? 0x7f
+	t->limit = ascii	   ? PYD_CHARS_ASCII
 		   : t->width == 1 ? 0xff
 		   : t->width == 2 ? 0xffff
 				   : 0x10ffff;
 	return PYD_OK;
-}
-
-static uint32_t char_at(const uint8_t *p, unsigned int width)
-{
-	uint16_t u16;
-	uint32_t u32;
-
-	switch (width) {
-	case 1:
-		return *p;
-	case 2:
-		memcpy(&u16, p, sizeof(u16));
-		return u16;
-	default:
-		memcpy(&u32, p, sizeof(u32));
-		return u32;
-	}
-}
-
-static bool all_ascii(const uint8_t *p, size_t n)
-{
-	uint64_t bits = 0;
-	size_t i = 0;
-
-	for (; i + 8 <= n; i += 8) {
-		uint64_t w;
-
-		memcpy(&w, p + i, sizeof(w));
-		bits |= w;
-	}
-	for (; i < n; i++)
-		bits |= p[i];
-	return !(bits & 0x8080808080808080ULL);
 }
 
 enum pyd_code pyd_obj_utf8(struct pyd_reader *r, const struct pyd_obj *o,
@@ -153,32 +96,29 @@ enum pyd_code pyd_obj_utf8(struct pyd_reader *r, const struct pyd_obj *o,
 			return code;
 
 		uint8_t *to = out->data + out->len;
-		uint8_t *from = t.limit == 0x7f ? to : to + room;
+		uint8_t *from = t.limit == PYD_CHARS_ASCII ? to : to + room;
 
 		code = pyd_target_read(r->target, t.data + done * t.width, from,
 				       raw, err);
 		if (code)
 			return code;
-		if (t.limit == 0x7f) {
-			if (!all_ascii(from, raw))
+		if (t.limit == PYD_CHARS_ASCII) {
+			if (!pyd_chars_ascii(from, raw))
 				return pyd_err_at(err, PYD_CORRUPT, o->addr,
 						  "an ASCII str has other "
 						  "bytes");
 			out->len += raw;
 		} else {
-			for (uint64_t i = 0; i < n; i++) {
-				uint32_t c =
-					char_at(from + i * t.width, t.width);
+			uint32_t bad = 0;
+			size_t k = pyd_chars_utf8(from, n, t.width, t.limit, to,
+						  &bad);
 
-				if (c > t.limit)
-					return pyd_err_at(
-						err, PYD_CORRUPT, o->addr,
-						"a str has the impossible "
-						"character 0x%x",
-						c);
-				to += pyd_utf8_put(to, c);
-			}
-			out->len = (size_t)(to - out->data);
+			if (k == SIZE_MAX)
+				return pyd_err_at(err, PYD_CORRUPT, o->addr,
+						  "a str has the impossible "
+						  "character 0x%x",
+						  bad);
+			out->len += k;
 		}
 		done += n;
 	}
@@ -195,21 +135,54 @@ static void mark_cut(struct pyd_node *n, bool cut, uint64_t total)
 	n->mark_total = total;
 }
 
+/* True when a value of so many bytes is read in pieces. */
+static bool is_long(const struct pyd_reader *r, uint64_t bytes)
+{
+	return r->long_min && bytes >= r->long_min;
+}
+
+/* The first `want` characters of t, in pieces. */
+static enum pyd_code open_long(struct pyd_reader *r, const struct pyd_obj *o,
+			       const struct text *t, uint64_t want,
+			       struct pyd_node *n, struct pyd_err *err)
+{
+	n->text = (struct pyd_long) {
+		.target = r->target,
+		.at = t->data,
+		.units = want,
+		.all = t->length,
+		.width = t->width,
+		.limit = t->limit,
+	};
+	if (want < t->length &&
+	    !pyd_is_mapped(r->target, t->data, t->length * t->width)) {
+		pyd_long_deinit(&n->text);
+		return pyd_err_at(err, PYD_FAULT, t->data,
+				  "the text of a str is not mapped");
+	}
+	mark_cut(n, want < t->length, t->length);
+	return pyd_long_open(&n->text, o->addr, err);
+}
+
 enum pyd_code pyd_read_unicode(struct pyd_reader *r, const struct pyd_obj *o,
 			       struct pyd_node *n, struct pyd_err *err)
 {
-	uint64_t total;
-	bool cut;
-	enum pyd_code code = pyd_obj_utf8(r, o, pyd_limit_string(r), &n->value,
-					  &total, &cut, err);
+	uint64_t max = pyd_limit_string(r), want;
+	struct text t;
+	enum pyd_code code = locate(r, o, &t, err);
 
 	if (code)
 		return code;
-	mark_cut(n, cut, total);
+	want = t.length < max ? t.length : max;
+	if (is_long(r, want * t.width)) {
+		code = open_long(r, o, &t, want, n, err);
+	} else {
+		uint64_t total = 0;
+		bool cut = false;
 
-	struct text t;
-
-	code = locate(r, o, &t, err);
+		code = pyd_obj_utf8(r, o, max, &n->value, &total, &cut, err);
+		mark_cut(n, cut, total);
+	}
 	if (code)
 		return code;
 	/* A compact str's own characters, or those it points to. */
@@ -237,6 +210,17 @@ static enum pyd_code read_blob(struct pyd_reader *r, const struct pyd_obj *o,
 		return pyd_err_at(err, PYD_FAULT, data,
 				  "the bytes of a %s are not mapped",
 				  o->type->name);
+	mark_cut(n, want < len, len);
+	if (is_long(r, want)) {
+		n->text = (struct pyd_long) {
+			.target = r->target,
+			.at = data,
+			.units = want,
+			.all = len,
+			.width = 1,
+		};
+		return pyd_long_open(&n->text, o->addr, err);
+	}
 	for (uint64_t done = 0; done < want;) {
 		/* In pieces: a corrupt length ends at the first hole, before
 		 * it has become our own memory. */
@@ -255,7 +239,6 @@ static enum pyd_code read_blob(struct pyd_reader *r, const struct pyd_obj *o,
 		n->value.len += k;
 		done += k;
 	}
-	mark_cut(n, want < len, len);
 	return PYD_OK;
 }
 

@@ -11,7 +11,6 @@
 
 enum {
 	EARLY_MAX = 1 << 28,
-	LEARN_MAX = 64 << 10, /* of one secret */
 	BINARY_MIN = 64 << 10,
 	NAME_ROOM = 256, /* of names that are read quickly, at first */
 };
@@ -77,6 +76,16 @@ static void clear(struct pyd_redact *rd)
 void pyd_redact_only_reads(struct pyd_redact *rd)
 {
 	rd->only_reads = true;
+}
+
+bool pyd_redact_in_pieces(const struct pyd_redact *rd)
+{
+	return !rd->matcher.anywhere;
+}
+
+void pyd_redact_long_min(struct pyd_redact *rd, uint64_t bytes)
+{
+	rd->long_min = bytes;
 }
 
 void pyd_redact_restart(struct pyd_redact *rd)
@@ -146,25 +155,31 @@ size_t pyd_redact_mask(uint8_t *s, size_t n, const struct pyd_spans *spans,
 	return to;
 }
 
-/* Numbers, pictures, compressed data: no text of that size is like them. A
- * look at 256 places; NULs are what texts of a fixed width are filled with. */
+void pyd_redact_look(struct pyd_redact_look *look, const uint8_t *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		look->seen += s[i] != 0;
+		look->printable += (s[i] >= ' ' && s[i] < 0x7f) ||
+				   s[i] == '\n' || s[i] == '\t' || s[i] == '\r';
+	}
+}
+
+bool pyd_redact_looks_binary(const struct pyd_redact_look *look)
+{
+	return look->printable * 10 < look->seen * 6;
+}
+
+/* No text of that size is like them. A look at 256 places; NULs are what texts
+ * of a fixed width are filled with. */
 static bool is_binary(const uint8_t *s, size_t n)
 {
-	size_t printable = 0, seen = 0;
+	struct pyd_redact_look look = { 0 };
 
 	if (n < BINARY_MIN)
 		return false;
-	for (size_t i = 0; i < 256; i++) {
-		const uint8_t *p = s + (n - 16) / 256 * i;
-
-		for (size_t k = 0; k < 16; k++) {
-			seen += p[k] != 0;
-			printable += (p[k] >= ' ' && p[k] < 0x7f) ||
-				     p[k] == '\n' || p[k] == '\t' ||
-				     p[k] == '\r';
-		}
-	}
-	return printable * 10 < seen * 6;
+	for (size_t i = 0; i < 256; i++)
+		pyd_redact_look(&look, s + (n - 16) / 256 * i, 16);
+	return pyd_redact_looks_binary(&look);
 }
 
 bool pyd_redact_is_worth(const struct pyd_redact *rd, bool is_str,
@@ -197,7 +212,7 @@ enum pyd_code pyd_redact_learn_spans(struct pyd_redact *rd, const uint8_t *s,
 		const struct pyd_span *span = &rd->spans.v[i];
 		enum pyd_code code;
 
-		if (span->len > LEARN_MAX)
+		if (span->len > PYD_REDACT_LEARN_MAX)
 			continue;
 		code = pyd_known_add(&rd->known, s + span->at, span->len, err);
 		if (code)

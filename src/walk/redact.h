@@ -28,6 +28,11 @@ void pyd_redact_destroy(struct pyd_redact *rd);
 /* From here on: no text is looked at, only read, for a dump that is made again
  * of what was read. */
 void pyd_redact_only_reads(struct pyd_redact *rd);
+/* True where texts may be read in pieces: each rule needs no more than a part
+ * of one. And from how many bytes on that is done with what is found under
+ * secret names; 0: never. */
+bool pyd_redact_in_pieces(const struct pyd_redact *rd);
+void pyd_redact_long_min(struct pyd_redact *rd, uint64_t bytes);
 /* Forgets all but the secrets found: the dump is written anew. */
 void pyd_redact_restart(struct pyd_redact *rd);
 

@@ -5,9 +5,6 @@
 
 #include "walk/redact_state.h"
 
-/* Read beyond a cut, so that a secret across it is known as one. */
-#define MARGIN (64 << 10)
-
 size_t pyd_redact_own(const struct pyd_node *n)
 {
 	uint64_t own = n->value.len;
@@ -27,18 +24,23 @@ static uint64_t count_chars(const uint8_t *s, size_t n)
 	return chars;
 }
 
-/* "RULE tag=XXXXXXXX"; without the tag where only a part is known: parts may
- * be equal where the whole is not. */
+void pyd_redact_mark_text(struct pyd_redact *rd, size_t rule, bool tagged,
+			  uint64_t tag, char *buf, size_t cap)
+{
+	if (tagged)
+		snprintf(buf, cap, "%s tag=%08x", pyd_rules_id(rd->rules, rule),
+			 (unsigned int)(tag >> 32));
+	else
+		snprintf(buf, cap, "%s", pyd_rules_id(rd->rules, rule));
+	rd->counts[rule]++;
+}
+
 static void mark_text(struct pyd_redact *rd, size_t rule, bool cut,
 		      const uint8_t *s, size_t len, char *buf, size_t cap)
 {
-	if (cut)
-		snprintf(buf, cap, "%s", pyd_rules_id(rd->rules, rule));
-	else
-		snprintf(buf, cap, "%s tag=%08x", pyd_rules_id(rd->rules, rule),
-			 (unsigned int)(pyd_siphash(&rd->tag_key, s, len) >>
-					32));
-	rd->counts[rule]++;
+	uint64_t tag = cut ? 0 : pyd_siphash(&rd->tag_key, s, len);
+
+	pyd_redact_mark_text(rd, rule, !cut, tag, buf, cap);
 }
 
 static void mark(struct pyd_redact *rd, struct pyd_node *n, size_t rule,
@@ -60,8 +62,8 @@ static enum pyd_code read_longer(struct pyd_redact *rd, struct pyd_reader *r,
 	struct pyd_err why = { 0 };
 	enum pyd_code code;
 
-	r->max_string = max_string ? max_string + MARGIN : 0;
-	r->max_blob = max_blob ? max_blob + MARGIN : 0;
+	r->max_string = max_string ? max_string + PYD_REDACT_MARGIN : 0;
+	r->max_blob = max_blob ? max_blob + PYD_REDACT_MARGIN : 0;
 	code = pyd_read_node(r, n->addr, &rd->node, &why);
 	r->max_string = max_string;
 	r->max_blob = max_blob;
@@ -79,7 +81,7 @@ static enum pyd_code read_longer(struct pyd_redact *rd, struct pyd_reader *r,
 /* What that read is not kept where it is large. */
 static void forget_longer(struct pyd_redact *rd)
 {
-	if (rd->node.value.cap > MARGIN)
+	if (rd->node.value.cap > PYD_REDACT_MARGIN)
 		pyd_buf_deinit(&rd->node.value);
 }
 
@@ -259,7 +261,9 @@ enum pyd_code pyd_redact_apply(struct pyd_redact *rd, struct pyd_reader *r,
 {
 	enum pyd_code code = PYD_OK;
 
-	if (pyd_redact_is_text(n->kind))
+	if (n->text.raw)
+		code = pyd_redact_apply_long(rd, r, n, err);
+	else if (pyd_redact_is_text(n->kind))
 		code = apply_text(rd, r, n, err);
 	return code ? code : apply_fields(rd, n, shape, err);
 }
@@ -369,7 +373,9 @@ enum pyd_code pyd_redact_keep(struct pyd_redact *rd, struct pyd_reader *r,
 	bool look = false, later = pyd_redact_is_text(n->kind);
 	enum pyd_code code = PYD_OK;
 
-	if (later)
+	if (n->text.raw)
+		code = pyd_redact_learn_long(rd, r, n, &look, err);
+	else if (later)
 		code = learn_text(rd, r, n, &look, err);
 	if (code)
 		return code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the redaction share: redact.c,
- * redact_object.c, taint.c, taint_take.c, environ.c. */
+ * redact_object.c, redact_long.c, taint.c, taint_take.c, environ.c. */
 #ifndef PYD_WALK_REDACT_STATE_H
 #define PYD_WALK_REDACT_STATE_H
 
@@ -12,6 +12,9 @@ enum {
 	PYD_REDACT_NAMES = 1 << 14, /* of the cache of names */
 	PYD_REDACT_DEPTH = 4,	    /* of containers under a secret's name */
 	PYD_REDACT_NAME_BYTES = 80,
+	/* Read beyond a cut, so that a secret across it is known as one. */
+	PYD_REDACT_MARGIN = 64 << 10,
+	PYD_REDACT_LEARN_MAX = 64 << 10, /* of one secret */
 	/* In the map of secrets: the text has something by itself. */
 	PYD_REDACT_LOOK = 1 << 16,
 };
@@ -36,6 +39,7 @@ struct pyd_redact_shape {
 struct pyd_redact {
 	struct pyd_rules *rules; /* not owned */
 	bool only_reads;
+	uint64_t long_min; /* see struct pyd_reader; what is followed too */
 	struct pyd_matcher matcher;
 	struct pyd_known known;
 	struct pyd_siphash_key tag_key;
@@ -149,6 +153,36 @@ PYD_MUST_CHECK enum pyd_code pyd_redact_keep(struct pyd_redact *rd,
 					     struct pyd_node *n,
 					     bool *ret_later,
 					     struct pyd_err *err);
+/* -- redact_object.c, redact_long.c -- */
+
+/* "RULE tag=XXXXXXXX"; without the tag where only a part is known: parts may
+ * be equal where the whole is not. */
+void pyd_redact_mark_text(struct pyd_redact *rd, size_t rule, bool tagged,
+			  uint64_t tag, char *buf, size_t cap);
+/* Numbers, pictures, compressed data: looks at some places of it. */
+struct pyd_redact_look {
+	size_t printable, seen;
+};
+void pyd_redact_look(struct pyd_redact_look *look, const uint8_t *s, size_t n);
+bool pyd_redact_looks_binary(const struct pyd_redact_look *look);
+/* Learns from a text that is read in pieces; *ret_look as for others. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_learn_long(struct pyd_redact *rd,
+						   struct pyd_reader *r,
+						   struct pyd_node *n,
+						   bool *ret_look,
+						   struct pyd_err *err);
+/* Takes its secrets out. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_apply_long(struct pyd_redact *rd,
+						   struct pyd_reader *r,
+						   struct pyd_node *n,
+						   struct pyd_err *err);
+/* What such a text is made of; and that it is a secret. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_kind_long(struct pyd_node *n,
+						  struct pyd_pieces_kind *ret,
+						  struct pyd_err *err);
+PYD_MUST_CHECK enum pyd_code pyd_redact_know_long(
+	struct pyd_redact *rd, struct pyd_node *n,
+	const struct pyd_pieces_kind *kind, struct pyd_err *err);
 /* Bytes of the kind's own value. */
 size_t pyd_redact_own(const struct pyd_node *n);
 static inline bool pyd_redact_is_text(enum pyd_kind k)

@@ -262,6 +262,12 @@ enum pyd_code pyd_snapshot_walk(struct pyd_snapshot *s, struct pyd_err *err)
 	s->walk.torn = s->subject->torn;
 	s->walk.redact = s->redact;
 	s->walk.shapes.redact = s->redact;
+	/* What does not change can be read more than once. */
+	if (!s->subject->torn &&
+	    (!s->redact || pyd_redact_in_pieces(s->redact)))
+		s->walk.long_min = PYD_LONG_MIN;
+	if (s->redact)
+		pyd_redact_long_min(s->redact, s->walk.long_min);
 	if (!s->collect.on) {
 		s->walk.progress = s->opts->progress;
 		s->walk.progress_ctx = s->opts->progress_ctx;

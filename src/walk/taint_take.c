@@ -32,35 +32,65 @@ static bool is_name_and_number(const uint8_t *s, size_t n)
 	return i == n;
 }
 
+/* What take_text() finds out of one that is read in pieces. */
+static enum pyd_code is_long_secret(struct pyd_redact *rd, unsigned int class,
+				    struct pyd_pieces_kind *kind, bool *ret,
+				    struct pyd_err *err)
+{
+	enum pyd_code code;
+
+	*ret = class == PYD_CLASS_ENV;
+	if (class == PYD_CLASS_ARGV || class == PYD_CLASS_ENV)
+		return PYD_OK;
+	code = pyd_redact_kind_long(&rd->node, kind, err);
+	if (code)
+		return code;
+	if (class == PYD_CLASS_CONSTANT)
+		*ret = !kind->name_number &&
+		       pyd_pieces_is_value(kind, PYD_CLASS_MAYBE);
+	else if (class == PYD_CLASS_PAIR)
+		*ret = !kind->identifier &&
+		       pyd_pieces_is_value(kind, PYD_CLASS_SECRET);
+	else
+		*ret = pyd_pieces_is_value(kind, (enum pyd_name_class) class);
+	return PYD_OK;
+}
+
+static bool is_secret(const struct pyd_redact *rd, unsigned int class,
+		      const uint8_t *s, size_t len)
+{
+	/* Strings and bytes of one character are shared by all. */
+	if (class == PYD_CLASS_ARGV)
+		return false; /* its arguments would be: it is no list */
+	if (class == PYD_CLASS_ENV)
+		return len > 1;
+	if (class == PYD_CLASS_CONSTANT)
+		return len >= 8 && !is_name_and_number(s, len) &&
+		       pyd_rules_is_value(rd->rules, PYD_CLASS_MAYBE, s, len);
+	if (class == PYD_CLASS_PAIR)
+		return !is_identifier(s, len) &&
+		       pyd_rules_is_value(rd->rules, PYD_CLASS_SECRET, s, len);
+	return pyd_rules_is_value(rd->rules, (enum pyd_name_class) class, s,
+				  len);
+}
+
 static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
 			       unsigned int class, unsigned int depth,
 			       struct pyd_err *err)
 {
-	const struct pyd_node *n = &rd->node;
-	size_t len = pyd_redact_own(n);
-	enum pyd_code code;
+	struct pyd_node *n = &rd->node;
+	size_t len = n->text.raw ? n->text.raw : pyd_redact_own(n);
+	struct pyd_pieces_kind kind = { 0 };
+	enum pyd_code code = PYD_OK;
 	uint64_t found;
-	bool secret;
+	bool secret = false;
 
-	/* Strings and bytes of one character are shared by all. */
-	if (class == PYD_CLASS_ARGV)
-		secret = false; /* its arguments would be: it is no list */
-	else if (class == PYD_CLASS_ENV)
-		secret = len > 1;
-	else if (class == PYD_CLASS_CONSTANT)
-		secret = len >= 8 && !is_name_and_number(n->value.data, len) &&
-			 pyd_rules_is_value(rd->rules, PYD_CLASS_MAYBE,
-					    n->value.data, len);
-	else if (class == PYD_CLASS_PAIR)
-		secret = !is_identifier(n->value.data, len) &&
-			 pyd_rules_is_value(rd->rules, PYD_CLASS_SECRET,
-					    n->value.data, len);
+	if (n->text.raw)
+		code = is_long_secret(rd, class, &kind, &secret, err);
 	else
-		secret = pyd_rules_is_value(rd->rules,
-					    (enum pyd_name_class) class,
-					    n->value.data, len);
-	if (!secret)
-		return PYD_OK;
+		secret = is_secret(rd, class, n->value.data, len);
+	if (code || !secret)
+		return code;
 	if (!pyd_map_get(&rd->taint, n->addr, &found) ||
 	    found & PYD_REDACT_LOOK || found - 1 == PYD_RULE_ENV) {
 		code = pyd_map_put(&rd->taint, n->addr, rule + 1, err);
@@ -70,6 +100,8 @@ static enum pyd_code take_text(struct pyd_redact *rd, unsigned int rule,
 	if (class == PYD_CLASS_ENV || (depth && len < KNOWN_MIN) ||
 	    n->mark == PYD_MARK_TRUNCATED)
 		return PYD_OK;
+	if (n->text.raw)
+		return pyd_redact_know_long(rd, n, &kind, err);
 	return pyd_known_add(&rd->known, n->value.data, len, err);
 }
 
@@ -160,8 +192,10 @@ static enum pyd_code take_one(struct pyd_redact *rd, struct pyd_reader *r,
 	enum pyd_code code;
 
 	r->whole = true;
+	r->long_min = rd->long_min;
 	code = pyd_read_node(r, addr, n, &why);
 	r->whole = false;
+	r->long_min = 0;
 	if (code)
 		return pyd_redact_only_fatal(code, &why, err);
 	if (pyd_redact_is_text(n->kind))

@@ -131,6 +131,7 @@ static enum pyd_code leave_out(struct pyd_node *n, const char *why,
 	n->more.n = 0;
 	pyd_vec_clear(&n->attrs);
 	pyd_buf_clear(&n->value);
+	pyd_long_deinit(&n->text);
 	n->mark = PYD_MARK_LIMIT;
 	n->mark_total = 0;
 	n->mark_text[0] = '\0';
@@ -307,9 +308,11 @@ static enum pyd_code take(struct pyd_walk *w, pyd_addr addr, bool on,
 	/* What does not change can be read more than once. */
 	if (w->plain && on && !w->torn)
 		w->reader->pieces_min = PYD_MORE_MIN;
+	w->reader->long_min = w->long_min;
 	code = read_object(w, addr, &shape, err);
 	w->reader->only_some = 0;
 	w->reader->pieces_min = 0;
+	w->reader->long_min = 0;
 	if (code)
 		return code;
 	count_cut(w);
@@ -550,7 +553,9 @@ static enum pyd_code write_later(void *ctx, pyd_addr addr, struct pyd_err *err)
 		return pyd_err_set(err, PYD_INTERRUPTED, "interrupted");
 	if (w->progress && w->rewritten++ % PROGRESS_EVERY == 0)
 		w->progress(w->progress_ctx, w);
+	w->reader->long_min = w->long_min;
 	code = read_object(w, addr, &shape, err);
+	w->reader->long_min = 0;
 	if (!code)
 		code = pyd_redact_apply(w->redact, w->reader, &w->node, shape,
 					err);

@@ -30,6 +30,9 @@ struct pyd_walk {
 	struct pyd_limits limits;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0: none */
 	bool torn;	      /* the target runs: what is corrupt may be torn */
+	/* Bytes from which on a text is read in pieces: see struct pyd_reader.
+	 * 0: never, or of memory that changes. */
+	uint64_t long_min;
 	/* Nothing is written or counted: see struct pyd_subject, collect. */
 	bool only_reads;
 	bool few_ahead; /* less is looked at beyond the limits */
