@@ -5,7 +5,9 @@
 
 enum {
 	AHEAD_OBJECTS = 50000,
+	/* Of processor time, which counts where others want the processor. */
 	AHEAD_NS = 50 * 1000 * 1000,
+	AHEAD_CLOCK_NS = 1000 * 1000 * 1000,
 	/* While the target stands for it. */
 	FEW_OBJECTS = 200,
 	FEW_NS = 1000 * 1000,
@@ -93,19 +95,19 @@ static uint64_t at_most(uint64_t limit, uint64_t most)
 	return limit && limit < most ? limit : most;
 }
 
-/* Of the clock, and of this thread's processor time, if it is bounded. */
+/* By the clock, and by this thread's processor time. */
 static bool is_over(uint64_t end_ns, uint64_t own_end_ns)
 {
-	return pyd_now_ns() >= end_ns ||
-	       (own_end_ns && pyd_thread_ns() >= own_end_ns);
+	return pyd_now_ns() >= end_ns || pyd_thread_ns() >= own_end_ns;
 }
 
 enum pyd_code pyd_walk_ahead(struct pyd_walk *w, struct pyd_err *err)
 {
 	struct pyd_reader *r = w->reader;
 	const struct pyd_limits *l = &w->limits;
-	uint64_t end = pyd_now_ns() + (w->only_reads ? FEW_NS : AHEAD_NS);
-	uint64_t own_end = w->ahead_ns ? pyd_thread_ns() + w->ahead_ns : 0;
+	uint64_t end = pyd_now_ns() + (w->only_reads ? FEW_NS : AHEAD_CLOCK_NS);
+	uint64_t own_end = pyd_thread_ns() +
+			   (w->ahead_ns ? w->ahead_ns : (uint64_t)AHEAD_NS);
 	struct pyd_map seen = { 0 };
 	enum pyd_code code = beyond_all(w, &w->now, w->at, err);
 

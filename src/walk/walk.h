@@ -36,7 +36,7 @@ struct pyd_walk {
 	/* Nothing is written or counted: see struct pyd_subject, collect. */
 	bool only_reads;
 	bool few_ahead; /* less is looked at beyond the limits */
-	/* Processor time for that; 0: only the clock bounds it. */
+	/* Processor time for that; 0: as much as there is at most. */
 	uint64_t ahead_ns;
 	bool ends; /* after ends_at objects, for want of time */
 	uint64_t ends_at;
