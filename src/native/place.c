@@ -45,8 +45,10 @@ struct module {
 struct pyd_places {
 	struct pyd_target *t;
 	const struct pyd_nmodules *modules;
-	struct module *v; /* parallel to modules->v */
-	uint64_t deadline_ns;
+	struct module *v;     /* parallel to modules->v */
+	uint64_t deadline_ns; /* another thread may set it */
+	bool apart;	      /* the target's memory is another thread's */
+	bool lacks;
 	struct pyd_map by_pc;  /* pc * 2 + exact -> place */
 	struct pyd_vec places; /* all of them, and their texts */
 	struct pyd_map names;  /* symbol's text -> demangled */
@@ -120,16 +122,24 @@ static enum pyd_code load(struct pyd_places *p, const struct pyd_nmodule *m,
 		if (o->split.elf)
 			code = pyd_symtab_add(&o->symtab, o->split.elf, err);
 	}
-	if (!code && !pyd_symtab_any(&o->symtab))
-		code = pyd_symtab_add_memory(&o->symtab, p->t, &m->mod, err);
-	return code;
+	if (code || pyd_symtab_any(&o->symtab))
+		return code;
+	if (!p->apart)
+		return pyd_symtab_add_memory(&o->symtab, p->t, &m->mod, err);
+	p->lacks = true;
+	return PYD_OK;
+}
+
+static uint64_t deadline(const struct pyd_places *p)
+{
+	return __atomic_load_n(&p->deadline_ns, __ATOMIC_RELAXED);
 }
 
 static void load_lines(struct pyd_places *p, const struct pyd_nmodule *m,
 		       struct module *o)
 {
 	/* Where time is limited, what takes seconds to unpack is left alone. */
-	uint64_t max = p->deadline_ns ? PACKED_MAX : UINT64_MAX;
+	uint64_t max = deadline(p) ? PACKED_MAX : UINT64_MAX;
 
 	o->lines_loaded = true;
 	o->dwarf = pyd_dwarf_open(o->own.elf, o->own.fd, max);
@@ -248,7 +258,28 @@ void pyd_places_destroy(struct pyd_places *p)
 
 void pyd_places_deadline(struct pyd_places *p, uint64_t ns)
 {
-	p->deadline_ns = ns;
+	__atomic_store_n(&p->deadline_ns, ns, __ATOMIC_RELAXED);
+}
+
+enum pyd_code pyd_places_apart(struct pyd_places *p, struct pyd_err *err)
+{
+	for (size_t i = 0; i < p->modules->n; i++) {
+		enum pyd_code code;
+
+		/* It is in memory alone. */
+		if (!p->modules->v[i].vdso || p->v[i].loaded)
+			continue;
+		code = load(p, &p->modules->v[i], &p->v[i], err);
+		if (code)
+			return code;
+	}
+	p->apart = true;
+	return PYD_OK;
+}
+
+bool pyd_places_lack(const struct pyd_places *p)
+{
+	return p->lacks;
 }
 
 static void name_place(struct pyd_places *p, const char *symbol,
@@ -317,7 +348,7 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 		name_place(p, f.name, ret);
 		ret->offset = ret->address - f.addr;
 	}
-	if (p->deadline_ns && pyd_now_ns() > p->deadline_ns)
+	if (deadline(p) && pyd_now_ns() > deadline(p))
 		return PYD_OK;
 	if (!o->lines_loaded)
 		load_lines(p, m, o);

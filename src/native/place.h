@@ -40,8 +40,17 @@ PYD_MUST_CHECK enum pyd_code pyd_places_create(struct pyd_target *t,
 /* Accepts NULL. */
 void pyd_places_destroy(struct pyd_places *p);
 /* No source lines are looked for after this moment (CLOCK_MONOTONIC; 0: no
- * limit), and none in debug information that takes long to unpack. */
+ * limit), and none in debug information that takes long to unpack. Another
+ * thread may look something up meanwhile. */
 void pyd_places_deadline(struct pyd_places *p, uint64_t ns);
+/*
+ * From here on the memory of the target is not read: another thread may, while
+ * this one looks up what is in files. What is needed for that is read now.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_places_apart(struct pyd_places *p,
+					      struct pyd_err *err);
+/* Memory would have been read: names may be missing that others find. */
+bool pyd_places_lack(const struct pyd_places *p);
 /* An address to be looked up, as pyd_places_find() takes it. */
 struct pyd_place_ask {
 	pyd_addr pc;

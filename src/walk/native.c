@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "walk/native.h"
+#include "walk/native_private.h"
 
 #include <malloc.h>
 #include <stdio.h>
@@ -18,10 +18,6 @@ enum {
 	CHUNK_BYTES = 512 << 10,
 };
 
-/* For source lines, where time is limited: those of big programs take a while
- * to decode. */
-#define LINES_NS 1000000000ULL
-
 const char *pyd_native_mode_name(enum pyd_native_mode mode)
 {
 	static const char *const names[] = {
@@ -35,6 +31,7 @@ const char *pyd_native_mode_name(enum pyd_native_mode mode)
 
 void pyd_native_deinit(struct pyd_native *s)
 {
+	pyd_native_cancel(s);
 	for (size_t i = 0; i < s->n; i++)
 		free(s->v[i].v);
 	free(s->v);
@@ -411,48 +408,6 @@ static enum pyd_code emit(struct chunk *c, struct pyd_writer *w,
 	return code;
 }
 
-/* Looks up all places, each once. */
-static enum pyd_code look_up(struct pyd_native *s, struct pyd_err *err)
-{
-	struct pyd_place_ask *v = NULL;
-	enum pyd_code code = PYD_OK;
-	struct pyd_map seen = { 0 };
-	size_t n = 0, cap = 0;
-
-	for (size_t i = 0; i < s->n && !code; i++) {
-		for (size_t k = 0; k < s->v[i].n && !code; k++) {
-			const struct pyd_native_call *c = &s->v[i].v[k];
-			uint64_t key = c->pc * 2 + c->exact + 2, known;
-
-			if (pyd_map_get(&seen, key, &known))
-				continue;
-			code = pyd_map_put(&seen, key, 1, err);
-			if (code)
-				break;
-			if (n == cap) {
-				size_t more = cap ? cap * 2 : 64;
-				struct pyd_place_ask *all =
-					reallocarray(v, more, sizeof(*v));
-
-				if (!all) {
-					code = pyd_err_set(err, PYD_NOMEM,
-							   "out of memory");
-					break;
-				}
-				v = all;
-				cap = more;
-			}
-			v[n++] = (struct pyd_place_ask) { .pc = c->pc,
-							  .exact = c->exact };
-		}
-	}
-	if (!code)
-		code = pyd_places_find_all(s->places, v, n, err);
-	pyd_map_deinit(&seen);
-	free(v);
-	return code;
-}
-
 enum pyd_code pyd_native_write(struct pyd_native *s, struct pyd_redact *redact,
 			       struct pyd_writer *w, struct pyd_err *err)
 {
@@ -461,15 +416,7 @@ enum pyd_code pyd_native_write(struct pyd_native *s, struct pyd_redact *redact,
 
 	if (!s->taken)
 		return PYD_OK;
-	/* A dump that is written anew asks again. */
-	if (!s->places)
-		code = pyd_places_create(s->target, &s->modules, &s->places,
-					 err);
-	if (code)
-		return code;
-	if (s->budget_ns)
-		pyd_places_deadline(s->places, pyd_now_ns() + LINES_NS);
-	code = look_up(s, err);
+	code = pyd_native_look_up(s, err);
 	chunk_init(&c);
 	for (size_t i = 0; i < s->n && !code; i++) {
 		code = pack_stack(s, &c, redact, &s->v[i], err);

@@ -7,6 +7,8 @@
 #ifndef PYD_WALK_NATIVE_H
 #define PYD_WALK_NATIVE_H
 
+#include <pthread.h>
+
 #include "native/place.h"
 #include "target/stop.h"
 #include "walk/merge.h"
@@ -55,6 +57,11 @@ struct pyd_native {
 	uint64_t frames;
 	uint64_t took_ns;
 	uint64_t budget_ns;
+	/* Of pyd_native_begin(). */
+	bool begun;
+	pthread_t thread;
+	enum pyd_code code;
+	struct pyd_err err;
 };
 
 /*
@@ -67,6 +74,14 @@ PYD_MUST_CHECK enum pyd_code pyd_native_take(
 	const struct pyd_threads *os, const struct pyd_runtime *rt,
 	const struct pyd_stacks *stacks, uint64_t budget_ns,
 	struct pyd_err *err);
+/*
+ * Begins to look the names up in a thread of its own, which reads files and no
+ * memory of the target. s stays where it is until pyd_native_write() or
+ * pyd_native_deinit(), which wait for it. Where there can be no thread it is
+ * left to pyd_native_write(), as it is without this.
+ */
+PYD_MUST_CHECK enum pyd_code pyd_native_begin(struct pyd_native *s,
+					      struct pyd_err *err);
 /* Names and writes. redact may be NULL. Nothing when nothing was taken. */
 PYD_MUST_CHECK enum pyd_code pyd_native_write(struct pyd_native *s,
 					      struct pyd_redact *redact,

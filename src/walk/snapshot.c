@@ -13,6 +13,7 @@
 enum {
 	TAKE_TRIES = 10,
 	WRITE_TRIES = 3,
+	BESIDE_BYTES = 64 << 20,
 };
 
 /* What --native=auto may take when the target runs. */
@@ -337,11 +338,21 @@ static enum pyd_code take_native(struct pyd_snapshot *s, struct pyd_err *err)
 	return PYD_OK;
 }
 
+/* Native stacks are named beside the walk where it takes no longer than that,
+ * and both have memory at the same time. */
+static bool names_beside(const struct pyd_snapshot *s)
+{
+	uint64_t rss = s->subject->facts.rss;
+
+	return s->subject->process && rss && rss < BESIDE_BYTES && !stands(s);
+}
+
 /* All that comes before the end. Sets *ret_again when something of it holds a
  * secret that was found only later. */
 static enum pyd_code write_once(struct pyd_snapshot *s, struct pyd_meta *meta,
 				bool *ret_again, struct pyd_err *err)
 {
+	bool beside = names_beside(s);
 	enum pyd_code code;
 
 	s->sources = (struct pyd_sources) {
@@ -371,7 +382,9 @@ static enum pyd_code write_once(struct pyd_snapshot *s, struct pyd_meta *meta,
 	code = take_native(s, err);
 	/* Names take a while to look up; a target that stands waits for no
 	 * more than it has to. */
-	if (!code && !stands(s))
+	if (!code && beside)
+		code = pyd_native_begin(&s->native, err);
+	else if (!code && !stands(s))
 		code = pyd_native_write(&s->native, s->redact, s->writer, err);
 	if (s->subject->kept)
 		pyd_target_kept_code(s->subject->kept, false);
@@ -403,6 +416,8 @@ static enum pyd_code write_once(struct pyd_snapshot *s, struct pyd_meta *meta,
 			return code;
 	}
 	code = pyd_snapshot_files(s, pyd_sources_add, err);
+	if (!code && beside)
+		code = pyd_native_write(&s->native, s->redact, s->writer, err);
 	if (code || !s->redact)
 		return code;
 	return pyd_walk_texts(&s->walk, err);
