@@ -277,8 +277,8 @@ static enum pyd_code add_exception(struct pyd_stacks *s, struct pyd_stack *st,
 		    &traceback, &ignored))
 		traceback = 0;
 	/* What the dump is about is first, and once. */
-	if (s->trigger && s->trigger->exception == value && st->nexceptions &&
-	    st->exceptions[0].value == value)
+	if (s->trigger && value && s->trigger->exception == value &&
+	    st->nexceptions && st->exceptions[0].value == value)
 		return PYD_OK;
 	v = reallocarray(st->exceptions, st->nexceptions + 1, sizeof(*v));
 	if (!v)
@@ -353,7 +353,7 @@ static enum pyd_code read_exceptions(struct pyd_stacks *s, struct pyd_stack *st,
 static size_t thread_of_trigger(const struct pyd_stacks *s,
 				const struct pyd_runtime *rt)
 {
-	if (!s->trigger || !s->trigger->exception)
+	if (!s->trigger || !s->trigger->exception_type[0])
 		return rt->nthreads;
 	for (size_t i = 0; i < rt->nthreads; i++)
 		if (rt->threads[i].native_id == s->trigger->thread)
@@ -379,7 +379,9 @@ enum pyd_code pyd_stacks_write(struct pyd_stacks *s,
 	for (size_t i = 0; i < rt->nthreads && !code; i++) {
 		if (i == ends)
 			code = add_exception(s, &stacks[i], r, true,
-					     s->trigger->exception, 0, 0, err);
+					     s->trigger->exception,
+					     s->trigger->exception_class,
+					     s->trigger->traceback, err);
 		if (!code)
 			code = read_exceptions(s, &stacks[i], r,
 					       rt->threads[i].addr, err);

@@ -113,10 +113,11 @@ void pyd_trigger_pack(const struct pyd_trigger *t, struct pyd_redact *redact,
 	const bool thread = t->signo || t->thread;
 
 	pyd_pack_text(p, "trigger");
-	pyd_pack_map(p, 1 + (t->signo ? 3U : 0) + thread + t->has_info +
-				t->has_address + t->faulthandler +
-				t->has_status + t->has_regs +
-				(t->exception ? 2U : 0) + (t->core != NULL));
+	pyd_pack_map(
+		p, 1 + (t->signo ? 3U : 0) + thread + t->has_info +
+			   t->has_address + t->faulthandler + t->has_status +
+			   t->has_regs + (t->exception != 0) +
+			   (t->exception_type[0] != '\0') + (t->core != NULL));
 	pyd_pack_kv_text(p, "kind", t->kind ? t->kind : "attach");
 	if (t->signo) {
 		pyd_pack_kv_text(p, "signal", pyd_signal_name(t->signo));
@@ -133,10 +134,10 @@ void pyd_trigger_pack(const struct pyd_trigger *t, struct pyd_redact *redact,
 		pyd_pack_kv_bool(p, "faulthandler", true);
 	if (t->has_status)
 		pyd_pack_kv_i64(p, "status", t->status);
-	if (t->exception) {
+	if (t->exception)
 		pyd_pack_kv_u64(p, "exception", t->exception);
+	if (t->exception_type[0])
 		pyd_pack_kv_text(p, "type", t->exception_type);
-	}
 	if (t->has_regs)
 		pack_regs(p, &t->regs);
 	if (t->core) {

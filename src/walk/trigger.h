@@ -28,7 +28,9 @@ struct pyd_trigger {
 	bool has_regs;
 	struct pyd_regs regs;	  /* of thread, as the trigger found it */
 	pyd_addr exception;	  /* that nobody catches, of thread; 0: none */
-	char exception_type[128]; /* its name */
+	char exception_type[128]; /* its name; "": none */
+	/* Of one that is no object, or has not all of it yet; 0: its own. */
+	pyd_addr exception_class, traceback;
 	bool has_status;
 	int status;	  /* of the exit */
 	const char *core; /* path of the core file; NULL: none */

@@ -2,7 +2,6 @@
 #include "watch/arming.h"
 
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -42,30 +41,50 @@ static void none_here(struct pyd_tracing *w, const struct pyd_err *err)
 			pyd_python_deinit(&p->python);
 }
 
+/* A fork's main thread may be a copy of one that Python had started. */
+static bool is_main(const struct pyd_watched_thread *th)
+{
+	return th->e.t.tid == th->p->pid && !th->p->by_thread;
+}
+
+unsigned int pyd_arm_slot(const struct pyd_watched_thread *th, unsigned int i)
+{
+	return i == PYD_SLOT_SHARED && is_main(th) &&
+			       th->p->python.kinds[PYD_SLOT_OF_MAIN]
+		       ? PYD_SLOT_OF_MAIN
+		       : i;
+}
+
 static bool has_breaks(const struct pyd_watched *p)
 {
-	for (size_t i = 0; i < PYD_HWBREAKS; i++)
+	for (size_t i = 0; i < PYD_SLOTS; i++)
 		if (p->python.breaks[i].addr)
 			return true;
 	return false;
 }
 
-/* May the thread meet it at all? Each one costs whenever the processor goes
- * from thread to thread. */
-static bool concerns(const struct pyd_watched_thread *th, unsigned int i)
+/* What a register of the thread is to have. None where it cannot meet it: each
+ * one costs whenever the processor goes from thread to thread. */
+static struct pyd_hwbreak break_of(const struct pyd_watched_thread *th,
+				   unsigned int i)
 {
 	const struct pyd_watched *p = th->p;
+	const unsigned int slot = pyd_arm_slot(th, i);
+	bool met = true;
 
-	switch (p->python.kinds[i]) {
+	switch (p->python.kinds[slot]) {
 	case PYD_SLOT_PROGRESS:
-		return p->hang.tid == th->e.t.tid;
+		met = p->hang.tid == th->e.t.tid;
+		break;
 	case PYD_SLOT_HOOKARGS:
 	case PYD_SLOT_UNRAISABLE:
 		/* They are for threads that Python has started. */
-		return th->e.t.tid != p->pid || p->by_thread;
+		met = !is_main(th);
+		break;
 	default:
-		return true;
+		break;
 	}
+	return met ? p->python.breaks[slot] : (struct pyd_hwbreak) { 0 };
 }
 
 static void set_registers(struct pyd_tracing *w, struct pyd_watched_thread *th)
@@ -76,10 +95,8 @@ static void set_registers(struct pyd_tracing *w, struct pyd_watched_thread *th)
 
 	if (w->no_breaks || (!has_breaks(p) && !th->rearm))
 		return;
-	memcpy(v, p->python.breaks, sizeof(v));
 	for (unsigned int i = 0; i < PYD_HWBREAKS; i++)
-		if (!concerns(th, i))
-			v[i].addr = 0;
+		v[i] = break_of(th, i);
 	th->rearm = false;
 	pyd_armed_mark(w, p->pid, true);
 	if (pyd_arch_set_hwbreaks(th->e.t.tid, v, &err) == PYD_UNSUPPORTED)
@@ -90,12 +107,11 @@ static enum pyd_code open_event(struct pyd_tracing *w,
 				struct pyd_watched_thread *th, unsigned int i,
 				struct pyd_err *err)
 {
-	const struct pyd_watched *p = th->p;
+	const struct pyd_hwbreak v = break_of(th, i);
 
-	if (!p->python.breaks[i].addr || !concerns(th, i))
-		return PYD_OK;
-	return pyd_hwbreak_open(&w->breaker, th->e.t.tid, &p->python.breaks[i],
-				&th->events[i], err);
+	return v.addr ? pyd_hwbreak_open(&w->breaker, th->e.t.tid, &v,
+					 &th->events[i], err)
+		      : PYD_OK;
 }
 
 void pyd_arm_find_main(struct pyd_watched_thread *th)

@@ -16,6 +16,8 @@ void pyd_arm(struct pyd_tracing *w, struct pyd_watched_thread *th, bool fresh);
 void pyd_arm_all(struct pyd_tracing *w, struct pyd_watched *p);
 /* The breakpoint of hang.h, in one thread. */
 void pyd_arm_progress(struct pyd_tracing *w, struct pyd_watched_thread *th);
+/* The slot that register i of the thread is for. */
+unsigned int pyd_arm_slot(const struct pyd_watched_thread *th, unsigned int i);
 /* Which thread state is that of the main thread? If it is th, and stopped. */
 void pyd_arm_find_main(struct pyd_watched_thread *th);
 /* A thread is stopped with a breakpoint's signal: it stays stopped without it,

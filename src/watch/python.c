@@ -58,7 +58,7 @@ static void set_slot(struct pyd_python *y, unsigned int i, pyd_addr addr,
 
 static void clear_slots(struct pyd_python *y)
 {
-	for (unsigned int i = 0; i < PYD_HWBREAKS; i++)
+	for (unsigned int i = 0; i < PYD_SLOTS; i++)
 		set_slot(y, i, 0, false, PYD_SLOT_NONE);
 }
 
@@ -197,6 +197,35 @@ static void set_last_slot(struct pyd_python *y, struct pyd_reader *r,
 	}
 }
 
+/* Is there a type that SystemExit or one derived from it may be? */
+static bool wants_exits(const struct pyd_watch_options *o)
+{
+	for (size_t i = 0; i < o->include.n; i++)
+		if (strcmp(o->include.v[i], "KeyboardInterrupt"))
+			return o->triggers & PYD_ON_EXCEPTION;
+	return false;
+}
+
+static void set_slot_of_main(struct pyd_python *y,
+			     const struct pyd_watch_options *o)
+{
+	struct pyd_modules modules = { 0 };
+	struct pyd_err err = { 0 };
+
+	if (!wants_exits(o))
+		return;
+	if (!pyd_modules_load(y->target, &y->process, &modules, &err)) {
+		set_slot(y, PYD_SLOT_OF_MAIN, find_symbol(&modules, "fflush"),
+			 false, PYD_SLOT_FLUSH);
+		pyd_modules_deinit(&modules);
+	}
+	if (!y->kinds[PYD_SLOT_OF_MAIN])
+		pyd_log_notice("process %d: no fflush() of a C library is "
+			       "found: SystemExit is noticed in threads alone, "
+			       "and by --on=exit",
+			       y->process.pid);
+}
+
 bool pyd_python_await_last(struct pyd_python *y, struct pyd_reader *r)
 {
 	static const char *const names[] = { "last_exc", "last_value" };
@@ -243,6 +272,7 @@ static void set_slots(struct pyd_python *y, const struct pyd_watch_options *o)
 		}
 	}
 	set_last_slot(y, &r, o);
+	set_slot_of_main(y, o);
 	pyd_reader_deinit(&r);
 }
 
@@ -276,7 +306,7 @@ enum pyd_code pyd_python_find(struct pyd_python *y, pid_t pid,
 	pyd_buf_deinit(&cmdline);
 	y->state = PYD_PYTHON_READY;
 	set_slots(y, o);
-	for (unsigned int i = 0; i < PYD_HWBREAKS; i++)
+	for (unsigned int i = 0; i < PYD_SLOTS; i++)
 		pyd_log_debug("process %d: breakpoint %u, kind %d, at 0x%llx",
 			      pid, i, (int)y->kinds[i],
 			      (unsigned long long)y->breaks[i].addr);

@@ -15,6 +15,9 @@
  *   sys.unraisablehook, in 3.7 to sys.excepthook: slot 2.
  * - One that ends a process of multiprocessing is fetched by sys.exc_info or
  *   sys.exception: slot 3, in such processes alone.
+ * - SystemExit, where it is asked for, is none of these: the interpreter calls
+ *   fflush(stdout) before it ends the main program by one. Slot 4, which has
+ *   the register of slot 1 in the main thread.
  * - A program that is being started has slot 1 at the function that makes
  *   module _io, or where the dynamic loader tells debuggers of libraries: no
  *   code of the program has run by then.
@@ -47,6 +50,13 @@ enum pyd_slot_kind {
 	PYD_SLOT_EXC_INFO,
 	PYD_SLOT_EXIT,	   /* Py_Exit() */
 	PYD_SLOT_PROGRESS, /* of hang.h */
+	PYD_SLOT_FLUSH,	   /* fflush() */
+};
+
+enum {
+	PYD_SLOT_SHARED = 1, /* whose register is that of */
+	PYD_SLOT_OF_MAIN = PYD_HWBREAKS,
+	PYD_SLOTS,
 };
 
 struct pyd_python {
@@ -63,13 +73,15 @@ struct pyd_python {
 	pyd_addr seen;	      /* exception that was told last */
 	pid_t seen_in;	      /* of that thread */
 	pid_t hit_in;	      /* thread that was hit last */
-	struct pyd_hwbreak breaks[PYD_HWBREAKS];
-	enum pyd_slot_kind kinds[PYD_HWBREAKS];
+	struct pyd_hwbreak breaks[PYD_SLOTS];
+	enum pyd_slot_kind kinds[PYD_SLOTS];
 };
 
 /* An exception that nobody catches. */
 struct pyd_uncaught {
-	pyd_addr value;
+	pyd_addr value; /* 0: it has not been made, or is not known */
+	/* What is not the value's own; 0: is, or is not known. */
+	pyd_addr class, traceback;
 	char type[128]; /* its name, with the module where the type has it */
 	bool main;	/* it ends the main program, or the whole process */
 	/* It cannot be told yet: ask again after an instruction. */

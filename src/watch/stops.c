@@ -49,13 +49,14 @@ static void on_hit(struct pyd_tracing *w, struct pyd_watched_thread *th,
 {
 	struct pyd_watched *p = th->p;
 
-	for (unsigned int i = 0; i < PYD_HWBREAKS; i++) {
+	for (unsigned int reg = 0; reg < PYD_HWBREAKS; reg++) {
+		const unsigned int i = pyd_arm_slot(th, reg);
 		struct pyd_uncaught u = { 0 };
 		struct pyd_regs regs;
 		struct pyd_err ignored;
 		bool changed = false;
 
-		if (!(hits >> i & 1))
+		if (!(hits >> reg & 1))
 			continue;
 		if (p->python.kinds[i] == PYD_SLOT_PROGRESS) {
 			pyd_hang_progress(&p->hang);

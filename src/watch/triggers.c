@@ -104,6 +104,8 @@ void pyd_trigger_uncaught(struct pyd_tracing *w, struct pyd_watched_thread *th,
 	th->p->reported = th->p->reported || u->main;
 	j->final = u->main;
 	j->trigger.exception = u->value;
+	j->trigger.exception_class = u->class;
+	j->trigger.traceback = u->traceback;
 	snprintf(j->trigger.exception_type, sizeof(j->trigger.exception_type),
 		 "%s", u->type);
 	pyd_job_thread(j, th);
@@ -342,7 +344,7 @@ void pyd_trigger_again(struct pyd_tracing *w, struct pyd_watched *p)
 		if (!th->awaits)
 			continue;
 		th->awaits = false;
-		if (th->uncaught.value)
+		if (th->uncaught.type[0])
 			pyd_trigger_uncaught(w, th, &th->uncaught);
 		else if (th->status)
 			pyd_trigger_exit(w, th, th->status);

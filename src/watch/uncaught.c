@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "watch/exits.h"
 #include "watch/frames.h"
 #include "watch/watch.h"
 
@@ -293,6 +294,27 @@ static bool on_unraisable(struct pyd_python *y, struct pyd_reader *r,
 	return tell(y, r, item(r, args, 1), false, o, ret);
 }
 
+/* fflush() begins. Where C code of the program calls it there are frames. */
+static bool on_flush(struct pyd_python *y, struct pyd_reader *r,
+		     pyd_addr tstate, const struct pyd_regs *regs,
+		     const struct pyd_watch_options *o,
+		     struct pyd_uncaught *ret)
+{
+	struct pyd_exits found;
+
+	pyd_py_refresh(y);
+	if (pyd_py_has_frames(r, tstate) ||
+	    !pyd_exits_find(r, tstate, regs, &found) ||
+	    is_excluded(r, found.class, o) ||
+	    !type_name(r, found.class, ret->type, sizeof(ret->type)))
+		return false;
+	ret->value = found.value;
+	ret->class = found.class;
+	ret->traceback = found.traceback;
+	ret->main = true;
+	return true;
+}
+
 enum caller {
 	CALLER_UNREADABLE,
 	CALLER_OTHER,
@@ -409,6 +431,9 @@ bool pyd_python_hit(struct pyd_python *y, unsigned int i, pid_t tid,
 		break;
 	case PYD_SLOT_EXC_INFO:
 		told = tstate && on_exc_info(y, &r, tstate, o, ret);
+		break;
+	case PYD_SLOT_FLUSH:
+		told = tstate && on_flush(y, &r, tstate, &regs, o, ret);
 		break;
 	default:
 		break;
