@@ -78,6 +78,9 @@ static void put_exceptions(struct render *r, struct pyd_dump_value thread)
 		size_t len;
 
 		(void)pyd_dump_value_u64(pyd_dump_value_get(v, "value"), &ref);
+		if (!ref)
+			(void)pyd_dump_value_u64(pyd_dump_value_get(v, "type"),
+						 &ref);
 		(void)pyd_dump_value_u64(pyd_dump_value_get(v, "traceback"),
 					 &traceback);
 		put(&r->t, "  exception");

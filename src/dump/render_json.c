@@ -281,6 +281,9 @@ static struct json_object *exceptions(struct render *r,
 		uint64_t ref = 0, traceback = 0;
 
 		(void)pyd_dump_value_u64(pyd_dump_value_get(v, "value"), &ref);
+		if (!ref)
+			(void)pyd_dump_value_u64(pyd_dump_value_get(v, "type"),
+						 &ref);
 		(void)pyd_dump_value_u64(pyd_dump_value_get(v, "traceback"),
 					 &traceback);
 		json_object_object_add(o, "repr", repr(r, ref));

@@ -291,7 +291,8 @@ static enum pyd_code add_exception(struct pyd_stacks *s, struct pyd_stack *st,
 		.traceback = traceback,
 	};
 
-	enum pyd_code code = root(&s->near, value, err);
+	/* What has not been made is told by its type. */
+	enum pyd_code code = root(&s->near, value ? value : type, err);
 
 	if (!code)
 		code = root(&s->near, traceback, err);

@@ -195,8 +195,7 @@ static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid,
 
 	if (!p)
 		return p;
-	p->by_thread =
-		!maker || maker->e.t.tid != parent->pid || parent->by_thread;
+	p->by_thread = true;
 	if (pyd_arch_get_regs(pid, &regs, &ignored))
 		return p;
 	p->borrows = pyd_arch_is_vfork(&regs);
@@ -204,8 +203,14 @@ static struct pyd_watched *new_process(struct pyd_tracing *w, pid_t pid,
 		return p;
 	if (!parent && !pyd_procfs_stat(pid, 0, &stat, &ignored))
 		parent = pyd_tree_process(&w->tree, stat.ppid);
-	if (parent && pyd_tracing_wants_python(w))
-		pyd_python_fork(&p->python, &parent->python, pid, &regs, w->o);
+	if (!parent || !pyd_tracing_wants_python(w))
+		return p;
+	pyd_python_fork(&p->python, &parent->python, pid, &regs, w->o);
+	/* Its memory tells who made it, where nothing else does yet. */
+	if (maker ? maker->e.t.tid == parent->pid
+		  : p->python.main_tstate &&
+			    p->python.main_tstate == parent->python.main_tstate)
+		p->by_thread = parent->by_thread;
 	return p;
 }
 

@@ -233,6 +233,56 @@ def test_included(shared_root: Interpreter, tmp_path: Path) -> None:
         path.unlink()
 
 
+#: Ways in which the main program ends by SystemExit, and the exit status.
+EXITS = {"exits": 3, "exits_by_itself": 0, "exits_in_asyncio": 3, "exit_subclass": 3}
+# Only there Python code has seen it, so that there is an instance up to 3.11.
+MADE = {"exits_in_asyncio", "exit_subclass"}
+
+
+@pytest.mark.slow
+@pytest.mark.every_build
+def test_exits(interpreter: Interpreter, tmp_path: Path) -> None:
+    """SystemExit of the main program, where it is asked for; together with other
+    triggers; and what calls fflush() otherwise is none."""
+    options = ("--include-exception=SystemExit", "--on=exception", "--on=exit", "--on=hang=60")
+    options += ("--max-dumps=none", "--native=off", "--no-globals", "--max-objects=4000")
+    with scripts(interpreter) as where:
+        argv = interpreter.argv(f"{where}/uncaught.py", "some", *EXITS, "flushes")
+        done = run(*options, "--dir", tmp_path, "--", *argv)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+    dumps = by_pid(tmp_path)
+    assert told["flushes"][1] == 0 and told["flushes"][0] not in dumps
+    assert len(dumps) == len(EXITS), done.stderr
+    for way, status in EXITS.items():
+        pid, code, _ = told[way]
+        assert code == status << 8
+        trigger = record(dumps[pid], "header")["trigger"]
+        name = "Bye" if way == "exit_subclass" else "SystemExit"
+        assert (trigger["kind"], trigger["type"]) == ("exception", name), way
+        with open_dump(dumps[pid]) as dump:
+            (entry,) = dump.threads[0].exceptions
+            frames = [f for f, _ in traceback_of(dump, entry)]
+            made = way in MADE or interpreter.version >= (3, 12)
+            assert bool(entry.address) == made == ("exception" in trigger)
+            if made:
+                assert type(entry.value).__name__ == name
+                assert entry.value.code == (status or None)
+            else:
+                assert entry.value is SystemExit or entry.value.__name__ == "SystemExit"
+        assert frames[0].f_code.co_name == "<module>"
+        assert frames[-1].f_code.co_name == "leave"
+        assert frames[-1].f_locals["inside"] == ["of leave", status or None]
+
+
+def traceback_of(dump: Any, entry: Any) -> Any:
+    import traceback
+
+    from pydumpd.views import Views
+
+    return traceback.walk_tb(Views(dump).traceback(entry))
+
+
 def check_uncaught(path: Path, way: str) -> None:
     trigger = record(path, "header")["trigger"]
     assert trigger["kind"] == "exception" and trigger["type"] == "Problem", way

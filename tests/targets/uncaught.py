@@ -176,7 +176,44 @@ def exit_subclass():
     class Bye(SystemExit):
         pass
 
-    raise Bye(3)
+    leave(3, Bye)
+
+
+def leave(status, kind=None):
+    inside = ["of leave", status]
+    if kind:
+        raise kind(status)
+    sys.exit(*inside[1:])
+
+
+def exits():
+    leave(3)
+
+
+def exits_by_itself():
+    leave(None)
+
+
+def exits_in_asyncio():
+    import asyncio
+
+    async def main():
+        await asyncio.sleep(0)
+        leave(3)
+
+    asyncio.run(main())
+
+
+def flushes():
+    """What SystemExit leaves behind when somebody catches it, and fflush()."""
+    import ctypes
+
+    c = ctypes.CDLL(None)
+    for number in range(20):
+        try:
+            leave(number)
+        except SystemExit:
+            c.fflush(None)
 
 
 @dumps(1)
@@ -448,7 +485,7 @@ def in_closed_generator():
 
 
 # These import much, which the others would tear down when they end.
-LARGE = ("in_executor", "in_asyncio", "in_fork", "in_forkserver", "in_spawn")
+LARGE = ("in_executor", "in_asyncio", "exits_in_asyncio", "in_fork", "in_forkserver", "in_spawn")
 LARGE += ("nobody_asks", "task_group")
 
 
@@ -482,5 +519,7 @@ if __name__ == "__main__":
     WAY = sys.argv[1]
     if WAY == "all":
         WAY = children(sys.argv[2:] + list(ODD))
+    elif WAY == "some":
+        WAY = children(sys.argv[2:])
     if WAY:
         globals()[WAY]()

@@ -183,7 +183,8 @@ class ExceptionEntry(NamedTuple):
     """An exception that a thread raises or handles."""
 
     role: str  # "raised" or "handled"
-    value: Any  # the exception's surrogate, or None
+    #: the exception's surrogate, its class where none has been made, or None
+    value: Any
     address: int
     traceback_address: int
 
@@ -267,10 +268,11 @@ class Thread:
         for e in raw if isinstance(raw, list) else []:
             if isinstance(e, dict):
                 at = _address(e.get("value"))
+                known = at or _address(e.get("type"))
                 out.append(
                     ExceptionEntry(
                         _str(e.get("role"), "?"),
-                        self._dump.graph.get(at) if at else None,
+                        self._dump.graph.get(known) if known else None,
                         at,
                         _address(e.get("traceback")),
                     )

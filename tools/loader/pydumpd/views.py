@@ -129,8 +129,10 @@ class Views:
     def traceback(self, entry: ExceptionEntry) -> Optional[types.TracebackType]:
         """The real traceback of an exception, all of it."""
         graph = self.dump.graph
+        if self._address(entry) != self._own(entry):
+            return real.traceback_of(graph, self._address(entry))
         begun = self._begun.pop(entry.address, None)
-        ref = find_ref(entry.value)
+        ref = find_ref(entry.value) if entry.address else None
         if begun is not None and ref is not None and ref.extra is None:
             # As value.__traceback__ would make it, but with what was assigned.
             newest = [frame for frame, _ in _entries(begun)]
@@ -144,7 +146,7 @@ class Views:
     def _newest_of(self, entry: ExceptionEntry) -> Optional[types.TracebackType]:
         """The newest part of a deep traceback; None when it is not deep, or
         made already."""
-        ref = find_ref(entry.value)
+        ref = find_ref(entry.value) if entry.address else None
         if ref is None or ref.extra is not None:
             return None
         if entry.address not in self._begun:
@@ -158,9 +160,15 @@ class Views:
             self._begun[entry.address] = tb
         return self._begun[entry.address]
 
+    def _own(self, entry: ExceptionEntry) -> int:
+        """The traceback that the exception has itself."""
+        rec = self.dump.graph.record(entry.address) if entry.address else None
+        return rec.field("traceback") if rec is not None else 0
+
     def _address(self, entry: ExceptionEntry) -> int:
-        rec = self.dump.graph.record(entry.address)
-        return (rec.field("traceback") if rec is not None else 0) or entry.traceback_address
+        """Up to 3.11 the thread's is longer than the exception's own until
+        somebody handles it."""
+        return entry.traceback_address or self._own(entry)
 
     def _frame_address(self, entry: ExceptionEntry) -> int:
         tb = self.dump.graph.record(self._address(entry))
