@@ -39,9 +39,8 @@ static const struct argp_option options[] = {
 	  "there is no dump by default",
 	  1 },
 	{ "include-exception", OPT_INCLUDE_EXCEPTION, "TYPE", 0,
-	  "Do dump for them (KeyboardInterrupt), though a type that they are "
-	  "derived from is excluded. SystemExit: of threads alone (3.8 on); "
-	  "the main program's end by it is seen by --on=exit",
+	  "Do dump for them (KeyboardInterrupt, SystemExit), though a type "
+	  "that they are derived from is excluded",
 	  1 },
 	{ "thread", OPT_THREAD, "NAME", 0,
 	  "The thread whose hang counts (default: the main thread)", 1 },

@@ -100,8 +100,8 @@ PROGRAMS = {
     "thread, 5 ms": Program("threads", 65_000, "thread"),
     "empty thread": Program("threads", 0, "thread"),
 }
-PHASE = 0.2  # seconds
-PAIRS_OF_A_RUN = 7
+PHASE = 0.13  # seconds
+PAIRS_OF_A_RUN = 10
 #: Of a phase, that are left out at its beginning: what just came or went has
 #: used the caches.
 QUIET = 0.01

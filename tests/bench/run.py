@@ -131,7 +131,8 @@ class Bench:
             try:
                 out["programs"][name] = guarded.measure(
                     self.args.pydumpd, self.python, name,
-                    guarded.PAIRS_OF_A_RUN * self.runs, guarded.PHASE * self.args.scale,
+                    self.args.pairs or guarded.PAIRS_OF_A_RUN * self.runs,
+                    guarded.PHASE * self.args.scale,
                 )  # fmt: skip
             except Failed as e:
                 out["notes"].append(f"failed: {name}: {e}")
@@ -398,6 +399,7 @@ def main() -> int:
         "--quick", action="store_true", help="smaller and fewer, once; ends in two minutes"
     )
     parser.add_argument("--runs", type=int, default=0, help="of each mode")
+    parser.add_argument("--pairs", type=int, default=0, help="of phases, of each program of run")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the workloads")
     parser.add_argument("workloads", nargs="*", help=f"of {', '.join(known)}")
     args = parser.parse_args()

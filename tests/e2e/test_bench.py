@@ -51,6 +51,25 @@ def test_every_column_is_there() -> None:
         assert records["copy_over_bulk"] > 0
 
 
+def test_what_standing_by_costs() -> None:
+    """Each program runs and is watched; how much it is, this machine now cannot
+    say."""
+    told = json.loads(bench("--json", "run", "--pairs=3"))
+    (run,) = told["workloads"]
+    assert run["notes"] == [], run
+    assert set(run["programs"]) == {
+        "CPU-bound", "with hang, rss", "4 threads", "echo", "thread, 10 ms", "thread, 5 ms",
+        "empty thread",
+    }  # fmt: skip
+    for name, p in run["programs"].items():
+        assert 1 <= p["pairs"] <= 3 and p["unit_ms"] > 0, name
+        for key in ("cpu_ratio", "time_ratio", "us_each"):
+            assert p[key]["min"] <= p[key]["median"] <= p[key]["max"], name
+        assert p["cpu_ratio"]["median"] > 0
+        # Where no thread is started it does not run.
+        assert name not in ("empty thread", "thread, 5 ms") or p["watchdog_us_each"] > 0
+
+
 def test_text_and_reasons() -> None:
     text = bench("--scale=0.01", "small")
     assert "pause felt" in text and "opening:" in text and "first p:" in text
