@@ -16,6 +16,7 @@ pyd_addr pyd_py_thread_state(struct pyd_python *y, struct pyd_reader *r,
 			     const struct pyd_regs *regs)
 {
 	pyd_addr at = pyd_read_field(r, y->interp, PYD_F_interp_threads_head);
+	pyd_addr seen = 0;
 
 	for (int i = 0; at && i < THREADS_MAX; i++) {
 		if (pyd_arch_is_pthread_self(
@@ -23,6 +24,12 @@ pyd_addr pyd_py_thread_state(struct pyd_python *y, struct pyd_reader *r,
 			    pyd_read_field(r, at, PYD_F_tstate_thread_id)))
 			return at;
 		at = pyd_read_field(r, at, PYD_F_tstate_next);
+		/* What is left of an interpreter that has ended may be a
+		 * circle (Brent's way to see it). */
+		if (at == seen)
+			break;
+		if (!(i & (i + 1)))
+			seen = at;
 	}
 	return 0;
 }

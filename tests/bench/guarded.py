@@ -101,6 +101,8 @@ PROGRAMS = {
     "empty thread": Program("threads", 0, "thread"),
 }
 PHASE = 0.13  # seconds
+UNITS = 3  # that a phase has to have
+LONGER = 50  # times as long, at most
 PAIRS_OF_A_RUN = 10
 #: Of a phase, that are left out at its beginning: what just came or went has
 #: used the caches.
@@ -145,16 +147,20 @@ def _processor(pids: list[int]) -> int:
 
 
 def _phase(marks: Marks, seconds: float, watchdog: list[int]) -> Phase | None:
-    """None: it was hardly allowed to run."""
+    """Longer where it is hardly allowed to run; None: not at all."""
     time.sleep(QUIET)
     marks.since()
     before, begin = _processor(watchdog), time.monotonic_ns()
-    time.sleep(seconds)
-    after, end = _processor(watchdog), time.monotonic_ns()
-    inside = [m for m in marks.since() if begin <= m[0] <= end]
-    n = len(inside) - 1
-    if n < 3:
+    inside: list[tuple[int, int]] = []
+    for _ in range(LONGER):
+        time.sleep(seconds)
+        after, end = _processor(watchdog), time.monotonic_ns()
+        inside += [m for m in marks.since() if begin <= m[0] <= end]
+        if len(inside) > UNITS:
+            break
+    else:
         return None
+    n = len(inside) - 1
     spent, used = inside[-1][0] - inside[0][0], inside[-1][1] - inside[0][1]
     return Phase(used / n, (after - before) / (end - begin) * spent / n, spent / n)
 
