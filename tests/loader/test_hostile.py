@@ -64,7 +64,8 @@ def test_names_do_no_harm(hostile):
         assert all(c.isprintable() or c == "\n" for c in shown), (name, what)
         dir(obj)
         hash(type(obj))
-        str(obj)
+        with contextlib.suppress(pydumpd.DumpCallError):
+            str(obj)
         with contextlib.suppress(pydumpd.DumpCallError, pydumpd.NotDumpedError):
             bool(obj)
         for attr in NAMES:

@@ -7,12 +7,15 @@ show.
 Runs unchanged on Python 3.7 to 3.15.
 """
 
+import abc
+import collections.abc  # noqa: F401  (for commands)
 import functools
 import io
 import json
 import os
 import pdb
 import sys
+from numbers import Number  # noqa: F401
 
 LIMIT = 7
 __version__ = "1.2"
@@ -79,6 +82,64 @@ class Blob(bytes):
 
 class Ratio(float):
     pass
+
+
+class Weak(int):
+    """Differs from the int that it is."""
+
+    def __bool__(self):
+        return False
+
+    def __eq__(self, other):
+        return True
+
+    def __str__(self):
+        return "weak"
+
+    __hash__ = None
+
+
+class Short(list):
+    def __len__(self):
+        return 42
+
+    def __iter__(self):
+        return iter("zz")
+
+
+class Many(type):
+    def __len__(cls):
+        return 3
+
+    def __eq__(cls, other):
+        return True
+
+    def __instancecheck__(cls, obj):
+        return True
+
+    __hash__ = type.__hash__
+
+
+class Thing(metaclass=Many):
+    pass
+
+
+class Port(abc.ABC):
+    @abc.abstractmethod
+    def send(self):
+        pass
+
+
+class Serial:
+    pass
+
+
+class Wire(Port):
+    def send(self):
+        pass
+
+
+Port.register(Serial)
 
 
 class Loud:
@@ -171,6 +232,7 @@ def run(commands):
     bagged, blobbed, ratio = Bag([9]), Blob(b"b"), Ratio(1.5)
     square = Square("sq")
     loud = Loud()
+    weak, short, wire, serial = Weak(5), Short([1]), Wire(), Serial()
     add, grow = counter(5), square.grow
     gone = 1
     sys._getframe().f_locals  # noqa: B018  (up to 3.12 a copy that stays)

@@ -4,7 +4,7 @@
 import types
 from typing import TYPE_CHECKING, Any, List, Optional
 
-from .marks import printable
+from .marks import Placeholder, printable
 from .meta import refuse
 from .native import Native, field, text_field, type_name, value_text
 from .records import Record
@@ -192,7 +192,7 @@ Builtin.table = {
     "__qualname__": _builtin_qualname,
     "__self__": field("self"),
     "__module__": field("module"),
-    "__doc__": lambda r: None,
+    "__doc__": lambda r: Placeholder("what C code says of itself, not in the dump"),
 }
 
 
@@ -227,7 +227,7 @@ Descriptor.table = {
     "__name__": Descriptor.name,
     "__qualname__": _descriptor_qualname,
     "__objclass__": field("owner"),
-    "__doc__": lambda r: None,
+    "__doc__": lambda r: Placeholder("what C code says of itself, not in the dump"),
 }
 
 

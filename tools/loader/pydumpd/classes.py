@@ -20,7 +20,11 @@ from .surrogates import (
     bind,
     defines,
     exception_str,
+    guard,
+    hashed,
+    is_library,
     is_of_enum,
+    not_run,
     static,
     storage_base,
 )
@@ -339,18 +343,10 @@ class Classes:
             ns[KEY] = ref
             ns["__module__"] = clean(module)
             ns["__qualname__"] = clean(qualname)
-            refused = self._refusals(ref)
-            for b in attempt:  # what the loader knows how to do is not refused
-                if not isinstance(b, SurrogateMeta):
-                    known = {n for c in b.__mro__ if c is not object for n in vars(c)}
-                    refused = {n: hook for n, hook in refused.items() if n not in known}
-            if not any(issubclass(b, STORAGE + (BaseException, type)) for b in attempt):
-                ns.update(refused)
-            elif "__missing__" in refused and issubclass(attempt[0], dict):
-                ns["__missing__"] = refused["__missing__"]
+            ns.update(self._hooks(ref, attempt))
             if "__eq__" in ns or any(_hash_of(b) is None for b in attempt):
                 # Unhashable here, though the program may have made it a key.
-                ns["__hash__"] = object.__hash__
+                ns["__hash__"] = hashed
             for b in attempt:  # what the storage has too, but not to be asked
                 for name in static(b, "_first") or ():
                     ns.setdefault(name, static(b, name))
@@ -365,18 +361,40 @@ class Classes:
                 continue
         raise AssertionError("object cannot be subclassed")
 
-    def _refusals(self, ref: Optional[Ref]) -> Dict[str, Any]:
+    def _hooks(self, ref: Optional[Ref], bases: Tuple[Any, ...]) -> Dict[str, Any]:
         """Hooks for the special methods that a class of the program has: it
-        is no answer that an object has no len() here, or is equal to none."""
-        if ref is None:
+        is no answer that an object has no len() here, or is equal to none, nor
+        is that of the builtin that it derives from."""
+        if ref is None or any(issubclass(b, type) for b in bases):
             return {}
-        names: Iterable[str] = self.graph.namespace(ref.rec.field("dict"))
+        graph, at = self.graph, self.graph.namespace(ref.rec.field("dict"))
+        names: Iterable[str] = [n for n in at if n in REFUSALS or n in ("__str__", "__format__")]
         entry = self.entry(ref.rec.addr)
         if entry is not None and entry.mixin is not None:
             names = [n for n in names if not defines(entry.mixin, n)]
-        at = self.graph.namespace(ref.rec.field("dict"))
-        none = {n for n in names if n in REFUSALS and self.graph.kind_of(at[n]) == "none"}
-        return {n: None if n in none else REFUSALS[n] for n in names if n in REFUSALS}
+        # What the loader knows how to do is not refused.
+        known = set()
+        for b in bases:
+            for c in type.__getattribute__(b, "__mro__"):
+                if c is not object and c not in STORAGE and not isinstance(c, SurrogateMeta):
+                    known.update(vars(c))
+        stored = any(issubclass(b, STORAGE) for b in bases)
+        raised = any(issubclass(b, BaseException) for b in bases)
+        out: Dict[str, Any] = {}
+        for name in names:
+            if name in known and (name not in REFUSALS or is_library(graph, at[name])):
+                continue
+            gone = graph.kind_of(at[name]) == "none"
+            if name == "__missing__" or not (stored or raised):
+                if name in REFUSALS:
+                    out[name] = None if gone else REFUSALS[name]
+            elif graph.kind_of(at[name]) != "descriptor" and (stored or name in REFUSALS):
+                if name in REFUSALS or not is_of_enum(graph, at[name]):
+                    out[name] = guard(name, gone)
+        if "__hash__" in at and graph.kind_of(at["__hash__"]) != "descriptor":
+            if not is_library(graph, at["__hash__"]) or graph.kind_of(at["__hash__"]) == "none":
+                out["__hash__"] = hashed
+        return out
 
     def unknown(self, addr: int) -> Any:
         """A class for objects whose type the dump does not hold."""
@@ -439,6 +457,17 @@ class Classes:
 
     # -- attributes of classes
 
+    def _annotations(self, ref: Ref) -> Any:
+        """Those of the class itself, which it does not inherit."""
+        own = self.graph.namespace(ref.rec.field("dict"))
+        for name in ("__annotations__", "__annotations_cache__"):
+            if name in own:
+                return self.graph.get(own[name])
+        for name in ("__annotate__", "__annotate_func__"):
+            if name in own and self.graph.kind_of(own[name]) == "function":
+                return not_run(self.graph, "attribute", "__annotations__", ref.rec)
+        return {}
+
     def _member(self, addr: int, name: str) -> Any:
         """A member of an enumeration, or all of them; None if it is none."""
         from .standard import enum_
@@ -478,6 +507,8 @@ class Classes:
             return graph.get(bases[0]) if bases else object
         if name == KEY:
             raise AttributeError(name)
+        if name == "__annotations__" and graph.python >= (3, 10) and not self.is_c(rec.addr):
+            return self._annotations(ref)
         member = self._member(rec.addr, name)
         if member is not None:
             return member
@@ -498,6 +529,8 @@ class Classes:
             return module
         if name == "__doc__":
             return None
+        if name == "__slots__":  # of what the loader makes of it
+            raise AttributeError("type object %r has no attribute %r" % (qualname, name))
         if real is not None and name not in vars(type):
             return getattr(real, name)
         meta, _ = self.find(rec.type, name)

@@ -2,6 +2,7 @@
 """What classes of the program are here: their metaclass, and the refusal to run
 anything of theirs."""
 
+import sys
 from typing import Any, List, Tuple
 
 from .marks import printable
@@ -17,6 +18,13 @@ class DumpCallError(TypeError):
 def refuse(what: str) -> DumpCallError:
     """The error for a call of something of the program."""
     return DumpCallError(_CALL % printable(what))
+
+
+def asked() -> bool:
+    """Whether a hook of ours was run for code outside of the loader: what is
+    typed at the prompt, or a library that this calls."""
+    space = sys._getframe(2).f_globals
+    return type(space) is not dict or not str(space.get("__name__")).startswith("pydumpd")
 
 
 class SurrogateMeta(type):
@@ -38,22 +46,57 @@ class SurrogateMeta(type):
                 return entry.mixin.base(*args, **kwargs)
         raise refuse("%s()" % type.__getattribute__(cls, "__name__"))
 
+    def __instancecheck__(cls, obj: Any) -> bool:
+        from .abstract import instance_of
+
+        return instance_of(cls, obj) if asked() else type.__instancecheck__(cls, obj)
+
+    def __subclasscheck__(cls, sub: Any) -> bool:
+        from .abstract import subclass_of
+
+        return subclass_of(cls, sub) if asked() else type.__subclasscheck__(cls, sub)
+
+    def __eq__(cls, other: Any) -> Any:
+        if cls is not other and asked():
+            _own_hook(cls, "__eq__")
+        return type.__eq__(cls, other)
+
+    def __ne__(cls, other: Any) -> Any:
+        if asked():
+            _own_hook(cls, "__ne__")
+            if cls is not other:
+                _own_hook(cls, "__eq__")
+        return type.__ne__(cls, other)
+
+    __hash__ = type.__hash__
+
     def __iter__(cls) -> Any:
+        _own_hook(cls, "__iter__")
         return iter([getattr(cls, n) for n in _enum_names(cls, "iterable")])
 
     def __reversed__(cls) -> Any:
+        _own_hook(cls, "__reversed__")
         return reversed([getattr(cls, n) for n in _enum_names(cls, "reversible")])
 
     def __len__(cls) -> int:
+        _own_hook(cls, "__len__")
         return len(_enum_names(cls, "sized"))
 
     def __bool__(cls) -> bool:
+        if asked():
+            _own_hook(cls, "__bool__")
+            _own_hook(cls, "__len__")
         return True
 
     def __contains__(cls, value: Any) -> bool:
+        _own_hook(cls, "__contains__")
         return any(getattr(cls, n) is value for n in _enum_names(cls, "a container"))
 
     def __getitem__(cls, key: Any) -> Any:
+        _own_hook(cls, "__getitem__")
+        ref = find_ref(cls)
+        if ref is not None and ref.graph.classes.overrides(ref.rec.addr, "__class_getitem__"):
+            raise refuse("%s.__class_getitem__()" % type.__getattribute__(cls, "__name__"))
         _enum_names(cls, "subscriptable here")
         ref = ref_of(cls)
         from .standard import enum_
@@ -84,6 +127,18 @@ class SurrogateMeta(type):
             if enum_.is_enum(ref.graph, ref.rec.addr):
                 return ref.graph.classes.enum_repr(ref.rec.addr)
         return "<class '%s'>" % (full or printable(type.__getattribute__(cls, "__name__")))
+
+
+def _own_hook(cls: Any, name: str) -> None:
+    """Refuses what a metaclass of the program answers; enum's are known."""
+    ref = find_ref(cls)
+    found = ref.graph.classes.find(ref.rec.type, name)[0] if ref is not None else 0
+    if ref is None or not found:
+        return
+    from .surrogates import is_of_enum
+
+    if not is_of_enum(ref.graph, found):
+        raise refuse("%s.%s()" % (ref.graph.classes.info(ref.rec.type)[1], name))
 
 
 def _enum_names(cls: Any, what: str) -> Tuple[str, ...]:

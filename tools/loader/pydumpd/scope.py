@@ -12,7 +12,7 @@ import sys
 from typing import Any, List
 
 from .callables import BoundMethod
-from .marks import Marked
+from .marks import Marked, NotDumpedError, Placeholder
 from .namespace import BUILTINS, Namespace
 from .native import Native
 from .refs import find_ref
@@ -107,7 +107,24 @@ def _dir(*args: Any) -> List[str]:
     return builtins.dir(*args) if args else sorted(sys._getframe(1).f_locals)
 
 
+def _callable(obj: Any) -> bool:
+    """Whether the object's class in the program has a __call__."""
+    if builtins.type(obj) is Placeholder:
+        raise NotDumpedError("not known: %r" % (obj,))
+    ref = find_ref(obj)
+    if ref is None or isinstance(obj, (builtins.type, Marked)):
+        return builtins.callable(obj)
+    graph, rec = ref.graph, ref.rec
+    if graph.record(rec.type) is None:
+        raise NotDumpedError("the type of the object is not in the dump")
+    if rec.kind.name == "staticmethod" and graph.python < (3, 10):
+        return False
+    found, real = graph.classes.find(rec.type, "__call__")
+    return bool(found) or real is not None
+
+
 _OWN = {
+    "callable": _callable,
     "type": _Type,
     "id": _id,
     "globals": _globals,

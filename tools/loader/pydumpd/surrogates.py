@@ -5,7 +5,7 @@ find, and the hooks that their classes have for that."""
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 from .marks import NotDumpedError, Placeholder, describe, printable
-from .meta import SurrogateMeta, refuse
+from .meta import SurrogateMeta, asked, refuse
 from .records import Record
 from .refs import KEY, Ref, find_ref, ref_of
 from .swift import plain_attribute
@@ -464,6 +464,66 @@ def _refusal(name: str) -> Any:
     return refusing
 
 
+def _native(obj: Any, name: str) -> Any:
+    """What the builtin that an object derives from has under a name."""
+    for base in type.__getattribute__(type(obj), "__mro__"):
+        if not isinstance(base, SurrogateMeta):
+            found = type.__getattribute__(base, "__dict__").get(name)
+            if found is not None:
+                return found
+    return None
+
+
+def guard(name: str, gone: bool) -> Any:
+    """The hook for a special method that a class of the program has instead of
+    a builtin's: the loader itself goes on with the builtin's, all others are
+    refused. gone: the class has None there."""
+
+    def guarding(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if asked():
+            cls = ref_of(self).graph.classes.info(ref_of(self).rec.type)[1]
+            if gone:
+                raise TypeError("%s of %r is None" % (name, printable(cls)))
+            raise refuse("%s.%s()" % (cls, name))
+        found = _native(self, name)
+        if found is not None:
+            return found(self, *args, **kwargs)
+        if name == "__bool__":
+            found = _native(self, "__len__")
+            return found is None or found(self) != 0
+        return _refusal(name)(self)
+
+    return guarding
+
+
+def hashed(self: Any) -> int:
+    """The hash of what the program compares its own way, or cannot hash: for
+    the loader, which keeps it in dicts where the program did, by identity."""
+    if not asked():
+        return object.__hash__(self)
+    ref = ref_of(self)
+    graph = ref.graph
+    found, real = graph.classes.find(ref.rec.type, "__hash__")
+    gone = graph.kind_of(found) == "none" if found else static(real, "__hash__") is None
+    if gone and (found or real in STORAGE):
+        name = graph.classes.c_name(ref.rec.type)
+        raise TypeError("unhashable type: %r" % name)
+    if found and graph.kind_of(found) == "function" and not is_library(graph, found):
+        raise refuse("%s.__hash__()" % graph.classes.info(ref.rec.type)[1])
+    return object.__hash__(self)
+
+
+def is_library(graph: "Graph", at: int) -> bool:
+    """Whether a function is of a library that the loader knows types of."""
+    from .standard.areas import AREAS, package_of
+
+    rec = graph.record(at)
+    if rec is None or rec.kind.name != "function":
+        return True
+    package = package_of(graph.string(rec.field("module")) or "")
+    return package == "abc" or any(package in words.split() for words in AREAS.values())
+
+
 def _equal(self: Any, other: Any) -> Any:
     return True if self is other else _refusal("__eq__")(self, other)
 
@@ -476,7 +536,7 @@ REFUSALS: Dict[str, Any] = {
         "round neg pos abs invert add sub mul matmul truediv floordiv mod divmod pow lshift rshift "
         "and xor or radd rsub rmul rmatmul rtruediv rfloordiv rmod rdivmod rpow rlshift rrshift "
         "rand rxor ror missing enter exit setitem delitem bytes fspath length_hint await aiter "
-        "anext"
+        "anext instancecheck subclasscheck"
     ).split()
 }
 REFUSALS["__eq__"] = _equal

@@ -57,6 +57,25 @@ def _labels(index: Any) -> List[Any]:
     return found.take(range(len(found)))
 
 
+class Answers(List[Any]):
+    """What a comparison says of each value; as a whole it says nothing."""
+
+    def __bool__(self) -> bool:
+        if len(self) != 1:
+            raise ValueError("the truth of %d values is ambiguous: use any() or all()" % len(self))
+        return bool(self[0])
+
+
+def alike(values: Any, other: Any) -> Any:
+    """value == other of each value, or of each two."""
+    many = isinstance(other, (list, tuple)) or hasattr(type(other), "tolist")
+    if not many or not hasattr(type(other), "__len__"):
+        return Answers(v == other for v in values)
+    if len(values) != len(other):
+        raise ValueError("lengths must match to compare: %d and %d" % (len(values), len(other)))
+    return Answers(a == b for a, b in zip(values, other))
+
+
 class Column:
     """A column of a frame: its values, and the index of the frame."""
 
@@ -95,9 +114,7 @@ class Column:
     loc = property(lambda self: self)
 
     def __eq__(self, other: Any) -> Any:
-        if isinstance(other, (list, tuple, Column)):
-            return list(self) == list(other)
-        return [v == other for v in self]
+        return alike(self, other)
 
     __hash__ = None  # type: ignore
 
@@ -334,7 +351,9 @@ class Series(Standard):
         return label in _labels(_axes(self)[0])
 
     def __eq__(self, other: Any) -> Any:
-        return self._column() == (list(other) if isinstance(other, Series) else other)
+        if isinstance(other, (Series, Column)) and _labels(other.index) != _labels(_axes(self)[0]):
+            raise ValueError("can only compare series with the same labels")
+        return alike(self._column(), other)
 
     __hash__ = None  # type: ignore
 
@@ -408,9 +427,7 @@ class Index(Valued):
         return self._found().dtype
 
     def __eq__(self, other: Any) -> Any:
-        if isinstance(other, (list, tuple)) or hasattr(type(other), "tolist"):
-            return self.tolist() == list(other)
-        return [v == other for v in self.tolist()]
+        return alike(self.tolist(), other)
 
     __hash__ = None  # type: ignore
 
@@ -512,11 +529,7 @@ class ExtensionArray(Valued):
         return self._found().dtype if found is None else found
 
     def __eq__(self, other: Any) -> Any:
-        if isinstance(other, (list, tuple)):
-            return self.tolist() == list(other)
-        if hasattr(type(other), "tolist"):
-            return [a == b for a, b in zip(self.tolist(), other.tolist())]
-        return [v == other for v in self.tolist()]
+        return alike(self.tolist(), other)
 
     __hash__ = None  # type: ignore
 
