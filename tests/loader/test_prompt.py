@@ -169,7 +169,12 @@ def test_stack_addr_object(plain):
     assert out.count("program  python3 app.py") == 2
     addr = out.partition("1.5\n")[2].split(":")[0]
     assert "\n[1, [2, 'three']]\n" in commands(plain, "object " + addr)
-    assert "object needs an address" in commands(plain, "object lst")
+    incomplete = ("addr", "whatis", "source", "p", "pp")
+    out = commands(plain, "object lst", "object 0x123", "real", *incomplete)
+    assert "object needs an address" in out and "0x123 is no address of an object" in out
+    for command in incomplete:
+        assert f"*** {command} needs an expression\n" in out
+    assert "real needs a name" in out
 
 
 def test_opens_on_the_exception(raised):

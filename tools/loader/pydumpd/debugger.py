@@ -169,7 +169,7 @@ class DumpPdb(ValueCommands, StackCommands):
         Print the source of a function, method, class, module or frame, when
         the dump has it.
         """
-        ok, value = self._value(arg)
+        ok, value = self._value("source", arg)
         if not ok:
             return
         file, first = locate(value)

@@ -93,7 +93,10 @@ class ValueCommands(pdb.Pdb):
         if obj is not None:
             self.message(text(obj))
 
-    def _value(self, arg: str) -> Tuple[bool, Any]:
+    def _value(self, command: str, arg: str) -> Tuple[bool, Any]:
+        if not arg:
+            self.error("%s needs an expression" % command)
+            return False, None
         try:
             return True, self._getval(arg)
         except Exception:  # _getval has printed it
@@ -104,10 +107,7 @@ class ValueCommands(pdb.Pdb):
 
         Print the value of the expression.
         """
-        if not arg:
-            self.error("p needs an expression")
-            return
-        ok, value = self._value(arg)
+        ok, value = self._value("p", arg)
         if ok:
             self.message(text(value))
 
@@ -117,10 +117,7 @@ class ValueCommands(pdb.Pdb):
         Pretty-print the value of the expression; of an instance also its
         attributes.
         """
-        if not arg:
-            self.error("pp needs an expression")
-            return
-        ok, value = self._value(arg)
+        ok, value = self._value("pp", arg)
         if ok:
             self.message(pretty(value))
 
@@ -148,7 +145,7 @@ class ValueCommands(pdb.Pdb):
 
         Print the type of the value.
         """
-        ok, value = self._value(arg)
+        ok, value = self._value("whatis", arg)
         if not ok:
             return
         func = getattr(value, "__func__", value)
@@ -167,7 +164,7 @@ class ValueCommands(pdb.Pdb):
         Print where the object was in the program, its type, size in bytes and
         reference count.
         """
-        ok, value = self._value(arg)
+        ok, value = self._value("addr", arg)
         if not ok:
             return
         ref = find_ref(value)
@@ -190,6 +187,9 @@ class ValueCommands(pdb.Pdb):
         except ValueError:
             self.error("object needs an address")
             return
+        if at & 3:  # of small integers that the evaluation stack holds itself
+            self.error("%#x is no address of an object" % at)
+            return
         self.message(pretty(self.dump.object(at)))
 
     def do_real(self, arg: str) -> None:
@@ -200,7 +200,7 @@ class ValueCommands(pdb.Pdb):
         """
         space = self._locals()
         if arg not in space:
-            self.error("no local variable %r" % arg)
+            self.error("no local variable %r" % arg if arg else "real needs a name")
             return
         value = space[arg] = self.dump.materialise(space[arg])
         self.message("%s is a real %s of %d now" % (arg, type(value).__name__, len(value)))
