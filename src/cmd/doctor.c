@@ -130,16 +130,18 @@ struct patient {
 	bool has_reader;
 };
 
-static bool same_ns(pid_t pid, const char *name)
+enum same { SAME, OTHER, NOT_KNOWN };
+
+static enum same same_ns(pid_t pid, const char *name)
 {
 	char ours[64];
 	char theirs[64];
 	struct pyd_err ignored;
 
-	/* What may not be read is not called different. */
-	return pyd_procfs_link(getpid(), name, ours, sizeof(ours), &ignored) ||
-	       pyd_procfs_link(pid, name, theirs, sizeof(theirs), &ignored) ||
-	       !strcmp(ours, theirs);
+	if (pyd_procfs_link(getpid(), name, ours, sizeof(ours), &ignored) ||
+	    pyd_procfs_link(pid, name, theirs, sizeof(theirs), &ignored))
+		return NOT_KNOWN;
+	return strcmp(ours, theirs) ? OTHER : SAME;
 }
 
 static void show_process(struct patient *x)
@@ -177,11 +179,14 @@ static void show_container(struct patient *x)
 	char ids[128] = "";
 	char root[1024];
 	struct pyd_err ignored;
+	bool known = true;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		size_t n = strlen(list);
+		enum same same = same_ns(x->p.pid, all[i].ns);
 
-		if (!same_ns(x->p.pid, all[i].ns))
+		known &= same != NOT_KNOWN;
+		if (same == OTHER)
 			snprintf(list + n, sizeof(list) - n, "%s%s",
 				 n ? ", " : "", all[i].name);
 	}
@@ -191,8 +196,11 @@ static void show_container(struct patient *x)
 	if (list[0])
 		step(x->r, MARK_NOTE, "container",
 		     "it has its own namespaces: %s%s", list, ids);
-	else
+	else if (known)
 		step(x->r, MARK_OK, "container", "same namespaces as pydumpd");
+	else
+		step(x->r, MARK_NOTE, "container",
+		     "you may not read which namespaces it has");
 	if (!pyd_procfs_link(x->p.pid, "root", root, sizeof(root), &ignored) &&
 	    strcmp(root, "/"))
 		step(x->r, MARK_NOTE, "container", "its root folder is %s",

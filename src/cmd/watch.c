@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* pydumpd watch: stand by running programs, as run does. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/watch.h"
@@ -25,6 +26,12 @@ static void add_pid(struct argp_state *state, struct args *a, const char *text)
 {
 	pid_t pid = pyd_parse_pid(state, text);
 	pid_t *v = reallocarray(a->pids, a->n + 1, sizeof(*v));
+
+	if (pid == getpid())
+		argp_error(state,
+			   "%d is pydumpd itself; give the id of another "
+			   "process",
+			   pid);
 
 	if (!v) {
 		argp_failure(state, PYD_EXIT_FAILED, 0, "out of memory");

@@ -272,12 +272,13 @@ static bool check_dir(const char *dir)
 	struct stat st;
 	const char *name = dir ? dir : ".";
 
-	if (stat(name, &st))
-		pyd_log_error("cannot write to %s: %s", name, strerror(errno));
+	if (stat(name, &st) ||
+	    (S_ISDIR(st.st_mode) && access(name, W_OK | X_OK)))
+		pyd_log_error("cannot write in directory %s: %s; choose "
+			      "another one with --dir",
+			      name, strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		pyd_log_error("--dir: %s is not a directory", name);
-	else if (access(name, W_OK | X_OK))
-		pyd_log_error("cannot write to %s: %s", name, strerror(errno));
 	else
 		return true;
 	return false;

@@ -499,6 +499,18 @@ static enum pyd_code by_hops(struct pyd_container *c, struct pyd_err *err)
 
 static enum pyd_code no_dump(struct pyd_container *c, struct pyd_err *err)
 {
+	/* What is taken for a dump, by its first bytes. */
+	static const struct {
+		const char *magic;
+		size_t n;
+		const char *said;
+	} others[] = {
+		{ "\177ELF", 4,
+		  "an ELF file: of a core, 'pydumpd core FILE' makes a dump" },
+		{ "\037\213", 2,
+		  "a file that gzip compressed: unpack it first" },
+		{ "\3757zX", 4, "a file that xz compressed: unpack it first" },
+	};
 	uint8_t magic[4] = { 0 };
 	size_t got = 0;
 
@@ -510,6 +522,11 @@ static enum pyd_code no_dump(struct pyd_container *c, struct pyd_err *err)
 				   "dump of pydumpd, or cut short or damaged "
 				   "in its first frame",
 				   c->name);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (got == 4 && !memcmp(magic, others[i].magic, others[i].n))
+			return pyd_err_set(err, PYD_FORMAT,
+					   "%s is not a dump, but %s", c->name,
+					   others[i].said);
 	return pyd_err_set(err, PYD_FORMAT,
 			   "%s is not a dump: it does not begin as pydumpd's "
 			   "files do",

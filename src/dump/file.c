@@ -92,8 +92,15 @@ enum pyd_code pyd_file_create(struct pyd_file *f, const char *path,
 				   "most %d bytes; choose a shorter one with "
 				   "-o",
 				   path, NAME_MAX);
-	if (!lstat(path, &st))
+	if (!lstat(path, &st)) {
+		if (S_ISDIR(st.st_mode))
+			return pyd_err_set(err, PYD_IO,
+					   "cannot write %s: it is a "
+					   "directory; name a file in it with "
+					   "-o, or give --dir",
+					   path);
 		return exists(path, err);
+	}
 
 	f->path = strdup(path);
 	if (!f->path || asprintf(&f->part, "%.*s.%.*s.XXXXXX.part", dirlen,

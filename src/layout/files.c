@@ -125,8 +125,8 @@ enum pyd_code pyd_files_each(const char *path, const char *suffix,
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st))
-		return pyd_err_errno(err, PYD_IO, errno,
-				     "cannot open tables %s", path);
+		return pyd_err_errno(err, PYD_IO, errno, "cannot open %s",
+				     path);
 	if (S_ISDIR(st.st_mode))
 		return directory(&e, fd, path, err);
 	return one(&e, fd, path, err);

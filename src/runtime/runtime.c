@@ -467,9 +467,10 @@ enum pyd_code pyd_runtime_search(struct pyd_target *t,
 				   ret_seen->other);
 	return pyd_err_set(err, PYD_NOTPYTHON,
 			   "not Python: none of its %zu modules has a "
-			   "_PyRuntime (CPython 3.7 or newer); 'pydumpd ps' "
-			   "lists Python processes",
-			   ret_seen->nmodules);
+			   "_PyRuntime (CPython 3.7 or newer)%s",
+			   ret_seen->nmodules,
+			   t->pid ? "; 'pydumpd ps' lists Python processes"
+				  : "");
 }
 
 enum pyd_code pyd_runtime_find(struct pyd_target *t,

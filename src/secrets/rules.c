@@ -31,9 +31,7 @@ static enum pyd_code read_file(struct pyd_rules *r, const char *path,
 		return PYD_OK;
 	if (!f)
 		return pyd_err_errno(err, PYD_USAGE, errno,
-				     "%.200s:1:1: "
-				     "cannot be read",
-				     path);
+				     "cannot read rules %.200s", path);
 	do {
 		code = pyd_buf_reserve(&b, 1 << 16, err);
 		if (code)
@@ -43,14 +41,10 @@ static enum pyd_code read_file(struct pyd_rules *r, const char *path,
 	} while (n && b.len <= FILE_BYTES_MAX);
 	if (!code && ferror(f))
 		code = pyd_err_errno(err, PYD_USAGE, errno,
-				     "%.200s:1:1: "
-				     "cannot be read",
-				     path);
+				     "cannot read rules %.200s", path);
 	if (!code && b.len > FILE_BYTES_MAX)
 		code = pyd_err_set(err, PYD_USAGE,
-				   "%.200s:1:1: too large for "
-				   "rules",
-				   path);
+				   "%.200s is too large for rules", path);
 	fclose(f);
 	if (!code)
 		code = pyd_rules_parse(r, path, (const char *)b.data, b.len,

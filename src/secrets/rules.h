@@ -71,8 +71,8 @@ struct pyd_rules {
 /*
  * The built-in rules; then, where they exist, /etc/pydumpd/redact.conf and
  * redact.conf in $XDG_CONFIG_HOME/pydumpd or ~/.config/pydumpd; then file
- * (may be NULL). PYD_USAGE with "FILE:LINE:COLUMN: what" for rules that do not
- * parse.
+ * (may be NULL). PYD_USAGE for rules that cannot be read, and with
+ * "FILE:LINE:COLUMN: what" for those that do not parse.
  */
 PYD_MUST_CHECK enum pyd_code pyd_rules_load(const char *file,
 					    struct pyd_rules **ret,

@@ -162,6 +162,8 @@ static void interrupt_from(struct pyd_stop *s, size_t first)
 
 static enum pyd_code late(const struct pyd_stop *s, struct pyd_err *err)
 {
+	bool bounded = s->timeout_ns == s->opts.max_pause_ns;
+
 	for (size_t i = 0; i < s->n; i++) {
 		const struct pyd_tracee *e = &s->v[i];
 		struct pyd_thread now;
@@ -173,9 +175,10 @@ static enum pyd_code late(const struct pyd_stop *s, struct pyd_err *err)
 		return pyd_err_set(
 			err, PYD_BUSY,
 			"thread %d (%s) of process %d did not stop in time; "
-			"its state is %c; try again later, or use "
-			"--capture=live",
-			e->t.tid, e->t.comm, s->p->pid, now.state);
+			"its state is %c; %s, or use --capture=live",
+			e->t.tid, e->t.comm, s->p->pid, now.state,
+			bounded ? "allow more with --max-pause"
+				: "try again later");
 	}
 	return pyd_err_set(err, PYD_BUSY,
 			   "process %d starts threads faster than they can be "

@@ -102,8 +102,8 @@ static enum pyd_code begin_all(struct pyd_tracing *w,
 			continue;
 		if (pyd_python_find(&p->python, p->pid, &w->layouts, w->o,
 				    &why))
-			pyd_log_notice("%s (%d) is watched, though: %s",
-				       p->name, p->pid, why.msg);
+			pyd_log_notice("%s; it is watched all the same",
+				       why.msg);
 		else if (pyd_tracing_wants_python(w))
 			pyd_arm_all(w, p);
 	}

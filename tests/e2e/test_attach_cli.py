@@ -249,6 +249,15 @@ def test_help(command: str) -> None:
     assert ("--capture=MODE" in done.stdout) == (command in ("attach", "run", "watch"))
 
 
+def test_itself() -> None:
+    """Through exec, so that its process id is known before."""
+    for command, status in (("attach", 1), ("doctor", 1), ("watch", 2)):
+        argv = ["sh", "-c", 'exec "$0" "$1" $$', str(harness.PYDUMPD), command]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status
+        assert "is pydumpd itself" in done.stdout + done.stderr
+
+
 def test_version_and_help() -> None:
     assert re.fullmatch(r"pydumpd \d+\.\d+\.\d+\n", pydumpd("--version").stdout)
     assert "attach" in pydumpd("--help").stdout
@@ -273,6 +282,7 @@ def test_not_python(tmp_path: Path) -> None:
     with start(["sleep", "600"]) as target:
         done = pydumpd("attach", target.pid, "--dir", tmp_path)
         refused(done, str(target.pid), "python")
+        assert "pydumpd ps" in done.stderr
         assert target.unharmed()
     assert no_leftovers(tmp_path)
 

@@ -651,6 +651,7 @@ def test_not_python(tmp_path: Path) -> None:
         core = die(target, tmp_path)
     done = pydumpd("core", core, "-o", tmp_path / "x")
     assert done.returncode == 1 and "not Python" in done.stderr
+    assert "pydumpd ps" not in done.stderr
 
 
 @kernel

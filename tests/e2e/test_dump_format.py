@@ -165,10 +165,12 @@ def test_damaged_tail_is_found_by_hopping(sample: Path) -> None:
     [
         (b"", "is empty"),
         (b"PK\x03\x04 something else", "is not a dump"),
+        (b"\x7fELF and so on", "'pydumpd core FILE'"),
+        (b"\x1f\x8b and so on", "gzip"),
         (zstandard.ZstdCompressor().compress(b"hello"), "no readable header"),
         (zstandard.ZstdCompressor().compress(msgpack.packb({"kind": "header"})), "magic"),
     ],
-    ids=["empty", "zip", "zstd", "other"],
+    ids=["empty", "zip", "elf", "gzip", "zstd", "other"],
 )
 def test_what_is_no_dump(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "x.pydump"

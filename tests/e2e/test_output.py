@@ -290,7 +290,7 @@ def test_a_copy_that_takes_too_long(one: Interpreter, tmp_path: Path) -> None:
             "attach", target.pid, "-o", tmp_path / "d", "--capture=copy", "--max-pause=0.001"
         )
         assert done.returncode == 1
-        assert "--max-pause" in done.stderr or "did not stop in time" in done.stderr
+        assert "--max-pause" in done.stderr
         assert not list(tmp_path.iterdir())
         assert target.unharmed()
         assert target.ask("") == "runs"

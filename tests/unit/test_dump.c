@@ -462,6 +462,7 @@ Test(dump, a_place_that_cannot_be_written)
 		{ "/tmp/no-such-directory-here/x.pydump", "create it" },
 		{ "/dev/null/x.pydump", "Not a directory" },
 		{ "/dev/full", "exists already" },
+		{ "/tmp", "it is a directory; name a file in it" },
 		{ "/proc/x.pydump", "choose another place" },
 		{ "/tmp/", "no file name" },
 	};
