@@ -27,9 +27,6 @@ void pyd_render_program(struct pyd_dump_value header, struct pyd_text *t);
 /* Appends a text value, escaped; else its number; else nothing. True when
  * something was put. */
 bool pyd_render_value(struct pyd_dump_value v, struct pyd_text *t);
-/* ", SIGSEGV SEGV_MAPERR at 0x10, thread 4242" and the like, what is told of
- * it. */
-void pyd_render_trigger(struct pyd_dump_value trigger, struct pyd_text *t);
 /* Appends label and value, when there is one. */
 void pyd_render_labelled(struct pyd_text *t, const char *label,
 			 struct pyd_dump_value v);

@@ -200,7 +200,9 @@ static void put_cut(struct head *r)
 		put(r->t, "  the time allowed ran out: not all was dumped\n");
 }
 
-void pyd_render_trigger(struct pyd_dump_value trigger, struct pyd_text *t)
+/* ", SIGSEGV SEGV_MAPERR at 0x10, thread 4242" and the like, what is told of
+ * it. */
+static void put_trigger(struct pyd_dump_value trigger, struct pyd_text *t)
 {
 	uint64_t address;
 
@@ -280,7 +282,7 @@ void pyd_render_head(struct pyd_dump *d, const char *name, struct pyd_text *t)
 	pyd_render_program(h, t);
 	pyd_render_labelled(
 		t, "\n  trigger: ", pyd_dump_value_get(trigger, "kind"));
-	pyd_render_trigger(trigger, t);
+	put_trigger(trigger, t);
 	pyd_render_labelled(
 		t, "\n  description: ", pyd_dump_value_get(h, "description"));
 	put(t, "\n");

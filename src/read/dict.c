@@ -105,9 +105,10 @@ static enum pyd_code read_values(struct pyd_reader *r, pyd_addr addr,
 	return PYD_OK;
 }
 
-enum pyd_code pyd_dict_split_pairs(struct pyd_reader *r, pyd_addr keys,
-				   pyd_addr values, struct pyd_vec *out,
-				   struct pyd_err *err)
+/* Pairs out of shared keys and a values array (dictvalues model). */
+static enum pyd_code split_pairs(struct pyd_reader *r, pyd_addr keys,
+				 pyd_addr values, struct pyd_vec *out,
+				 struct pyd_err *err)
 {
 	struct pyd_dict_keys k;
 	struct values v;
@@ -198,7 +199,7 @@ static enum pyd_code dict_pairs(struct pyd_reader *r, const struct pyd_obj *o,
 	size_t stop = max < SIZE_MAX / 4 ? out->len + max * 2 : SIZE_MAX;
 
 	if (values) {
-		code = pyd_dict_split_pairs(r, keys, values, out, err);
+		code = split_pairs(r, keys, values, out, err);
 		if (!code && out->len > stop)
 			out->len = stop;
 		return code;
@@ -361,8 +362,8 @@ enum pyd_code pyd_obj_attrs(struct pyd_reader *r, const struct pyd_obj *o,
 		if (code)
 			return code;
 		if (word)
-			return pyd_dict_split_pairs(r, type->cached_keys, word,
-						    out, err);
+			return split_pairs(r, type->cached_keys, word, out,
+					   err);
 		return pyd_target_read_u64(r->target, o->addr - 3 * WORD,
 					   ret_dict, err);
 	case PYD_M_attrs_tagged312:
@@ -371,8 +372,8 @@ enum pyd_code pyd_obj_attrs(struct pyd_reader *r, const struct pyd_obj *o,
 		if (code)
 			return code;
 		if (word & 1)
-			return pyd_dict_split_pairs(r, type->cached_keys,
-						    word + 1, out, err);
+			return split_pairs(r, type->cached_keys, word + 1, out,
+					   err);
 		*ret_dict = word;
 		return PYD_OK;
 	case PYD_M_attrs_inline313:
@@ -396,8 +397,7 @@ enum pyd_code pyd_obj_attrs(struct pyd_reader *r, const struct pyd_obj *o,
 			&valid, 1, err);
 		if (code || !valid)
 			return code;
-		return pyd_dict_split_pairs(r, type->cached_keys, slot, out,
-					    err);
+		return split_pairs(r, type->cached_keys, slot, out, err);
 	}
 	}
 	return PYD_OK;

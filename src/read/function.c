@@ -19,43 +19,44 @@
  * that a core leaves out, and that is not there to read from. */
 #define UNREADABLE "<unreadable name>"
 
+/* Appends a text that was read with code; why is what is wrong. */
+static enum pyd_code append(const char *text, enum pyd_code code,
+			    const struct pyd_err *why, struct pyd_buf *out,
+			    struct pyd_err *err)
+{
+	if (code && !pyd_code_is_local(code))
+		return pyd_err_set(err, code, "%s", why->msg);
+	if (code && code != PYD_FAULT)
+		return PYD_OK;
+	if (code)
+		text = UNREADABLE;
+	return pyd_buf_append(out, text, strlen(text), err);
+}
+
 /* Appends the UTF-8 of the str at addr; anything else appends nothing. */
 static enum pyd_code append_str(struct pyd_reader *r, pyd_addr addr,
 				struct pyd_buf *out, struct pyd_err *err)
 {
 	char text[512];
-	struct pyd_err ignored;
-	enum pyd_code code =
-		pyd_read_str(r, addr, text, sizeof(text), &ignored);
+	struct pyd_err why;
+	enum pyd_code code = pyd_read_str(r, addr, text, sizeof(text), &why);
 
-	if (code && !pyd_code_is_local(code))
-		return pyd_err_set(err, code, "%s", ignored.msg);
-	if (code && code != PYD_FAULT)
-		return PYD_OK;
-	if (code)
-		snprintf(text, sizeof(text), "%s", UNREADABLE);
-	return pyd_buf_append(out, text, strlen(text), err);
+	return append(text, code, &why, out, err);
 }
 
 static enum pyd_code append_cstr(struct pyd_reader *r, pyd_addr addr,
 				 struct pyd_buf *out, struct pyd_err *err)
 {
 	char text[512];
-	struct pyd_err ignored;
+	struct pyd_err why;
 
 	if (!addr)
 		return PYD_OK;
 
 	enum pyd_code code = pyd_target_read_cstr(r->target, addr, text,
-						  sizeof(text), NULL, &ignored);
+						  sizeof(text), NULL, &why);
 
-	if (code && !pyd_code_is_local(code))
-		return pyd_err_set(err, code, "%s", ignored.msg);
-	if (code && code != PYD_FAULT)
-		return PYD_OK;
-	if (code)
-		snprintf(text, sizeof(text), "%s", UNREADABLE);
-	return pyd_buf_append(out, text, strlen(text), err);
+	return append(text, code, &why, out, err);
 }
 
 enum pyd_code pyd_read_function(struct pyd_reader *r, const struct pyd_obj *o,

@@ -140,11 +140,5 @@ PYD_MUST_CHECK enum pyd_code pyd_obj_dict_place(struct pyd_reader *r,
 						const struct pyd_obj *o,
 						pyd_addr key, pyd_addr *ret,
 						struct pyd_err *err);
-/* Pairs out of shared keys and a values array (dictvalues model). */
-PYD_MUST_CHECK enum pyd_code pyd_dict_split_pairs(struct pyd_reader *r,
-						  pyd_addr keys,
-						  pyd_addr values,
-						  struct pyd_vec *out,
-						  struct pyd_err *err);
 
 #endif

@@ -135,8 +135,10 @@ static bool is_word(const uint8_t *s, size_t n)
 	return true;
 }
 
-enum pyd_name_class pyd_assign_name(struct pyd_matcher *m, const uint8_t *s,
-				    size_t at)
+/* The class of the name in front of the separator at s[at]; plain when there
+ * is none. */
+static enum pyd_name_class name_at(struct pyd_matcher *m, const uint8_t *s,
+				   size_t at)
 {
 	enum pyd_name_class c;
 	size_t i = at;
@@ -240,7 +242,7 @@ enum pyd_code pyd_assign_at(struct pyd_matcher *m, const uint8_t *s, size_t n,
 		/* Nearly all that is met here ends at this look. */
 		if (!at || (sep == ',' && !is_quote(s[at - 1])))
 			return PYD_OK;
-		c = pyd_assign_name(m, s, at);
+		c = name_at(m, s, at);
 	}
 	if (c != PYD_CLASS_SECRET && c != PYD_CLASS_MAYBE)
 		return PYD_OK;
@@ -332,7 +334,7 @@ static enum pyd_name_class given_to(struct pyd_matcher *m, const uint8_t *s,
 		return pair_name(m, s, at - 1);
 	case '=':
 	case ':':
-		return pyd_assign_name(m, s, at - 1);
+		return name_at(m, s, at - 1);
 	default:
 		return PYD_CLASS_PLAIN;
 	}

@@ -118,10 +118,6 @@ PYD_MUST_CHECK enum pyd_code pyd_match_source(struct pyd_matcher *m,
 
 enum pyd_name_class pyd_match_name(struct pyd_matcher *m, const uint8_t *s,
 				   size_t n);
-/* The class of the name in front of the separator at s[at]; plain when there
- * is none. */
-enum pyd_name_class pyd_assign_name(struct pyd_matcher *m, const uint8_t *s,
-				    size_t at);
 /* A value after the separator at s[at], if it is one. */
 PYD_MUST_CHECK enum pyd_code pyd_assign_at(struct pyd_matcher *m,
 					   const uint8_t *s, size_t n,

@@ -51,6 +51,17 @@ static void offer_to_oom(pid_t pid)
 	close(fd);
 }
 
+/* Ends the child; the target still has it as a zombie. */
+static void end_child(struct pyd_fork *f)
+{
+	int st;
+
+	if (kill(f->child, SIGKILL))
+		return;
+	while (waitpid(f->child, &st, __WALL) < 0 && errno == EINTR)
+		;
+}
+
 static enum pyd_code hold(struct pyd_fork *f, struct pyd_err *err)
 {
 	int st;
@@ -162,23 +173,13 @@ enum pyd_code pyd_fork_make(const struct pyd_process *p, struct pyd_tracee *v,
 		struct pyd_err ignored;
 
 		pyd_fork_settle(f);
-		pyd_fork_kill(f);
+		end_child(f);
 		if (e->state == PYD_TRACEE_STOPPED &&
 		    pyd_fork_reap(f, e, &ignored))
 			pyd_log_debug("%s", ignored.msg);
 		f->child = 0;
 	}
 	return code;
-}
-
-void pyd_fork_kill(struct pyd_fork *f)
-{
-	int st;
-
-	if (kill(f->child, SIGKILL))
-		return;
-	while (waitpid(f->child, &st, __WALL) < 0 && errno == EINTR)
-		;
 }
 
 enum pyd_code pyd_fork_reap(const struct pyd_fork *f, struct pyd_tracee *e,

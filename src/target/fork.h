@@ -36,8 +36,6 @@ PYD_MUST_CHECK enum pyd_code pyd_fork_may(const struct pyd_process *p,
 					  const struct pyd_fork *f,
 					  const struct pyd_tracee *e,
 					  struct pyd_err *err);
-/* Ends the child; the target still has it as a zombie. */
-void pyd_fork_kill(struct pyd_fork *f);
 /* Makes a stopped thread collect the zombie. */
 PYD_MUST_CHECK enum pyd_code pyd_fork_reap(const struct pyd_fork *f,
 					   struct pyd_tracee *e,

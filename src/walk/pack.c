@@ -95,14 +95,6 @@ void pyd_pack_nil(struct pyd_pack *p)
 	msgpack_pack_nil(&p->pk);
 }
 
-void pyd_pack_opt(struct pyd_pack *p, int64_t v)
-{
-	if (v < 0)
-		msgpack_pack_nil(&p->pk);
-	else
-		msgpack_pack_int64(&p->pk, v);
-}
-
 void pyd_pack_kv_text(struct pyd_pack *p, const char *key, const char *text)
 {
 	pyd_pack_text(p, key);
@@ -130,5 +122,8 @@ void pyd_pack_kv_bool(struct pyd_pack *p, const char *key, bool v)
 void pyd_pack_kv_opt(struct pyd_pack *p, const char *key, int64_t v)
 {
 	pyd_pack_text(p, key);
-	pyd_pack_opt(p, v);
+	if (v < 0)
+		pyd_pack_nil(p);
+	else
+		pyd_pack_i64(p, v);
 }

@@ -32,8 +32,6 @@ void pyd_pack_u64(struct pyd_pack *p, uint64_t v);
 void pyd_pack_i64(struct pyd_pack *p, int64_t v);
 void pyd_pack_bool(struct pyd_pack *p, bool v);
 void pyd_pack_nil(struct pyd_pack *p);
-/* nil when v is negative. */
-void pyd_pack_opt(struct pyd_pack *p, int64_t v);
 
 /* key, then value */
 void pyd_pack_kv_text(struct pyd_pack *p, const char *key, const char *text);

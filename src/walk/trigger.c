@@ -35,7 +35,8 @@ const char *pyd_signal_name(int signo)
 	return names[signo];
 }
 
-const char *pyd_signal_code_name(int signo, int si_code)
+/* "SEGV_MAPERR", or NULL when the code has no name. */
+static const char *code_name(int signo, int si_code)
 {
 #define CODE(sig, code)                                                        \
 	{                                                                      \
@@ -107,8 +108,7 @@ static void pack_regs(struct pyd_pack *p, const struct pyd_regs *regs)
 void pyd_trigger_pack(const struct pyd_trigger *t, struct pyd_redact *redact,
 		      struct pyd_pack *p)
 {
-	const char *code =
-		t->has_info ? pyd_signal_code_name(t->signo, t->si_code) : NULL;
+	const char *code = t->has_info ? code_name(t->signo, t->si_code) : NULL;
 
 	const bool thread = t->signo || t->thread;
 

@@ -42,7 +42,5 @@ void pyd_trigger_pack(const struct pyd_trigger *t, struct pyd_redact *redact,
 
 /* "SIGSEGV", or NULL. */
 const char *pyd_signal_name(int signo);
-/* "SEGV_MAPERR", or NULL when the code has no name. */
-const char *pyd_signal_code_name(int signo, int si_code);
 
 #endif
