@@ -38,8 +38,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 
 	(void)sig;
 	(void)context;
-	test_shared->signals++;
 	test_shared->sum += (uint64_t)info->si_value.sival_int;
+	test_shared->signals++; /* last: it is waited for */
 }
 
 struct shared *test_shared;
