@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "target/procfs.h"
 
 void pyd_describe_user(uid_t uid, char *buf, size_t cap)
@@ -20,41 +21,19 @@ void pyd_describe_user(uid_t uid, char *buf, size_t cap)
 		snprintf(buf, cap, "%u", uid);
 }
 
-/* Bytes of the valid UTF-8 character at s, or 0. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-	size_t n = s[0] < 0x80	 ? 1
-		   : s[0] < 0xc2 ? 0
-		   : s[0] < 0xe0 ? 2
-		   : s[0] < 0xf0 ? 3
-		   : s[0] < 0xf5 ? 4
-				 : 0;
-
-	if (!n || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	/* Too long forms, surrogates, beyond the last character. */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 void pyd_describe_text(const char *text, size_t len, char *buf, size_t cap)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	size_t out = 0;
 
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_length(s + i, len - i);
-		/* C1 control characters are two bytes, c2 80 to c2 9f. */
-		bool control = (n == 1 && (s[i] < 0x20 || s[i] == 0x7f)) ||
-			       (n == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0);
+		uint32_t c = 0;
+		size_t n = pyd_utf8_char(s + i, len - i, &c);
+		bool control = n && (c < 0x20 || (c >= 0x7f && c < 0xa0));
 		const char *from = text + i;
 
-		if (!n) {
+		/* A surrogate is no character outside of Python. */
+		if (!n || (c >= 0xd800 && c < 0xe000)) {
 			from = "\xef\xbf\xbd"; /* U+FFFD */
 			n = 3;
 			i += 1;

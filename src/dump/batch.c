@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "dump/column.h"
 #include "dump/mp.h"
-#include "dump/utf8.h"
 
 /* Keys, heads of bins, lists of types and shapes, the shape 0. */
 #define HEAD_BYTES 512

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "dump/mp.h"
 #include "dump/text.h"
-#include "dump/utf8.h"
 
 /* JSON is Unicode: what is none becomes U+FFFD. */
 struct json_object *pyd_json_text(const char *s, size_t len)

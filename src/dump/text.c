@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dump/utf8.h"
+#include "base/utf8.h"
 
 void pyd_text_raw(struct pyd_text *t, const char *s, size_t len)
 {

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "dump/file.h"
 #include "dump/held.h"
 #include "dump/mp.h"
 #include "dump/queue.h"
-#include "dump/utf8.h"
 
 /* Batches in one run: their list stands in each of its frames. */
 #define RUN_BATCHES 8192

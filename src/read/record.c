@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "read/chars.h"
 #include "read/limit.h"
 
@@ -54,29 +55,6 @@ pyd_addr pyd_record_at(const struct pyd_record *rec, const char *field)
 
 /* -- text and memory -- */
 
-/* Bytes of the UTF-8 sequence at s, a surrogate's three too; 0 when it is
- * none. */
-static size_t utf8_len(const uint8_t *s, size_t left)
-{
-	uint8_t c = s[0];
-	size_t n = c < 0x80   ? 1
-		   : c < 0xc2 ? 0
-		   : c < 0xe0 ? 2
-		   : c < 0xf0 ? 3
-		   : c < 0xf5 ? 4
-			      : 0;
-
-	if (!n || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xf0 && s[1] < 0x90) ||
-	    (c == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 enum pyd_code pyd_record_text(struct pyd_node *n, const char *name,
 			      const void *text, size_t len, struct pyd_err *err)
 {
@@ -85,7 +63,8 @@ enum pyd_code pyd_record_text(struct pyd_node *n, const char *name,
 	enum pyd_code code = PYD_OK;
 
 	for (size_t i = 0; i < len && !code;) {
-		size_t k = utf8_len(s + i, len - i);
+		uint32_t c;
+		size_t k = pyd_utf8_char(s + i, len - i, &c);
 
 		if (k) {
 			code = pyd_buf_append(&n->value, s + i, k, err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "walk/pack.h"
 
-#include "dump/utf8.h"
+#include "base/utf8.h"
 
 /* msgpack's own write function, its failure remembered. */
 static int put(void *data, const char *buf, size_t len)

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include "../tools/dumpgen.h"
+#include "base/utf8.h"
 #include "dump/column.h"
 #include "dump/mp.h"
 #include "dump/radix.h"
 #include "dump/repr.h"
 #include "dump/run.h"
-#include "dump/utf8.h"
 #include "target/target.h"
 
 #define TYPE 0x100000ULL

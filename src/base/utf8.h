@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UTF-8 as dumps hold it: lone surrogates may occur, as three bytes each. */
-#ifndef PYD_DUMP_UTF8_H
-#define PYD_DUMP_UTF8_H
+/* UTF-8 as Python has it: lone surrogates may occur, as three bytes each. */
+#ifndef PYD_BASE_UTF8_H
+#define PYD_BASE_UTF8_H
 
 #include <stddef.h>
 #include <stdint.h>
