@@ -22,7 +22,7 @@ override CFLAGS += -std=gnu11 $(WARN) -pthread
 override CPPFLAGS += -D_GNU_SOURCE -DPYD_VERSION='"$(VERSION)"' \
 	-Iinclude -Isrc -I$(O) $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 # Demangling, which has no pkg-config file: binutils-dev or libiberty-dev.
-LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -liberty -pthread
+LDLIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -liberty -lm -pthread
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
