@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the redaction share: redact.c,
- * redact_object.c, redact_long.c, taint.c, taint_take.c, environ.c. */
+/* What the parts of the redaction share: redact.c, redact_object.c,
+ * redact_long.c, taint.c, taint_code.c, taint_take.c, environ.c. */
 #ifndef PYD_WALK_REDACT_STATE_H
 #define PYD_WALK_REDACT_STATE_H
 
@@ -124,6 +124,28 @@ static inline bool pyd_redact_is_tail(uint8_t c)
 PYD_MUST_CHECK enum pyd_code pyd_redact_only_fatal(enum pyd_code code,
 						   const struct pyd_err *why,
 						   struct pyd_err *err);
+/* Its values tell types: no secrets. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_annotations(struct pyd_redact *rd,
+						    uint64_t ref,
+						    struct pyd_err *err);
+/* -- taint_code.c -- */
+
+/* Classes of the variables of a code object; its file is noted. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_code(struct pyd_redact *rd,
+					     struct pyd_reader *r,
+					     const struct pyd_node *n,
+					     struct pyd_err *err);
+/* Keeps a function's defaults for pyd_redact_defaults(). */
+PYD_MUST_CHECK enum pyd_code pyd_redact_function(struct pyd_redact *rd,
+						 const struct pyd_node *n,
+						 struct pyd_err *err);
+/* The variables of a frame or generator: which references its code and its
+ * first variable are. */
+PYD_MUST_CHECK enum pyd_code pyd_redact_frame(struct pyd_redact *rd,
+					      struct pyd_reader *r,
+					      const struct pyd_node *n,
+					      size_t code_at, size_t first,
+					      struct pyd_err *err);
 /* Notes the defaults of the functions that were met. */
 PYD_MUST_CHECK enum pyd_code pyd_redact_defaults(struct pyd_redact *rd,
 						 struct pyd_reader *r,
