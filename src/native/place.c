@@ -49,9 +49,9 @@ struct pyd_places {
 	uint64_t deadline_ns; /* another thread may set it */
 	bool apart;	      /* the target's memory is another thread's */
 	bool lacks;
-	struct pyd_map by_pc;  /* pc * 2 + exact -> place */
-	struct pyd_vec places; /* all of them, and their texts */
-	struct pyd_map names;  /* symbol's text -> demangled */
+	struct pyd_map by_pc[2]; /* by exact; pyd_place_key() -> place */
+	struct pyd_vec places;	 /* all of them, and their texts */
+	struct pyd_map names;	 /* symbol's text -> demangled */
 	bool perfmap_tried;
 	struct pyd_perfmap *perfmap; /* NULL: there is none */
 };
@@ -249,7 +249,8 @@ void pyd_places_destroy(struct pyd_places *p)
 	for (size_t i = 0; i < p->places.len; i++)
 		free((void *)(uintptr_t)p->places.data[i]);
 	pyd_vec_deinit(&p->places);
-	pyd_map_deinit(&p->by_pc);
+	pyd_map_deinit(&p->by_pc[0]);
+	pyd_map_deinit(&p->by_pc[1]);
 	pyd_map_deinit(&p->names);
 	pyd_perfmap_close(p->perfmap);
 	free(p->v);
@@ -359,11 +360,11 @@ static enum pyd_code fill(struct pyd_places *p, pyd_addr pc, bool exact,
 enum pyd_code pyd_places_find(struct pyd_places *p, pyd_addr pc, bool exact,
 			      const struct pyd_place **ret, struct pyd_err *err)
 {
-	uint64_t key = pc * 2 + exact + 2, known;
+	uint64_t key = pyd_place_key(pc), known;
 	struct pyd_place *place;
 	enum pyd_code code;
 
-	if (pyd_map_get(&p->by_pc, key, &known)) {
+	if (pyd_map_get(&p->by_pc[exact], key, &known)) {
 		*ret = (const struct pyd_place *)(uintptr_t)known;
 		return PYD_OK;
 	}
@@ -377,7 +378,8 @@ enum pyd_code pyd_places_find(struct pyd_places *p, pyd_addr pc, bool exact,
 	}
 	code = fill(p, pc, exact, place, err);
 	if (!code)
-		code = pyd_map_put(&p->by_pc, key, (uintptr_t)place, err);
+		code = pyd_map_put(&p->by_pc[exact], key, (uintptr_t)place,
+				   err);
 	if (!code)
 		*ret = place;
 	return code;

@@ -51,6 +51,14 @@ PYD_MUST_CHECK enum pyd_code pyd_places_apart(struct pyd_places *p,
 					      struct pyd_err *err);
 /* Memory would have been read: names may be missing that others find. */
 bool pyd_places_lack(const struct pyd_places *p);
+
+/* What a map knows an address by: not 0. Any can stand in a broken stack; the
+ * last two of all, where nothing is, have the same. */
+static inline uint64_t pyd_place_key(pyd_addr pc)
+{
+	return pc + 1 ? pc + 1 : pc;
+}
+
 /* An address to be looked up, as pyd_places_find() takes it. */
 struct pyd_place_ask {
 	pyd_addr pc;

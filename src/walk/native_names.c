@@ -17,17 +17,17 @@ static enum pyd_code look_up_all(struct pyd_native *s, struct pyd_err *err)
 {
 	struct pyd_place_ask *v = NULL;
 	enum pyd_code code = PYD_OK;
-	struct pyd_map seen = { 0 };
+	struct pyd_map seen[2] = { 0 }; /* by exact */
 	size_t n = 0, cap = 0;
 
 	for (size_t i = 0; i < s->n && !code; i++) {
 		for (size_t k = 0; k < s->v[i].n && !code; k++) {
 			const struct pyd_native_call *c = &s->v[i].v[k];
-			uint64_t key = c->pc * 2 + c->exact + 2, known;
+			uint64_t key = pyd_place_key(c->pc), known;
 
-			if (pyd_map_get(&seen, key, &known))
+			if (pyd_map_get(&seen[c->exact], key, &known))
 				continue;
-			code = pyd_map_put(&seen, key, 1, err);
+			code = pyd_map_put(&seen[c->exact], key, 1, err);
 			if (code)
 				break;
 			if (n == cap) {
@@ -49,7 +49,8 @@ static enum pyd_code look_up_all(struct pyd_native *s, struct pyd_err *err)
 	}
 	if (!code)
 		code = pyd_places_find_all(s->places, v, n, err);
-	pyd_map_deinit(&seen);
+	pyd_map_deinit(&seen[0]);
+	pyd_map_deinit(&seen[1]);
 	free(v);
 	return code;
 }

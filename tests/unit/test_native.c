@@ -127,6 +127,36 @@ static size_t count(struct pyd_places *p, const struct pyd_calls *c,
 	return n;
 }
 
+/* As a stack may have it that something wrote over. */
+Test(native, addresses_of_nothing)
+{
+	static const pyd_addr nowhere[] = { 0, INT64_MAX, UINT64_MAX - 1,
+					    UINT64_MAX };
+	pyd_addr somewhere = (pyd_addr)(uintptr_t)name_of + 4;
+	struct stopped *s = stop_child(shallow);
+	const struct pyd_place *at, *odd;
+	struct pyd_places *p;
+
+	cr_assert_eq(pyd_places_create(s->t, &s->m, &p, &err), PYD_OK);
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+		for (int exact = 0; exact < 2; exact++) {
+			cr_assert_eq(pyd_places_find(p, nowhere[i], exact, &at,
+						     &err),
+				     PYD_OK, "%s", err.msg);
+			cr_assert_null(at->function);
+		}
+	}
+	/* No other address is taken for it. */
+	cr_assert_eq(pyd_places_find(p, somewhere, true, &at, &err), PYD_OK);
+	cr_assert_str_eq(at->function, "name_of");
+	cr_assert_eq(
+		pyd_places_find(p, somewhere | 1ULL << 63, true, &odd, &err),
+		PYD_OK);
+	cr_assert_null(odd->function);
+	pyd_places_destroy(p);
+	end_child(s);
+}
+
 Test(native, stack_of_a_child)
 {
 	struct stopped *s = stop_child(shallow);
