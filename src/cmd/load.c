@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static int probe_python(const char *python, const char *folder)
 	int status;
 	pid_t pid;
 
+	signal(SIGCHLD, SIG_DFL); /* ignored, it cannot be waited for */
 	if (posix_spawn_file_actions_init(&files))
 		return PYTHON_ABSENT;
 

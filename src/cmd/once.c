@@ -32,14 +32,24 @@ static void on_signal(int sig)
 	pyd_interrupted = 1;
 }
 
+/* Unless it is to be ignored: by nohup, say. */
+static void stop_at(int sig)
+{
+	struct sigaction sa = { .sa_handler = on_signal }, old;
+
+	if (!sigaction(sig, NULL, &old) && old.sa_handler != SIG_IGN)
+		sigaction(sig, &sa, NULL);
+}
+
 /* ^C lets the target go and leaves no file. */
 static void catch_signals(void)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
+	stop_at(SIGINT);
+	stop_at(SIGTERM);
+	stop_at(SIGHUP);
+	/* Ignored, as whoever started us may have it, threads that end while
+	 * they are traced could not be waited for. */
+	signal(SIGCHLD, SIG_DFL);
 	/* The end of who reads a dump is an error with a message. */
 	signal(SIGPIPE, SIG_IGN);
 }

@@ -31,10 +31,11 @@ struct guard {
 	const struct pyd_watch_options *o;
 	struct pyd_armed *armed;
 	sigset_t old_mask;
-	pid_t program; /* 0: we run none, or it has ended */
-	int status;    /* of the program, by waitpid() */
-	pid_t tracer;  /* 0: it has ended */
-	bool told;     /* the tracer is to end */
+	struct sigaction old_child; /* for SIGCHLD */
+	pid_t program;		    /* 0: we run none, or it has ended */
+	int status;		    /* of the program, by waitpid() */
+	pid_t tracer;		    /* 0: it has ended */
+	bool told;		    /* the tracer is to end */
 };
 
 static bool make_pipe(int fds[2])
@@ -77,6 +78,7 @@ static void be_program(const struct guard *g, char **argv, int go_fd,
 		_exit(STATUS_FAILED);
 	/* What it runs would keep it: traced now, it needs it no more. */
 	prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+	sigaction(SIGCHLD, &g->old_child, NULL);
 	sigprocmask(SIG_SETMASK, &g->old_mask, NULL);
 	execvp(argv[0], argv);
 	e = errno;
@@ -268,6 +270,10 @@ static bool prepare(struct guard *g)
 		return false;
 	}
 	block_all(g);
+	/* Ignored, as whoever started us may have it, nobody's end could be
+	 * waited for. */
+	sigaction(SIGCHLD, &(struct sigaction) { .sa_handler = SIG_DFL },
+		  &g->old_child);
 	return true;
 }
 

@@ -335,6 +335,7 @@ bool pyd_handler_crash(const struct pyd_handler_options *o,
 		return false;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, none could be waited for */
 	dumped = snapshot && dump_apart(&h, snapshot);
 	if (o->pass == PYD_PASS_ALL ||
 	    (o->pass == PYD_PASS_OTHERS && !dumped)) {

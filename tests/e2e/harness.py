@@ -8,6 +8,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -210,6 +211,11 @@ def pydumpd(
         timeout=patience,
         **options,
     )
+
+
+def ignore_children() -> None:
+    """As preexec_fn: like a parent that never waits, which is inherited."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def attach(target: Target | int, path: Path, *args: str | Path) -> str:

@@ -457,6 +457,45 @@ def test_interrupted(one: Interpreter, tmp_path: Path, number: int) -> None:
     assert no_leftovers(tmp_path)
 
 
+CHURN = """
+import threading
+print("ready", flush=True)
+while True:
+    threads = [threading.Thread(target=int) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+
+
+def test_started_by_who_ignores_children(one: Interpreter, tmp_path: Path) -> None:
+    """Threads end while they are traced, and have to be waited for."""
+    with start(one.argv("-c", CHURN)) as target:
+        assert target.line() == "ready"
+        for i in range(4):
+            mode = f"--capture={'fork' if i % 2 else 'copy'}"
+            done = pydumpd(
+                *("attach", target.pid, "-o", tmp_path / f"{i}", "--native=off", mode),
+                preexec_fn=harness.ignore_children,
+            )
+            assert done.returncode == 0, done.stderr
+            assert (tmp_path / f"{i}").exists() and not target.children()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP], ids=["INT", "HUP"])
+def test_ignored_signals_stay_so(one: Interpreter, tmp_path: Path, number: int) -> None:
+    """As nohup has it, and the shell in the background."""
+    path = tmp_path / "x"
+    with heap(one, 300000) as target:
+        dumper = subprocess.Popen(
+            [str(harness.PYDUMPD), "attach", str(target.pid), "-q", "-o", str(path)],
+            preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
+        )
+        while dumper.poll() is None:
+            dumper.send_signal(number)
+            time.sleep(0.02)
+        assert dumper.returncode == 0 and path.exists()
+
+
 FAKE = """
 #include <unistd.h>
 #include <stdio.h>

@@ -177,6 +177,18 @@ def test_signals_and_streams_are_the_programs(one: Interpreter, tmp_path: Path) 
     assert not dumps_in(tmp_path)
 
 
+def test_started_by_who_ignores_children(one: Interpreter, tmp_path: Path) -> None:
+    code = "import signal, sys; sys.exit(3 if signal.getsignal(signal.SIGCHLD) else 4)"
+    done = run("--dir", tmp_path, "--", *one.argv("-c", code), preexec_fn=harness.ignore_children)
+    assert done.returncode == 3, done.stderr
+    code = "import signal; assert signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN; 1 / 0"
+    done = run(
+        "--dir", tmp_path, *SMALL, "--", *one.argv("-c", code), preexec_fn=harness.ignore_children
+    )
+    assert done.returncode == 1, done.stderr
+    assert "ZeroDivisionError" in done.stderr and len(dumps_in(tmp_path)) == 1
+
+
 def test_bad_input(one: Interpreter, tmp_path: Path) -> None:
     folder = ("--dir", tmp_path)
     done = run(*folder, "--", "no-such-program")
