@@ -117,8 +117,9 @@ enum pyd_code pyd_redact_code(struct pyd_redact *rd, struct pyd_reader *r,
 			      const struct pyd_node *n, struct pyd_err *err)
 {
 	struct pyd_redact_code *c;
-	bool any = false, no_file = false;
+	bool any = false, no_file = false, again;
 	int32_t argcount = 0;
+	uint64_t before;
 	enum pyd_code code;
 
 	if (n->refs.len < 9)
@@ -152,9 +153,13 @@ enum pyd_code pyd_redact_code(struct pyd_redact *rd, struct pyd_reader *r,
 		c->classes[i] = (uint8_t) class;
 		any |= class != PYD_CLASS_PLAIN;
 	}
+	/* A dump that is written anew meets it again. */
+	again = pyd_map_get(&rd->codes, n->addr, &before);
 	if (!code && any)
 		code = pyd_map_put(&rd->codes, n->addr, (uint64_t)(uintptr_t)c,
 				   err);
+	if (!code && any && again)
+		free((void *)(uintptr_t)before);
 	if (code || !any)
 		free(c);
 	if (!code && no_file)
