@@ -178,6 +178,9 @@ def builtin_containers(c):
         return made
 
     g.add("holes", holes)
+    g = c.group("builtins.frozendict", "len(x)", "list(x.items())", since=(3, 15))
+    g.add("empty", lambda: frozendict())  # noqa: F821
+    g.add("some", lambda: frozendict(a=1, b=[2, None]), "x['b']", "'c' in x")  # noqa: F821
     g = c.group("builtins.set", "len(x)", "sorted(x)")
     g.add("empty", set)
     g.add("some", lambda: set(range(40)) - {3, 4})

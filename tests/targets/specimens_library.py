@@ -244,6 +244,23 @@ def documents(c):
     )
 
 
+def templates(c):
+    def hole():
+        from string.templatelib import Interpolation
+
+        return Interpolation([3], "x", "r", ">3")
+
+    def template():
+        from string.templatelib import Template
+
+        return Template("a", hole(), "", "b")
+
+    g = c.group("string.templatelib.Template", since=(3, 14))
+    g.add("some", template, "x.strings", "x.values")
+    g = c.group("string.templatelib.Interpolation", since=(3, 14))
+    g.add("some", hole, "x.value", "x.expression", "x.conversion", "x.format_spec")
+
+
 def databases(c):
     def connection(path=":memory:"):
         import sqlite3
@@ -282,4 +299,5 @@ def collect(c):
     chance(c)
     logs(c)
     documents(c)
+    templates(c)
     databases(c)
