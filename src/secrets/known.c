@@ -19,6 +19,11 @@ enum {
 	HEAD = TRIES * STRIDE + INSIDE_MIN,
 	FIRST_BITS = 16, /* of the filter: 8 kB */
 	BITS_A_GRAM = 32,
+	/* Bytes that are hashed at most for each byte of a text. Where places
+	 * are that many that look like a long secret (it repeats itself, and so
+	 * does the text), the rest of them are taken for it. */
+	HASHED_A_BYTE = 64,
+	HASHED_MIN = 1 << 20,
 };
 
 _Static_assert(STRIDE - 1 + GRAM <= INSIDE_MIN, "every alignment has a gram");
@@ -317,7 +322,22 @@ struct place {
 	/* Of the piece: the text, and where in it the piece begins. */
 	const struct pyd_pieces *text;
 	uint64_t base;
+	uint64_t *left; /* bytes that may be hashed for the whole text */
 };
+
+static uint64_t budget(uint64_t len)
+{
+	return len * HASHED_A_BYTE + HASHED_MIN;
+}
+
+/* False when the text has taken too much of that. */
+static bool may_hash(const struct place *p, uint64_t len)
+{
+	bool may = *p->left >= len;
+
+	*p->left = may ? *p->left - len : 0;
+	return may;
+}
 
 /* Whether a secret is at s[from]. It may be longer than the piece is. */
 static enum pyd_code is_there(const struct pyd_known *k,
@@ -333,15 +353,21 @@ static enum pyd_code is_there(const struct pyd_known *k,
 	if (p->s[from] != e->first)
 		return PYD_OK;
 	if (e->len <= p->n - from) {
-		*ret = p->s[from + e->len - 1] == e->last &&
+		if (p->s[from + e->len - 1] != e->last)
+			return PYD_OK;
+		*ret = !may_hash(p, e->len) ||
 		       hash_of(k, p->s + from, e->len) == e->hash;
 		return PYD_OK;
 	}
 	if (!p->text || e->len > p->text->len - at)
 		return PYD_OK;
 	code = p->text->read(p->text->ctx, at + e->len - 1, &last, 1, err);
-	if (!code && last == e->last)
-		code = hash_in(k, p->text, at, e->len, &hash, err);
+	if (code || last != e->last)
+		return code;
+	*ret = !may_hash(p, e->len);
+	if (*ret)
+		return PYD_OK;
+	code = hash_in(k, p->text, at, e->len, &hash, err);
 	*ret = !code && hash == e->hash;
 	return code;
 }
@@ -409,7 +435,8 @@ enum pyd_code pyd_known_find(const struct pyd_known *k, const uint8_t *s,
 			     size_t n, size_t rule, struct pyd_spans *out,
 			     struct pyd_err *err)
 {
-	struct place p = { .s = s, .n = n };
+	uint64_t left = budget(n);
+	const struct place p = { .s = s, .n = n, .left = &left };
 
 	if (!k->ngrams || n < INSIDE_MIN)
 		return PYD_OK;
@@ -420,6 +447,7 @@ enum pyd_code pyd_known_find_in(const struct pyd_known *k,
 				const struct pyd_pieces *p, size_t rule,
 				struct pyd_spans *out, struct pyd_err *err)
 {
+	uint64_t left = budget(p->len);
 	size_t first = out->n;
 	struct pyd_look w;
 	bool more;
@@ -429,7 +457,7 @@ enum pyd_code pyd_known_find_in(const struct pyd_known *k,
 		return PYD_OK;
 	code = pyd_look_open(&w, p, err);
 	while (!code) {
-		struct place at = { .text = p };
+		struct place at = { .text = p, .left = &left };
 
 		code = pyd_look_next(&w, &more, err);
 		if (code || !more)

@@ -52,7 +52,9 @@ PYD_MUST_CHECK enum pyd_code pyd_known_add(struct pyd_known *k,
 					   struct pyd_err *err);
 /* True when the text is one, as a whole. */
 bool pyd_known_is(const struct pyd_known *k, const uint8_t *s, size_t n);
-/* Appends the places of known secrets in the text. */
+/* Appends the places of known secrets in the text. In one that is all but made
+ * of a long one, a place that only looks like it may be among them: the time
+ * for a text is bounded. */
 PYD_MUST_CHECK enum pyd_code pyd_known_find(const struct pyd_known *k,
 					    const uint8_t *s, size_t n,
 					    size_t rule, struct pyd_spans *out,

@@ -314,6 +314,32 @@ Test(secrets, known_alone_and_inside)
 	pyd_known_deinit(&k);
 }
 
+/* Hashed at each place that looks like it, it would take minutes. */
+Test(secrets, a_known_secret_that_repeats_itself, .timeout = 60)
+{
+	enum { LONG = 4 << 20 };
+	struct pyd_known k;
+	struct pyd_spans spans = { 0 };
+	struct pyd_err err;
+	uint8_t *text = malloc(2 * LONG);
+
+	cr_assert_not_null(text);
+	for (size_t i = 0; i < 2 * LONG; i++)
+		text[i] = (uint8_t) "a-1."[i & 3];
+	cr_assert_eq(pyd_known_init(&k, &err), PYD_OK);
+	cr_assert_eq(pyd_known_add(&k, text, LONG, &err), PYD_OK);
+	cr_assert_eq(pyd_known_find(&k, text, 2 * LONG, PYD_RULE_KNOWN, &spans,
+				    &err),
+		     PYD_OK);
+	pyd_spans_merge(&spans);
+	cr_expect_eq(spans.n, 1);
+	cr_expect_eq(spans.v[0].at, 0);
+	cr_expect_eq(spans.v[0].len, 2 * LONG);
+	pyd_spans_deinit(&spans);
+	pyd_known_deinit(&k);
+	free(text);
+}
+
 Test(secrets, a_match_that_takes_too_long_is_masked)
 {
 	struct pyd_rules *r = rules();
