@@ -4,7 +4,7 @@
 import contextlib
 import time
 import types
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import frames as real
 from .dump import Dump, ExceptionEntry, Frame, Thread
@@ -36,17 +36,33 @@ _NEWEST = 200
 _NEAR, _FIRST, _AHEAD = 4, 8, 0.03
 
 
+def _big(value: Any) -> Optional[StandIn]:
+    """What is too big to be decoded: the variable, or what it begins with."""
+    for _ in range(3):
+        if isinstance(value, StandIn):
+            return value
+        if type(value) is dict:
+            value = value.values()
+        elif type(value) not in (list, tuple):
+            return None
+        value = next(iter(value), None)
+    return None
+
+
 def foresee(view: View) -> None:
     """Makes ready what printing a big container takes first: the classes of
     its first items and of what these hold, and the modules that know them.
     Nothing is decoded that would not come out the same later."""
+    from . import standard  # noqa: F401
+
     end = time.monotonic() + _AHEAD
     seen = set()
     for frame, _ in view.stack[: -_NEAR - 1 : -1]:
         if frame.f_code.co_name == "<module>":
             continue  # its names are decoded one by one
-        for value in list(frame.f_locals.values()):
-            if not isinstance(value, StandIn):
+        for variable in list(frame.f_locals.values()):
+            value = _big(variable)
+            if value is None:
                 continue
             graph, rest = ref_of(value).graph, ref_of(value).rec.rest()
             for item in map(graph.record, rest[:_FIRST]):
