@@ -448,6 +448,8 @@ def test_interrupted(one: Interpreter, tmp_path: Path, number: int) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # In the background of a script SIGINT is to be ignored.
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
         )
         time.sleep(0.25)
         dumper.send_signal(number)
