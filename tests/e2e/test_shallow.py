@@ -14,6 +14,15 @@ import pytest
 from harness import BUILD, Target, attach, open_dump, pydumpd, record, start_code, thread_with
 from interpreters import Interpreter
 
+# Behind a churn(): it goes on until the standard input ends.
+RUN = """
+def end():
+    sys.stdin.read()
+
+threading.Thread(target=churn, daemon=True).start()
+threading.Thread(target=end).start()
+"""
+
 # One thread writes the same number everywhere, place by place, and goes on to
 # the next: at any moment each place has the number of the one before it, or
 # the one before that number.
@@ -38,12 +47,6 @@ def churn():
         if not told:
             told = True
             print("ready", flush=True)
-
-def end():
-    sys.stdin.read()
-
-threading.Thread(target=churn, daemon=True).start()
-threading.Thread(target=end).start()
 """
 
 # All of it moves: objects are made and freed, frames come and go, and another
@@ -83,12 +86,6 @@ def churn():
         if not told:
             told = True
             print("ready", flush=True)
-
-def end():
-    sys.stdin.read()
-
-threading.Thread(target=churn, daemon=True).start()
-threading.Thread(target=end).start()
 """
 
 # Nothing in it changes. A secret is in reach under another name.
@@ -173,7 +170,7 @@ def rest(target: Target, folder: Path) -> None:
 
 
 def test_of_one_moment(interpreter: Interpreter, tmp_path: Path) -> None:
-    with start_code(interpreter, CHURN) as target:
+    with start_code(interpreter, CHURN + RUN) as target:
         assert target.line() == "ready"
         for number in range(4):
             path = tmp_path / str(number)
@@ -209,7 +206,7 @@ def check_step(values: dict[str, Any], mine: int) -> None:
 @pytest.mark.versions((3, 7), (3, 12), (3, 15))
 def test_of_one_moment_in_motion(interpreter: Interpreter, tmp_path: Path) -> None:
     """What was read in two stops is never put together."""
-    with start_code(interpreter, MOVING) as target:
+    with start_code(interpreter, MOVING + RUN) as target:
         assert target.line() == "ready"
         for number in range(4):
             path = tmp_path / str(number)
